@@ -1,0 +1,54 @@
+"""Everything that can go wrong, in one tree.
+
+    ServiceError
+    ├── Temporary                  trying again may help
+    │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
+    │   ├── BrokerUnavailable      the broker did not take a ticket; the record waits and the workers repair it
+    │   └── OutOfMemory            the device could not hold this batch: halve it
+    └── Permanent                  trying again can't help
+        ├── InvalidInput           this input can't be predicted on
+        ├── KeyConflict            the idempotency key was used with another body
+        └── Misconfigured          said once at start, in one sentence, with what to do
+
+What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an exception.
+"""
+
+
+class ServiceError(Exception):
+    """The root; its text is a sentence for people."""
+
+
+class Temporary(ServiceError):
+    """Trying again may help."""
+
+
+class Permanent(ServiceError):
+    """Trying again can't help."""
+
+
+class StoreUnavailable(Temporary):
+    """The store did not answer in time, or could not write. Whether the move was made may be unknown."""
+
+
+class BrokerUnavailable(Temporary):
+    """A ticket could not be published. Nothing is lost: an idle worker asks for another within two beats."""
+
+
+class OutOfMemory(Temporary):
+    """The device's memory did not hold the batch."""
+
+
+class InvalidInput(Permanent):
+    """The input can't be predicted on; `field` names the part, if one is to blame."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
+
+
+class KeyConflict(Permanent):
+    """An idempotency key came again with another body."""
+
+
+class Misconfigured(Permanent):
+    """A setting, or the part that it points at, can't work: the program says so and ends."""

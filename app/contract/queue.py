@@ -1,0 +1,100 @@
+"""The ticket and all of Celery's configuration.
+
+A ticket says "model m has work" and nothing else: whoever gets it claims. So a lost, doubled or stale one costs a moment and never
+a prediction (protocol rule 3), and everything that Celery offers to keep messages alive stays off.
+"""
+
+import base64
+import json
+import uuid
+from typing import Any
+
+TASK_NAME = "inference.run"
+_EMPTY_BODY = base64.b64encode(
+    json.dumps([[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]).encode()
+).decode()
+
+
+def queue_name(key_prefix: str, model: str) -> str:
+    """Returns the Celery queue of a model; on Redis that is also the key of its list. One model = one queue = one pool."""
+    return f"{key_prefix}.{model}"
+
+
+def ticket(queue: str) -> bytes:
+    """Returns a ticket as kombu's Redis transport lays a message out: Celery's message protocol 2, an empty call of TASK_NAME.
+
+    Source: https://docs.celeryq.dev/en/stable/internals/protocol.html; tested against a stock worker.
+    """
+    task_id = str(uuid.uuid4())
+    headers = {
+        "lang": "py",
+        "task": TASK_NAME,
+        "id": task_id,
+        "root_id": task_id,
+        "parent_id": None,
+        "group": None,
+        "retries": 0,
+        "eta": None,
+        "expires": None,
+        "timelimit": [None, None],
+        "argsrepr": "()",
+        "kwargsrepr": "{}",
+        "origin": "gateway",
+        "ignore_result": True,
+    }
+    properties = {
+        "correlation_id": task_id,
+        "reply_to": "",
+        "delivery_mode": 2,
+        "priority": 0,
+        "body_encoding": "base64",
+        "delivery_tag": str(uuid.uuid4()),
+        "delivery_info": {"exchange": "", "routing_key": queue},
+    }
+    message = {
+        "body": _EMPTY_BODY,
+        "content-encoding": "utf-8",
+        "content-type": "application/json",
+        "headers": headers,
+        "properties": properties,
+    }
+    return json.dumps(message).encode()
+
+
+def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s: float) -> dict[str, Any]:
+    """Returns the settings of a worker's Celery app; each that is not a default is there for a reason of facts/celery.md."""
+    return {
+        "broker_url": broker_url,
+        "broker_connection_retry_on_startup": True,
+        "broker_transport_options": {
+            "socket_timeout": 5.0,
+            "socket_connect_timeout": 2.0,
+            "socket_keepalive": True,
+            # Else one set for all services on the server; a worker of another would restore our tickets, and we theirs.
+            "unacked_key": f"{queue}.unacked",
+            "unacked_index_key": f"{queue}.unacked_index",
+            "unacked_mutex_key": f"{queue}.unacked_mutex",
+        },
+        "task_default_queue": queue,
+        "task_ignore_result": True,
+        "task_serializer": "json",
+        "accept_content": ["json"],
+        # The record counts attempts, so a ticket is never requeued for a failure, and never retried by Celery.
+        "task_acks_late": True,
+        "task_acks_on_failure_or_timeout": True,
+        "task_reject_on_worker_lost": False,
+        "task_time_limit": backstop_s,
+        # One process, one model, one device: prefork with one child, and no ticket held that an idle worker could have.
+        "worker_pool": "prefork",
+        "worker_pool_start_method": "spawn",
+        "worker_concurrency": 1,
+        "worker_prefetch_multiplier": 1,
+        "worker_disable_prefetch": True,
+        # A replacement child that loads longer than this is killed, for ever; first children are exempt.
+        "worker_proc_alive_timeout": 2 * load_timeout_s,
+        "worker_cancel_long_running_tasks_on_connection_loss": False,
+        "worker_enable_remote_control": False,
+        "worker_send_task_events": False,
+        "worker_hijack_root_logger": False,
+        "worker_redirect_stdouts": False,
+    }

@@ -1,0 +1,85 @@
+"""The store for workers: one blocking client, safe to share between threads."""
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar, cast
+
+import redis
+from redis.backoff import NoBackoff
+from redis.retry import Retry
+
+from app.contract import moves
+from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.redis_store.calls import Call, Moves, script
+from app.contract.redis_store.server import SCHEMA, refuse, refuse_policy, refuse_schema, weakness
+
+T = TypeVar("T")
+
+
+def connect(url: str, timeout_s: float) -> redis.Redis:
+    """Returns a client that answers or fails within about `timeout_s`, reconnecting once by itself."""
+    retry = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+
+
+class RedisWorkerStore:
+    """See `WorkerStore`. `clock_offset_ms` is for tests alone."""
+
+    def __init__(self, client: redis.Redis, calls: Moves, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
+        self._client = client
+        self._calls = calls
+        self._clock_offset_ms = clock_offset_ms
+
+    def run(self, call: Call[T]) -> T:
+        """Sends a move; a server that does not know the script gets it first."""
+        try:
+            reply = self._send(call)
+        except (redis.RedisError, OSError) as error:
+            raise StoreUnavailable(f"the store did not take {call.name}: {error}") from error
+        return call.read(reply)
+
+    def _send(self, call: Call[Any]) -> list[Any]:
+        try:
+            return cast(list[Any], self._client.execute_command(*call.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
+        except redis.exceptions.NoScriptError:
+            self._client.script_load(script(call.name).text)
+            return cast(list[Any], self._client.execute_command(*call.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
+
+    def claim(self, ask: moves.Ask) -> moves.ClaimAnswer:
+        return self.run(self._calls.claim(ask))
+
+    def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
+        return self.run(self._calls.begin(model, claim_id, task_ids))
+
+    def renew(self, model: str, claim_id: str, limit_ms: int) -> moves.RenewAnswer:
+        return self.run(self._calls.renew(model, claim_id, limit_ms))
+
+    def settle(self, model: str, claim_id: str, outcomes: Sequence[moves.Outcome], version: str) -> moves.SettleAnswer:
+        return self.run(self._calls.settle(model, claim_id, outcomes, version))
+
+    def heartbeat(self, beat: moves.Beat) -> moves.BeatAnswer:
+        return self.run(self._calls.heartbeat(beat))
+
+    def cover(self, model: str, published: int) -> int:
+        return self.run(self._calls.cover(model, published))
+
+    def check(self, model: str) -> str:
+        try:
+            refuse(self._client.info())
+            config = _config(self._client)
+            refuse_policy(config)
+            key = self._calls.prefix(model) + ":schema"
+            self._client.set(key, SCHEMA, nx=True)
+            refuse_schema(model, int(self._client.get(key) or SCHEMA))
+        except redis.AuthenticationError as error:
+            raise Misconfigured(f"the store refused the credentials in STORE_URL: {error}") from error
+        except (redis.RedisError, OSError) as error:
+            raise StoreUnavailable(f"the store did not answer: {error}") from error
+        return weakness(config)
+
+
+def _config(client: redis.Redis) -> dict[str, str]:
+    """Managed servers refuse CONFIG; then nothing is known, and nothing said."""
+    try:
+        return cast(dict[str, str], client.config_get("append*", "maxmemory*"))
+    except redis.ResponseError:
+        return {}

@@ -1,0 +1,208 @@
+"""The moves as calls of scripts: what is sent and how the reply is read, without any input or output.
+
+A call is plain data, so the two clients share it, many can travel in one pipeline, and a test can send it twice or late.
+"""
+
+import json
+import secrets
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+from typing import Any, Generic, TypeVar
+
+from app.contract import moves
+from app.contract.ids import model_of
+from app.contract.moves import Limits, Outcome, Verb
+from app.contract.record import Record, Submission
+from app.contract.states import State
+
+MAX_REAPED = 500
+
+Argument = str | int | float | bytes
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """A script's text and the digest that EVALSHA names it by."""
+
+    text: str
+    digest: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Returns `<name>.lua` behind what all share. Only submit may be refused by a full store (protocol rule 11)."""
+    folder = files("app.contract.redis_store") / "scripts"
+    flags = "" if name == "submit" else " flags=allow-oom"
+    text = f"#!lua{flags}\n" + (folder / "lib.lua").read_text() + (folder / f"{name}.lua").read_text()
+    return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """One move: the script, the key prefix that puts it into its model's slot, the arguments and the reply's reader."""
+
+    name: str
+    prefix: str
+    arguments: tuple[Argument, ...]
+    read: Callable[[list[Any]], T]
+
+    def evalsha(self, clock_offset_ms: int) -> tuple[Argument, ...]:
+        """Returns the command that runs the script."""
+        return ("EVALSHA", script(self.name).digest, 1, self.prefix, clock_offset_ms, *self.arguments)
+
+
+@dataclass(frozen=True)
+class Moves:
+    """Makes the calls. `key_prefix` lets several services share a server."""
+
+    key_prefix: str = "inference"
+    limits: Limits = field(default_factory=Limits)
+
+    def prefix(self, model: str) -> str:
+        """Returns the start of all keys of a model; the braces put them into one slot."""
+        return f"{{{self.key_prefix}:{model}}}"
+
+    def _of(self, task_id: str) -> str:
+        return self.prefix(model_of(task_id) or "")
+
+    def _failing(self) -> tuple[Argument, ...]:
+        jitter = secrets.randbelow(1_000_000) / 1_000_000
+        return (self.limits.max_attempts, self.limits.retry_base_ms, self.limits.retry_cap_ms, jitter)
+
+    def submit(self, s: Submission) -> Call[moves.SubmitAnswer]:
+        """– → waiting."""
+        match_id = "" if s.match_id is None else s.match_id
+        join = (s.join_key, s.join_version, int(s.fresh), s.idempotency_key, s.body_digest)
+        arguments = (s.task_id, s.input, s.rows, match_id, *join, s.head_start_ms, s.time_to_start_ms, s.listener)
+        return Call("submit", self.prefix(s.model), arguments, _submitted)
+
+    def claim(self, ask: moves.Ask) -> Call[moves.ClaimAnswer]:
+        """Waiting → running."""
+        arguments = (ask.claim_id, ask.worker_id, ask.batch_rows, self.limits.lease_ms, ask.max_batch_wait_ms)
+        return Call("claim", self.prefix(ask.model), arguments, _claimed)
+
+    def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> Call[tuple[str, ...]]:
+        """Running → running: the records about to be run."""
+        return Call("begin", self.prefix(model), (claim_id, *task_ids), lambda reply: tuple(_text(i) for i in reply[1:]))
+
+    def renew(self, model: str, claim_id: str, limit_ms: int) -> Call[moves.RenewAnswer]:
+        """Running → running: the lease."""
+        return Call("renew", self.prefix(model), (claim_id, self.limits.lease_ms, limit_ms), _renewed)
+
+    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> Call[moves.SettleAnswer]:
+        """Running → success, retry, failure or waiting."""
+        arguments: list[Argument] = [claim_id, version, *self._failing()]
+        for o in outcomes:
+            arguments += [o.task_id, Verb(o.verb).value, int(o.own), o.payload, o.run_ms]
+        return Call("settle", self.prefix(model), tuple(arguments), _settled)
+
+    def heartbeat(self, beat: moves.Beat) -> Call[moves.BeatAnswer]:
+        """A worker lives."""
+        arguments = (beat.worker_id, beat.state.value, beat.version, beat.batch_rows, beat.period_ms)
+        return Call("heartbeat", self.prefix(beat.model), arguments, lambda reply: moves.BeatAnswer(reply[1], reply[2]))
+
+    def cover(self, model: str, published: int) -> Call[int]:
+        """Raises the guess of tickets under way."""
+        return Call("cover", self.prefix(model), (published,), lambda reply: int(reply[1]))
+
+    def watch(self, task_id: str, channel: str) -> Call[Record | None]:
+        """Reads a record and listens to it."""
+        return Call("watch", self._of(task_id), (task_id, channel), lambda reply: _record(task_id, reply[1:]))
+
+    def cancel(self, task_id: str) -> Call[moves.Cancelled | None]:
+        """Waiting, retry, running → cancelled."""
+
+        def read(reply: list[Any]) -> moves.Cancelled | None:
+            record = _record(task_id, reply[2:])
+            return None if record is None else moves.Cancelled(record, bool(reply[1]))
+
+        return Call("cancel", self._of(task_id), (task_id,), read)
+
+    def replay(self, task_id: str, epoch: int) -> Call[moves.Replayed]:
+        """Failure → waiting."""
+        return Call("replay", self._of(task_id), (task_id, epoch), lambda reply: moves.Replayed(reply[1], reply[2]))
+
+    def bury(self, task_id: str) -> Call[bool]:
+        """Failure → tombstone."""
+        return Call("bury", self._of(task_id), (task_id,), lambda reply: bool(reply[1]))
+
+    def reap(self, model: str) -> Call[moves.Reaped]:
+        """Take over, due, expire, forget, bury."""
+        own = self.limits
+        arguments = (own.reaper_period_ms, own.lease_ms, MAX_REAPED, *self._failing())
+        ages = (own.result_ttl_ms, own.tombstone_ttl_ms, own.dead_letter_ttl_ms)
+        return Call("reap", self.prefix(model), (*arguments, *ages), _reaped)
+
+    def counts(self, model: str) -> Call[moves.QueueCounts]:
+        """The numbers of a queue."""
+        return Call("counts", self.prefix(model), (), lambda reply: moves.QueueCounts(*reply[1:]))
+
+    def workers(self, model: str) -> Call[tuple[moves.WorkerInfo, ...]]:
+        """The live workers."""
+        return Call("workers", self.prefix(model), (), lambda reply: tuple(_worker(row) for row in reply[1:]))
+
+
+def _text(value: bytes | str) -> str:
+    return value.decode() if isinstance(value, bytes) else value
+
+
+def _submitted(reply: list[Any]) -> moves.SubmitAnswer:
+    _, kind, task_id, state, sequence, tickets = reply
+    return moves.SubmitAnswer(moves.Submitted(_text(kind)), _text(task_id), State(_text(state)), sequence, tickets)
+
+
+def _claimed(reply: list[Any]) -> moves.ClaimAnswer:
+    _, kind, wait_ms, tickets, *rows = reply
+    records = tuple(moves.Granted(_text(task_id), data, int(size)) for task_id, data, size in rows)
+    return moves.ClaimAnswer(moves.Claim(_text(kind)), records, wait_ms, tickets)
+
+
+def _renewed(reply: list[Any]) -> moves.RenewAnswer:
+    _, kind, refused, begun_for_ms, *held = reply
+    ids = tuple(_text(task_id) for task_id in held)
+    return moves.RenewAnswer(moves.Hold(_text(kind)), ids, bool(refused), None if begun_for_ms < 0 else begun_for_ms)
+
+
+def _settled(reply: list[Any]) -> moves.SettleAnswer:
+    _, tickets, *pairs = reply
+    return moves.SettleAnswer({_text(k): _text(v) for k, v in zip(pairs[::2], pairs[1::2], strict=True)}, tickets)
+
+
+def _reaped(reply: list[Any]) -> moves.Reaped:
+    if not reply[1]:
+        return moves.Reaped(ran=False)
+    return moves.Reaped(True, bool(reply[2]), *reply[3:])
+
+
+def _worker(row: list[Any]) -> moves.WorkerInfo:
+    name, state, version, since, batch = row
+    return moves.WorkerInfo(_text(name), moves.WorkerState(_text(state)), _text(version), since, batch)
+
+
+def _record(task_id: str, view: list[Any]) -> Record | None:
+    """Reads the fields of VIEW in lib.lua, then the position."""
+    if not view:
+        return None
+    *fields, position = view
+    state, seq, epoch, attempts, suspect, match_id, created, begun, ended, run_ms, version, result, error = map(_text, fields)
+    return Record(
+        task_id=task_id,
+        state=State(state),
+        sequence=int(seq),
+        epoch=int(epoch),
+        attempts=int(attempts or 0),
+        suspect=suspect == "1",
+        match_id=int(match_id) if match_id else None,
+        created_ms=int(created or 0),
+        begun_ms=int(begun or 0),
+        ended_ms=int(ended or 0),
+        run_ms=int(run_ms or 0),
+        version=version,
+        result=json.loads(result) if result else None,
+        error=json.loads(error) if error else None,
+        position=position if position >= 0 else None,
+    )

@@ -1,0 +1,150 @@
+"""The store for gateways: calls made in the same moment travel in one pipeline, and share one sync of the disk.
+
+A handful of lanes, each a connection with one pipeline in flight; a call takes the first free lane, else it waits for the next
+pipeline. That is what makes submissions cheap: a call in a pipeline of 50 costs a quarter of one alone (facts/celery.md).
+"""
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from typing import Any, TypeVar, cast
+
+import redis.asyncio as redis
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
+
+from app.contract import moves
+from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.record import Record, Submission
+from app.contract.redis_store.calls import Call, Moves, script
+from app.contract.redis_store.server import SCHEMA, refuse, refuse_policy, refuse_schema, weakness
+
+LANES = 4
+MOST_IN_A_PIPELINE = 128
+T = TypeVar("T")
+
+
+def connect(url: str, timeout_s: float) -> redis.Redis:
+    """Returns an asyncio client that answers or fails within about `timeout_s`."""
+    retry = Retry(NoBackoff(), 1)
+    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+
+
+class RedisGatewayStore:
+    """See `GatewayStore`. `clock_offset_ms` is for tests alone."""
+
+    def __init__(
+        self, client: redis.Redis, calls: Moves, timeout_s: float = 2.0, clock_offset_ms: Callable[[], int] = lambda: 0
+    ) -> None:
+        self._client = client
+        self._calls = calls
+        self._timeout_s = timeout_s
+        self._clock_offset_ms = clock_offset_ms
+        self._queue: deque[tuple[Call[Any], asyncio.Future[list[Any]]]] = deque()
+        self._lanes: set[asyncio.Task[None]] = set()
+
+    async def run(self, call: Call[T]) -> T:
+        """Sends a move with whatever else is being sent now. A call given up here may still be carried out by the store."""
+        answered: asyncio.Future[list[Any]] = asyncio.get_running_loop().create_future()
+        self._queue.append((call, answered))
+        if len(self._lanes) < LANES:
+            lane = asyncio.create_task(self._run_lane())
+            self._lanes.add(lane)
+            lane.add_done_callback(self._lanes.discard)
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                reply = await answered
+        except TimeoutError as error:
+            raise StoreUnavailable(f"the store did not answer {call.name} within {self._timeout_s:g} s") from error
+        except (RedisError, OSError) as error:
+            raise StoreUnavailable(f"the store did not take {call.name}: {error}") from error
+        return call.read(reply)
+
+    async def _run_lane(self) -> None:
+        while self._queue:
+            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_IN_A_PIPELINE))]
+            batch = [(call, answered) for call, answered in batch if not answered.done()]
+            try:
+                replies = await self._send([call for call, _ in batch])
+            except (RedisError, OSError, TimeoutError) as error:
+                replies = [error] * len(batch)
+            for (_, answered), reply in zip(batch, replies, strict=True):
+                if answered.done():
+                    continue
+                if isinstance(reply, BaseException):
+                    answered.set_exception(reply)
+                else:
+                    answered.set_result(cast(list[Any], reply))
+
+    async def _send(self, calls: list[Call[Any]]) -> list[Any]:
+        replies = await self._pipeline(calls)
+        unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
+        if unknown:
+            for name in {calls[i].name for i in unknown}:
+                await self._client.script_load(script(name).text)
+            for i, reply in zip(unknown, await self._pipeline([calls[i] for i in unknown]), strict=True):
+                replies[i] = reply
+        return replies
+
+    async def _pipeline(self, calls: list[Call[Any]]) -> list[Any]:
+        if not calls:
+            return []
+        async with self._client.pipeline(transaction=False) as pipeline:
+            for call in calls:
+                pipeline.execute_command(*call.evalsha(self._clock_offset_ms()))
+            return await pipeline.execute(raise_on_error=False)
+
+    async def submit(self, submission: Submission) -> moves.SubmitAnswer:
+        return await self.run(self._calls.submit(submission))
+
+    async def watch(self, task_id: str, channel: str) -> Record | None:
+        return await self.run(self._calls.watch(task_id, channel))
+
+    async def cancel(self, task_id: str) -> moves.Cancelled | None:
+        return await self.run(self._calls.cancel(task_id))
+
+    async def replay(self, task_id: str, epoch: int) -> moves.Replayed:
+        return await self.run(self._calls.replay(task_id, epoch))
+
+    async def bury(self, task_id: str) -> bool:
+        return await self.run(self._calls.bury(task_id))
+
+    async def reap(self, model: str) -> moves.Reaped:
+        return await self.run(self._calls.reap(model))
+
+    async def cover(self, model: str, published: int) -> int:
+        return await self.run(self._calls.cover(model, published))
+
+    async def counts(self, model: str) -> moves.QueueCounts:
+        return await self.run(self._calls.counts(model))
+
+    async def workers(self, model: str) -> tuple[moves.WorkerInfo, ...]:
+        return await self.run(self._calls.workers(model))
+
+    async def check(self, model: str) -> str:
+        try:
+            refuse(await self._client.info())
+            config = await self._config()
+            refuse_policy(config)
+            key = self._calls.prefix(model) + ":schema"
+            await self._client.set(key, SCHEMA, nx=True)
+            refuse_schema(model, int(await self._client.get(key) or SCHEMA))
+        except AuthenticationError as error:
+            raise Misconfigured(f"the store refused the credentials in STORE_URL: {error}") from error
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(f"the store did not answer: {error}") from error
+        return weakness(config)
+
+    async def _config(self) -> dict[str, str]:
+        """Managed servers refuse CONFIG; then nothing is known, and nothing said."""
+        try:
+            return cast(dict[str, str], await self._client.config_get("append*", "maxmemory*"))
+        except ResponseError:
+            return {}
+
+    async def close(self) -> None:
+        for lane in tuple(self._lanes):
+            lane.cancel()
+        await asyncio.gather(*self._lanes, return_exceptions=True)
+        await self._client.aclose()

@@ -1,0 +1,136 @@
+-- What every move shares; put before each script when it is loaded. KEYS[1] is the model's prefix, `{prefix:model}`, so that all
+-- keys share a slot; ARGV[1] is the test-only offset of the clock. Times are milliseconds, orders microseconds.
+local function key(name) return KEYS[1] .. ':' .. name end
+local function record_key(id) return KEYS[1] .. ':record:' .. id end
+local function claim_key(id) return KEYS[1] .. ':claim:' .. id end
+local function worker_key(name) return KEYS[1] .. ':worker:' .. name end
+
+local META = key('meta')
+local WAITING, RUNNING, RETRY = key('waiting'), key('running'), key('retry')
+local OUTSTANDING, SUSPECTS = key('outstanding'), key('suspects')
+local STARTS_BY, ENDED, DEAD, TOMBS = key('starts_by'), key('ended'), key('dead'), key('tombs')
+local WORKERS = key('workers')
+local IS_OUTSTANDING = {waiting = true, running = true, retry = true}
+local HOUR_MS = 3600000
+
+local clock = redis.call('TIME')
+local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + tonumber(ARGV[1]) * 1000
+local now = math.floor(now_us / 1000)
+
+local FIELDS = {'state', 'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'claim', 'named', 'begun', 'began',
+                'suspect', 'starts_by', 'join', 'listeners'}
+
+-- The record's fields by name, numbers as numbers; nil when there is none.
+local function load(id)
+  local values = redis.call('HMGET', record_key(id), unpack(FIELDS))
+  if not values[1] then return nil end
+  local r = {}
+  for i, name in ipairs(FIELDS) do r[name] = values[i] or '' end
+  for _, name in ipairs({'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'named', 'begun', 'starts_by'}) do
+    r[name] = tonumber(r[name]) or 0
+  end
+  return r
+end
+
+local function held(r, claim_id) return r and r.state == 'running' and r.claim == claim_id end
+
+-- Moves a record to a state, writes the fields given as well, and tells its listeners.
+local function change(id, r, state, fields)
+  r.seq, r.state = r.seq + 1, state
+  local args = {'state', state, 'seq', r.seq}
+  for name, value in pairs(fields or {}) do
+    args[#args + 1], args[#args + 2] = name, value
+    r[name] = value
+  end
+  redis.call('HSET', record_key(id), unpack(args))
+  for channel in string.gmatch(r.listeners, '%S+') do
+    redis.call('PUBLISH', channel, id .. ' ' .. r.seq .. ' ' .. state)
+  end
+end
+
+local function leave_waiting(id, r)
+  if redis.call('ZREM', WAITING, id) == 0 then return end
+  if r.suspect == '1' then redis.call('ZREM', SUSPECTS, id)
+  else redis.call('HINCRBY', META, 'waiting_rows', -r.rows) end
+end
+
+-- Into the order at the place it always had; the caller has taken it out of where it was.
+local function to_waiting(id, r, fields)
+  change(id, r, 'waiting', fields)
+  redis.call('HDEL', record_key(id), 'claim', 'named', 'begun', 'worker')
+  redis.call('ZADD', WAITING, r.order, id)
+  if r.suspect == '1' then redis.call('ZADD', SUSPECTS, r.order, id)
+  else redis.call('HINCRBY', META, 'waiting_rows', r.rows) end
+end
+
+local function release_join(id, r)
+  if r.join ~= '' and redis.call('GET', key('join:' .. r.join)) == id then redis.call('DEL', key('join:' .. r.join)) end
+end
+
+-- Into a final state; the caller has taken it out of waiting, running or retry.
+local function to_final(id, r, state, fields)
+  fields.ended = now
+  change(id, r, state, fields)
+  redis.call('HDEL', record_key(id), 'claim', 'named', 'worker', 'listeners')
+  if state ~= 'failure' then redis.call('HDEL', record_key(id), 'input') end
+  redis.call('ZREM', OUTSTANDING, id)
+  redis.call('ZREM', STARTS_BY, id)
+  redis.call('ZADD', state == 'failure' and DEAD or ENDED, now, id)
+  if state ~= 'success' then release_join(id, r) end
+end
+
+-- The one place that decides what a run that ended badly costs. `limits`: max_attempts, base, cap, jitter in [0, 1).
+local function fail(id, r, permanent, own, error_json, limits)
+  redis.call('ZREM', RUNNING, id)
+  if r.begun == 0 then
+    to_waiting(id, r)
+    return 'waiting'
+  end
+  local alone = r.named == 1
+  if not alone and not own then
+    to_waiting(id, r, {suspect = '1'})
+    return 'waiting'
+  end
+  local attempts = r.attempts
+  if alone or not permanent then attempts = attempts + 1 end
+  if permanent or attempts >= limits.max_attempts then
+    to_final(id, r, 'failure', {error = error_json, attempts = attempts})
+    return 'failure'
+  end
+  local ceiling = math.min(limits.cap, limits.base * 2 ^ (attempts - 1))
+  local spread = (limits.jitter + r.seq * 0.618034) % 1
+  change(id, r, 'retry', {error = error_json, attempts = attempts})
+  redis.call('HDEL', record_key(id), 'claim', 'named', 'begun', 'worker')
+  redis.call('ZADD', RETRY, now + math.floor(ceiling * spread), id)
+  return 'retry'
+end
+
+local function to_tombstone(id, r, index)
+  release_join(id, r)
+  redis.call('ZREM', index, id)
+  redis.call('DEL', record_key(id))
+  redis.call('HSET', record_key(id), 'state', 'forgotten', 'seq', r.seq + 1, 'epoch', r.epoch)
+  redis.call('ZADD', TOMBS, now, id)
+end
+
+-- How many tickets are missing for what waits, at `batch` rows a ticket and one for each suspect.
+local function shortage(batch)
+  local rows = tonumber(redis.call('HGET', META, 'waiting_rows')) or 0
+  local needed = math.ceil(math.max(rows, 0) / math.max(batch, 1)) + redis.call('ZCARD', SUSPECTS)
+  local guess = tonumber(redis.call('HGET', META, 'tickets')) or 0
+  return math.max(0, needed - guess)
+end
+
+-- B as the workers last said it; a model that no worker ever served counts a ticket a row.
+local function known_batch() return tonumber(redis.call('HGET', META, 'batch')) or 1 end
+
+local VIEW = {'state', 'seq', 'epoch', 'attempts', 'suspect', 'match_id', 'created', 'begun', 'ended', 'run_ms', 'version', 'result', 'error'}
+
+-- The record as it is read: the fields of VIEW, then its place in the order (-1 when it does not wait).
+local function view(id)
+  local values = redis.call('HMGET', record_key(id), unpack(VIEW))
+  if not values[1] then return false end
+  for i = 1, #VIEW do values[i] = values[i] or '' end
+  values[#VIEW + 1] = values[1] == 'waiting' and redis.call('ZRANK', WAITING, id) or -1
+  return values
+end

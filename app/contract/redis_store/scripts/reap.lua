@@ -1,0 +1,86 @@
+-- The reaper: take over, due, expire, forget, bury; each tests its own condition here, in the step that acts.
+-- ARGV: offset, period, lease, limit, max_attempts, base, cap, jitter, result_ttl, tombstone_ttl, dead_letter_ttl
+-- answers ran, quiet, taken_over, due, expired, forgotten, buried, drift, tickets
+local period, lease, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
+local limits = {max_attempts = tonumber(ARGV[5]), base = tonumber(ARGV[6]), cap = tonumber(ARGV[7]), jitter = tonumber(ARGV[8])}
+local WORKER_LOST = '{"type":"worker_lost","message":"the worker that ran it stopped answering"}'
+local WORKER_GONE_MS, SAMPLE = 5000, 20
+
+-- The stamp is the lock: whoever comes within half a period of it finds the work done.
+local stamp = tonumber(redis.call('HGET', META, 'stamp'))
+if stamp and stamp <= now and now - stamp < period / 2 then return {now, 0} end
+
+-- A stamp too old or in the future: the store stood still, nobody was there, or the clock stepped. Workers get one lease to renew.
+local quiet_until = tonumber(redis.call('HGET', META, 'quiet_until')) or 0
+if not stamp or stamp > now or now - stamp > 2 * period then
+  quiet_until = now + lease
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', RUNNING, '(' .. string.format('%.0f', quiet_until), '+inf')) do
+    redis.call('ZADD', RUNNING, quiet_until, id)
+  end
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', RETRY, '(' .. string.format('%.0f', now + limits.cap), '+inf')) do
+    redis.call('ZADD', RETRY, now + limits.cap, id)
+  end
+end
+redis.call('HSET', META, 'stamp', now, 'quiet_until', quiet_until)
+local quiet = now < quiet_until
+
+local function each(index, up_to, act)
+  local done = 0
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do
+    local r = load(id)
+    if not r then redis.call('ZREM', index, id)
+    elseif act(id, r) then done = done + 1 end
+  end
+  budget = budget - done
+  return done
+end
+
+local taken_over = quiet and 0 or each(RUNNING, now, function(id, r)
+  if r.state ~= 'running' then redis.call('ZREM', RUNNING, id) return false end
+  fail(id, r, false, false, WORKER_LOST, limits)
+  return true
+end)
+
+local due = each(RETRY, now, function(id, r)
+  redis.call('ZREM', RETRY, id)
+  if r.state ~= 'retry' then return false end
+  to_waiting(id, r)
+  return true
+end)
+
+local expired = each(STARTS_BY, now, function(id, r)
+  if r.state ~= 'waiting' or r.began == '1' then return false end
+  leave_waiting(id, r)
+  to_final(id, r, 'expired', {})
+  return true
+end)
+
+local forgotten = each(ENDED, now - tonumber(ARGV[9]), function(id, r) to_tombstone(id, r, ENDED) return true end)
+local buried = each(DEAD, now - tonumber(ARGV[11]), function(id, r) to_tombstone(id, r, DEAD) return true end)
+
+each(TOMBS, now - tonumber(ARGV[10]), function(id)
+  for _, idem in ipairs(redis.call('SMEMBERS', key('idems:' .. id))) do redis.call('DEL', key('idem:' .. idem)) end
+  redis.call('DEL', key('idems:' .. id), record_key(id))
+  redis.call('ZREM', TOMBS, id)
+  return true
+end)
+
+-- Outstanding against the records, by sample and record by record. It moves in the same step as the state, so drift is a bug or a hand.
+local drift = 0
+for _, id in ipairs(redis.call('ZRANDMEMBER', OUTSTANDING, SAMPLE)) do
+  local r = load(id)
+  if not r or not IS_OUTSTANDING[r.state] then drift = drift + redis.call('ZREM', OUTSTANDING, id) end
+end
+for _, index in ipairs({WAITING, RUNNING, RETRY}) do
+  for _, id in ipairs(redis.call('ZRANDMEMBER', index, SAMPLE)) do
+    local r = load(id)
+    if r and IS_OUTSTANDING[r.state] then drift = drift + redis.call('ZADD', OUTSTANDING, 'NX', r.created, id) end
+  end
+end
+if drift > 0 then redis.call('HINCRBY', META, 'drift', drift) end
+
+for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', now - WORKER_GONE_MS)) do
+  redis.call('ZREM', WORKERS, name)
+  redis.call('DEL', worker_key(name))
+end
+return {now, 1, quiet and 1 or 0, taken_over, due, expired, forgotten, buried, drift, shortage(known_batch())}

@@ -1,0 +1,59 @@
+-- submit: – → waiting. ARGV: offset, id, input, rows, match_id, join, join_version, fresh, idem, digest, head_start, time_to_start, listener
+local id, join, idem, digest, listener = ARGV[2], ARGV[6], ARGV[9], ARGV[10], ARGV[13]
+
+local function answer(kind, task_id, r)
+  return {now, kind, task_id, r.state, r.seq, shortage(known_batch())}
+end
+
+local function listen(task_id, r)
+  if listener == '' or not IS_OUTSTANDING[r.state] then return end
+  if string.find(' ' .. r.listeners .. ' ', ' ' .. listener .. ' ', 1, true) then return end
+  redis.call('HSET', record_key(task_id), 'listeners', r.listeners .. ' ' .. listener)
+end
+
+local function joined(task_id, r)
+  if idem ~= '' then
+    redis.call('SET', key('idem:' .. idem), task_id .. ' ' .. digest)
+    redis.call('SADD', key('idems:' .. task_id), idem)
+  end
+  listen(task_id, r)
+  return answer('joined', task_id, r)
+end
+
+local mine = load(id)
+if mine then
+  listen(id, mine)
+  return answer('accepted', id, mine)
+end
+
+if idem ~= '' then
+  local told = redis.call('GET', key('idem:' .. idem))
+  if told then
+    local task_id, body = string.match(told, '^(%S+) (%S*)$')
+    local r = load(task_id)
+    if r and body ~= digest then return answer('conflict', task_id, r) end
+    if r then return joined(task_id, r) end
+  end
+end
+
+if join ~= '' and ARGV[8] ~= '1' then
+  local task_id = redis.call('GET', key('join:' .. join))
+  local r = task_id and load(task_id)
+  if r and IS_OUTSTANDING[r.state] then return joined(task_id, r) end
+  if r and r.state == 'success' and redis.call('HGET', record_key(task_id), 'version') == ARGV[7] then return joined(task_id, r) end
+end
+
+local order = now_us - tonumber(ARGV[11]) * 1000
+local starts_by = tonumber(ARGV[12]) > 0 and now + tonumber(ARGV[12]) or 0
+local r = {seq = 0, order = order, rows = tonumber(ARGV[4]), suspect = '0', listeners = listener}
+redis.call('HSET', record_key(id), 'input', ARGV[3], 'rows', ARGV[4], 'match_id', ARGV[5], 'join', join, 'order', order,
+           'created', now, 'epoch', 1, 'attempts', 0, 'suspect', '0', 'starts_by', starts_by, 'listeners', listener)
+to_waiting(id, r)
+redis.call('ZADD', OUTSTANDING, now, id)
+if starts_by > 0 then redis.call('ZADD', STARTS_BY, starts_by, id) end
+if join ~= '' then redis.call('SET', key('join:' .. join), id) end
+if idem ~= '' then
+  redis.call('SET', key('idem:' .. idem), id .. ' ' .. digest)
+  redis.call('SADD', key('idems:' .. id), idem)
+end
+return answer('accepted', id, r)

@@ -1,0 +1,109 @@
+"""Settings that gateway and worker share, and how any are read: once, from the environment, frozen.
+
+Names carry their unit. What contradicts itself is refused at start, in one sentence that names the variable.
+"""
+
+from typing import Self, TypeVar
+
+from pydantic import Field, ValidationError, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.contract.errors import Misconfigured
+from app.contract.ids import MODEL_NAME
+from app.contract.moves import Limits
+
+S = TypeVar("S", bound=BaseSettings)
+
+BEAT_S = 1.0
+"""How often a worker renews its leases and says that it lives."""
+
+RECONNECT_S = 3.0
+"""What a worker may need to reach a store that came back."""
+
+
+class ContractSettings(BaseSettings):
+    """Where the parts are and how long things last. Must be the same for all gateways and workers of one service."""
+
+    model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
+
+    store_url: str = Field("redis://127.0.0.1:6379/0", description="The store: Redis 7 or newer, or Valkey 8 or newer.")
+    broker_url: str = Field("redis://127.0.0.1:6379/1", description="The broker that carries Celery's messages: Redis or Valkey.")
+    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="The MLflow server whose registry names the models.")
+    key_prefix: str = Field(
+        "inference", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", description="Start of all keys and queues: lets services share a server."
+    )
+    lease_s: float = Field(10.0, gt=0, description="How long a worker may be silent before its records are taken over, in seconds.")
+    reaper_period_s: float = Field(1.0, ge=0.1, description="How often lost work is looked for, in seconds.")
+    max_attempts: int = Field(3, ge=1, le=100, description="Runs that a record may fail before it is a dead letter.")
+    retry_base_s: float = Field(
+        1.0, ge=0, description="Ceiling of the first back-off, in seconds; doubled for each further attempt."
+    )
+    retry_cap_s: float = Field(60.0, ge=0, description="Ceiling of any back-off, in seconds.")
+    result_ttl_s: float = Field(3600.0, gt=0, description="How long a result can be read, in seconds; then 410.")
+    tombstone_ttl_s: float = Field(
+        86400.0, gt=0, description="How long an id answers 410, and its idempotency key counts, in seconds; then 404."
+    )
+    dead_letter_ttl_s: float = Field(
+        7 * 86400.0, gt=0, description="How long a failed prediction and its input are kept, in seconds."
+    )
+    start_timeout_s: float = Field(30.0, gt=0, description="How long store and registry may take to answer at start, in seconds.")
+
+    @model_validator(mode="after")
+    def _agree(self) -> Self:
+        needed = BEAT_S + 3 * self.reaper_period_s + RECONNECT_S
+        if self.lease_s <= needed:
+            raise ValueError(
+                f"LEASE_S={self.lease_s:g} is too short: it must be above {needed:g}"
+                f" (a heartbeat of {BEAT_S:g} s, three periods of REAPER_PERIOD_S and {RECONNECT_S:g} s to reconnect)"
+            )
+        if self.retry_cap_s < self.retry_base_s:
+            raise ValueError(f"RETRY_CAP_S={self.retry_cap_s:g} is below RETRY_BASE_S={self.retry_base_s:g}")
+        for name, url in (("STORE_URL", self.store_url), ("BROKER_URL", self.broker_url)):
+            if not url.startswith(("redis://", "rediss://", "unix://")):
+                raise ValueError(f"{name} must start with redis://, rediss:// or unix://")
+        return self
+
+    @property
+    def limits(self) -> Limits:
+        """The durations as the store takes them."""
+        return Limits(
+            lease_ms=_ms(self.lease_s),
+            reaper_period_ms=_ms(self.reaper_period_s),
+            max_attempts=self.max_attempts,
+            retry_base_ms=_ms(self.retry_base_s),
+            retry_cap_ms=_ms(self.retry_cap_s),
+            result_ttl_ms=_ms(self.result_ttl_s),
+            tombstone_ttl_ms=_ms(self.tombstone_ttl_s),
+            dead_letter_ttl_ms=_ms(self.dead_letter_ttl_s),
+        )
+
+
+def _ms(seconds: float) -> int:
+    return round(seconds * 1000)
+
+
+def model_of_uri(uri: str) -> tuple[str, str]:
+    """Splits `models:/name@alias` or `models:/name/version` into the name and the rest; raises ValueError for anything else."""
+    scheme, _, rest = uri.partition("models:/")
+    name, mark, which = rest.partition("@") if "@" in rest else rest.partition("/")
+    if scheme or not mark or not which or not MODEL_NAME.fullmatch(name):
+        raise ValueError(
+            f"{uri!r} is not a model: it must read models:/name@alias or models:/name/version,"
+            " the name in small letters, digits and hyphens, 40 at most"
+        )
+    return name, which
+
+
+def read_settings(kind: type[S]) -> S:
+    """Reads the environment; raises `Misconfigured` with one sentence that names every variable that is wrong."""
+    try:
+        return kind()
+    except ValidationError as error:
+        raise Misconfigured("; ".join(_sentence(dict(e)) for e in error.errors())) from error
+
+
+def _sentence(error: dict[str, object]) -> str:
+    message = str(error["msg"]).removeprefix("Value error, ")
+    place = error["loc"]
+    name = "_".join(str(part) for part in place).upper() if isinstance(place, tuple) else ""
+    return f"{name}: {message}" if name else message

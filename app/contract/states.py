@@ -1,0 +1,37 @@
+"""The states of a prediction and the words that the public reads for them.
+
+Two vocabularies exist for one reason each: ours says what the service does with the record, Celery's lets people who come
+from `AsyncResult` keep their code. Neither is ever parsed back.
+"""
+
+from enum import StrEnum
+
+
+class State(StrEnum):
+    """Where a record is in its life; docs/protocol.md has the table of moves."""
+
+    WAITING = "waiting"
+    RUNNING = "running"
+    RETRY = "retry"
+    SUCCESS = "success"
+    FAILURE = "failure"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+    FORGOTTEN = "forgotten"
+    """A tombstone: the result was dropped after its time, the id is still known (410)."""
+
+
+OUTSTANDING = frozenset({State.WAITING, State.RUNNING, State.RETRY})
+FINAL = frozenset(State) - OUTSTANDING
+
+PUBLIC_WORDS = {state: state.value for state in State} | {State.WAITING: "submitted", State.RUNNING: "started"}
+
+CELERY_WORDS = {
+    State.WAITING: "PENDING",
+    State.RUNNING: "STARTED",
+    State.RETRY: "RETRY",
+    State.SUCCESS: "SUCCESS",
+    State.FAILURE: "FAILURE",
+    State.CANCELLED: "REVOKED",
+    State.EXPIRED: "REVOKED",
+}
