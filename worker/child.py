@@ -1,0 +1,47 @@
+"""What the child tells its parent besides results: that it holds the model, or why it can't. Marks are files named by process."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+RUN_FOLDER = "INFERENCE_WORKER_FOLDER"
+"""The environment variable by which the parent tells its child where the marks go."""
+
+
+MOST_DEATHS = 3
+"""Children that may die one after the other before they hold the model; then the worker ends, and says so."""
+
+
+class ChildMarks:
+    """The marks of the children of one worker; `pid` answers the child that the pool has now, 0 for none."""
+
+    def __init__(self, folder: Path, pid: Callable[[], int] = lambda: 0) -> None:
+        self._folder = folder
+        self._unloaded: set[int] = set()
+        self.pid = pid
+
+    def loaded(self) -> bool:
+        """Whether the present child holds the model."""
+        return (self._folder / f"loaded.{self.pid()}").exists()
+
+    def failed(self) -> str:
+        """Why the children can't load the model, as a sentence, or ''. Asked again and again, it counts those that died loading."""
+        for mark in self._folder.glob("failed.*"):
+            return mark.read_text()
+        if self.loaded():
+            self._unloaded.clear()
+        elif pid := self.pid():
+            self._unloaded.add(pid)
+        return "its process died again and again while it loaded" if len(self._unloaded) > MOST_DEATHS else ""
+
+
+def mark_loaded(folder: Path) -> None:
+    """Says that this process holds the model."""
+    (folder / f"loaded.{os.getpid()}").touch()
+
+
+def mark_failed(folder: Path, sentence: str) -> None:
+    """Says why this process could not load the model."""
+    draft = folder / f"draft.{os.getpid()}"
+    draft.write_text(sentence or "the model could not be loaded")
+    draft.rename(folder / f"failed.{os.getpid()}")

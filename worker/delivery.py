@@ -1,0 +1,44 @@
+"""Celery's request as this worker sees it: each delivery gets a claim id of its own, and custody hears when it starts and ends.
+
+Celery subclasses this and overrides `execute_using_pool` and `on_success`, so the end of a success is seen where it is
+acknowledged (facts/celery.md).
+"""
+
+from typing import Any
+
+from billiard.exceptions import TimeLimitExceeded
+from celery.worker.request import Request
+
+from app.contract.ids import new_claim_id
+
+
+class Delivery(Request):  # type: ignore[misc]
+    """A ticket under a fresh claim id: never Celery's task id, which a redelivery shares (protocol rule 2)."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.claim_id = new_claim_id()
+        self.request_dict["claim_id"] = self.claim_id
+        self._custodian = self._app.custodian
+        self._custodian.opened(self.claim_id)
+
+    def on_accepted(self, pid: int, time_accepted: float) -> None:
+        self._custodian.accepted(self.claim_id, pid)
+        super().on_accepted(pid, time_accepted)
+
+    def on_timeout(self, soft: bool, timeout: float) -> None:
+        if not soft:
+            self._custodian.ended_badly(self.claim_id, TimeLimitExceeded(timeout))
+        super().on_timeout(soft, timeout)
+
+    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+        self._custodian.ended_badly(self.claim_id, exc_info.exception)
+        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def acknowledge(self) -> None:
+        super().acknowledge()
+        self._custodian.closed(self.claim_id)
+
+    def reject(self, requeue: bool = False) -> None:
+        super().reject(requeue=requeue)
+        self._custodian.closed(self.claim_id)

@@ -1,0 +1,55 @@
+"""The parent's small HTTP port: /livez, /readyz and /metrics, answered by a thread while the model runs in the child."""
+
+import json
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+from app.contract.moves import WorkerState
+from worker.custodian import Custodian
+from worker.metrics import exposition
+
+READY = frozenset({WorkerState.IDLE, WorkerState.BUSY})
+
+
+class ProbeServer(ThreadingHTTPServer):
+    """Serves the probes of one worker."""
+
+    daemon_threads = True
+
+    def __init__(self, host: str, port: int, custodian: Custodian) -> None:
+        super().__init__((host, port), _Probe)
+        self.custodian = custodian
+
+    def start(self) -> None:
+        """Serves from a thread of its own."""
+        Thread(target=self.serve_forever, name="probes", daemon=True).start()
+
+
+class _Probe(BaseHTTPRequestHandler):
+    server: ProbeServer
+
+    def do_GET(self) -> None:
+        custodian = self.server.custodian
+        path = self.path.partition("?")[0].rstrip("/")
+        if path == "/livez":
+            self._say(200 if custodian.alive else 503, {"status": "alive" if custodian.alive else "stuck"})
+        elif path == "/readyz":
+            state = custodian.state
+            self._say(200 if state in READY else 503, {"status": state.value, "model_version": custodian.version})
+        elif path == "/metrics":
+            self._send(200, "text/plain; version=0.0.4; charset=utf-8", exposition())
+        else:
+            self._say(404, {"status": "unknown", "detail": "this port answers /livez, /readyz and /metrics"})
+
+    def _say(self, status: int, body: dict[str, str]) -> None:
+        self._send(status, "application/json", json.dumps(body).encode())
+
+    def _send(self, status: int, content_type: str, body: bytes) -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", content_type)
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Probes come every few seconds; they are not news."""

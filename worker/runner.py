@@ -1,0 +1,149 @@
+"""One ticket from claim to write: up to B records under one claim id, run together, ended in one write.
+
+The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and nothing of it leaves here, since a
+MemoryError or SystemExit that reached Celery would take the whole worker down (facts/celery.md).
+"""
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, TypeVar
+
+import orjson
+import structlog
+
+from app.contract.errors import InvalidInput, OutOfMemory, Permanent, StoreUnavailable
+from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
+from app.contract.store import WorkerStore
+from worker import metrics
+from worker.models import Model
+from worker.settings import WorkerSettings
+from worker.tickets import Tickets
+
+log = structlog.get_logger()
+T = TypeVar("T")
+
+CLAIM_PATIENCE_S = 5.0
+"""How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for another."""
+
+MOST_MESSAGE = 2_000
+"""Characters of an exception's text that a record keeps."""
+
+
+class Runner:
+    """Runs tickets on one loaded model, in the child."""
+
+    def __init__(self, settings: WorkerSettings, store: WorkerStore, model: Model, tickets: Tickets) -> None:
+        self._settings = settings
+        self._store = store
+        self._model = model
+        self._tickets = tickets
+
+    def run(self, claim_id: str) -> None:
+        """Carries one ticket out."""
+        answer = self._claim(claim_id)
+        records = [record for record in answer.records if record.input is not None]
+        if not records:
+            metrics.EMPTY_CLAIMS.labels(self._model.name).inc()
+            return
+        ids = [record.task_id for record in records]
+        held = set(_patiently(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
+        records = [record for record in records if record.task_id in held]
+        if not records:
+            return
+        log.info("prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records])
+        self._write(claim_id, self._outcomes(records, alone=len(answer.records) == 1))
+
+    def _claim(self, claim_id: str) -> ClaimAnswer:
+        own = self._settings
+        ask = Ask(own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms)
+        try:
+            answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+            while answer.kind is Claim.WAIT:
+                time.sleep(answer.wait_ms / 1000)
+                answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+            self._tickets.cover(answer.tickets)
+        except StoreUnavailable as error:
+            log.warning("claim.given_up", claim_id=claim_id, error=str(error))
+            return ClaimAnswer(Claim.NOTHING)
+        return answer
+
+    def _outcomes(self, records: Sequence[Granted], alone: bool) -> list[Outcome]:
+        inputs = [orjson.loads(record.input or b"null") for record in records]
+        rows = sum(record.rows for record in records)
+        metrics.BATCH_ROWS.labels(self._model.name).observe(rows)
+        started = time.perf_counter()
+        try:
+            results = self._predict(inputs)
+        except BaseException as error:  # foreign code: see the module
+            log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
+            return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
+        finally:
+            seconds = time.perf_counter() - started
+            metrics.RUN_SECONDS.labels(self._model.name).observe(seconds)
+        return [
+            _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000)) for r, result in zip(records, results, strict=True)
+        ]
+
+    def _predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+        """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is that record's failure."""
+        try:
+            results = self._model.predict(inputs)
+        except OutOfMemory:
+            if len(inputs) == 1:
+                raise
+            metrics.HALVED.labels(self._model.name).inc()
+            half = len(inputs) // 2
+            return self._predict(inputs[:half]) + self._predict(inputs[half:])
+        if len(results) != len(inputs):
+            raise RuntimeError(f"the model answered {len(results)} results for {len(inputs)} inputs")
+        return results
+
+    def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
+        own = self._settings
+
+        def settle() -> SettleAnswer:
+            return self._store.settle(own.model, claim_id, outcomes, self._model.version)
+
+        answer = _patiently(settle, own.backstop_s)
+        for word in answer.words.values():
+            metrics.ENDED.labels(own.model, word).inc()
+        if refused := [task_id for task_id, word in answer.words.items() if word == VOID]:
+            log.warning("prediction.write_refused", claim_id=claim_id, task_ids=refused)
+        log.info("prediction.ended", claim_id=claim_id, records=answer.words)
+        try:
+            self._tickets.cover(answer.tickets)
+        except StoreUnavailable:
+            log.info("tickets.guess_not_raised", claim_id=claim_id)
+
+
+def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
+    if not isinstance(result, BaseException):
+        try:
+            return Outcome(task_id, Verb.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
+        except TypeError as unfit:
+            result = TypeError(f"the model's result is not JSON: {unfit}")
+    kind = "invalid_input" if isinstance(result, InvalidInput) else "model_error"
+    told = {"type": kind, "message": _message(result)}
+    if isinstance(result, InvalidInput) and result.field:
+        told["field"] = result.field
+    verb = Verb.FAIL_FOR_GOOD if isinstance(result, Permanent) else Verb.FAIL
+    return Outcome(task_id, verb, orjson.dumps(told), own=own, run_ms=run_ms)
+
+
+def _message(error: BaseException) -> str:
+    text = str(error) if isinstance(error, Permanent) else f"{type(error).__name__}: {error}"
+    return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
+
+
+def _patiently(move: Callable[[], T], patience_s: float) -> T:
+    """Makes a move, again and again while the store does not answer: every move may be sent twice. Raises after `patience_s`."""
+    end = time.monotonic() + patience_s
+    pause = 0.1
+    while True:
+        try:
+            return move()
+        except StoreUnavailable:
+            if time.monotonic() + pause > end:
+                raise
+        time.sleep(pause)
+        pause = min(pause * 2, 2.0)

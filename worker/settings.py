@@ -1,0 +1,75 @@
+"""The worker's settings, read once by its parent process and again, from the same environment, by its child."""
+
+import os
+import socket
+from typing import Literal, Self
+
+from pydantic import Field, field_validator, model_validator
+
+from app.contract.queue import queue_name
+from app.contract.settings import ContractSettings, model_of_uri
+
+RUN_MARGIN_S = 5.0
+"""What begin, the write and a late look at the clock may add to a run before its lease is refused."""
+
+
+class WorkerSettings(ContractSettings):
+    """One worker serves one model on one device."""
+
+    model_uri: str = Field(
+        "models:/match-outcome@production", description="The model to serve, as MLflow names it: models:/name@alias."
+    )
+    worker_id: str = Field(
+        default_factory=lambda: f"{os.environ.get('HOSTNAME') or socket.gethostname()}-{os.getpid()}",
+        pattern=r"^\S{1,128}$",
+        description="The name of this worker in /monitoring/workers; the default is host name and process id.",
+    )
+    max_batch_size: int = Field(8, ge=1, le=1024, description="Rows that the model runs at once (B).")
+    max_batch_wait_ms: int = Field(
+        0, ge=0, le=60_000, description="How long the oldest waiting record may wait for a fuller batch, in milliseconds."
+    )
+    run_limit_s: float = Field(
+        120.0, gt=0, description="How long the model may take for a batch, in seconds; then its process is replaced."
+    )
+    load_timeout_s: float = Field(600.0, gt=0, description="How long loading and warming the model may take, in seconds.")
+    drain_timeout_s: float = Field(
+        25.0, ge=0, description="How long a stopping worker lets a run go on before it hands it back, in seconds."
+    )
+    store_timeout_s: float = Field(2.0, gt=0, le=5, description="How long one call of the store may take, in seconds.")
+    probe_host: str = Field("127.0.0.1", description="Address of the port for /livez, /readyz and /metrics.")
+    probe_port: int = Field(8081, ge=0, le=65535, description="Port for /livez, /readyz and /metrics; 0 picks a free one.")
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level of the lines logged.")
+
+    @field_validator("model_uri")
+    @classmethod
+    def _names_a_model(cls, uri: str) -> str:
+        model_of_uri(uri)
+        return uri
+
+    @model_validator(mode="after")
+    def _times_agree(self) -> Self:
+        if self.max_batch_wait_ms > self.run_limit_s * 1000:
+            raise ValueError(f"MAX_BATCH_WAIT_MS={self.max_batch_wait_ms} is longer than RUN_LIMIT_S={self.run_limit_s:g}")
+        if self.store_timeout_s * 2 >= self.lease_s:
+            raise ValueError(f"STORE_TIMEOUT_S={self.store_timeout_s:g} must be below half of LEASE_S={self.lease_s:g}")
+        return self
+
+    @property
+    def model(self) -> str:
+        """The name of the model, which is also its queue's."""
+        return model_of_uri(self.model_uri)[0]
+
+    @property
+    def queue(self) -> str:
+        """The Celery queue that this worker consumes."""
+        return queue_name(self.key_prefix, self.model)
+
+    @property
+    def run_limit_ms(self) -> int:
+        """The run limit with its margin, as renewals take it."""
+        return round((self.run_limit_s + RUN_MARGIN_S) * 1000)
+
+    @property
+    def backstop_s(self) -> float:
+        """Celery's own limit, above all that a task may take: batch wait, run, and the write through an outage of the store."""
+        return self.max_batch_wait_ms / 1000 + self.run_limit_s + 300.0

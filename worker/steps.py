@@ -1,0 +1,71 @@
+"""Bootsteps: what this worker adds to Celery's start-up, in its order."""
+
+import signal
+import time
+from typing import Any
+
+from celery import bootsteps
+from celery.exceptions import WorkerShutdown
+from celery.worker import state
+from celery.worker.consumer.tasks import Tasks
+
+from app.contract.settings import BEAT_S
+from worker.custodian import Custodian
+from worker.probes import ProbeServer
+
+
+class Custody(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Starts the thread that speaks for the child, and the probes, once the pool exists."""
+
+    requires = ("celery.worker.components:Pool", "celery.worker.components:Timer")
+
+    def start(self, worker: Any) -> None:
+        custodian: Custodian = worker.app.custodian
+        settings = custodian.settings
+        custodian.marks.pid = lambda: _child_pid(worker)
+        # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop, by whatever signal.
+        signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+        worker.timer.call_repeatedly(BEAT_S, custodian.loop_turned)
+        # The pool looks for dead children every 5 s; a prediction waits for that look.
+        worker.timer.call_repeatedly(BEAT_S / 2, worker.pool.maintain_pool)
+        ProbeServer(settings.probe_host, settings.probe_port, custodian).start()
+        custodian.start()
+
+
+class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
+    """Holds the consumer back until the child has the model: Celery would say ready, and take a ticket, while it still loads."""
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, consumer: Any) -> None:
+        custodian: Custodian = consumer.app.custodian
+        while not custodian.marks.loaded():
+            custodian.loop_turned()
+            if state.should_stop is not None or state.should_terminate is not None:
+                raise WorkerShutdown(0)
+            if not _child_lives(consumer.controller):
+                custodian.give_up("its process died while it loaded")
+            time.sleep(0.05)
+
+
+def install(app: Any) -> None:
+    """Adds the steps to an app, once in a process: Celery keeps the order of its steps on its own classes."""
+    app.steps["worker"].add(Custody)
+    app.steps["consumer"].add(Loaded)
+    Tasks.requires = (*Tasks.requires, Loaded)
+
+
+def _child_pid(worker: Any) -> int:
+    """The pool's one child; 0 while it is being replaced."""
+    children = _children(worker)
+    return children[0].pid if children else 0
+
+
+def _child_lives(worker: Any) -> bool:
+    """Asked while the pool's own loop stands still and would not notice."""
+    children = _children(worker)
+    return bool(children) and children[0]._is_alive()
+
+
+def _children(worker: Any) -> list[Any]:
+    return list(worker.pool._pool._pool) if worker.pool is not None and worker.pool._pool is not None else []

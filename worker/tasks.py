@@ -1,0 +1,67 @@
+"""Celery's edge in the child: the model is loaded once when the process starts, and each ticket is handed to the runner.
+
+The parent imports this module too, for the task's name and its request class, so what is heavy is imported only on loading.
+"""
+
+import os
+import sys
+from pathlib import Path
+from typing import Any
+
+import structlog
+from celery import current_app, shared_task
+from celery.signals import worker_process_init
+
+from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.queue import TASK_NAME
+from app.contract.redis_store import RedisWorkerStore
+from app.contract.redis_store.blocking import connect
+from app.contract.redis_store.calls import Moves
+from app.contract.settings import read_settings
+from app.telemetry import set_up_logging
+from worker.child import RUN_FOLDER, mark_failed, mark_loaded
+from worker.runner import Runner
+from worker.settings import WorkerSettings
+from worker.tickets import Tickets
+
+log = structlog.get_logger()
+
+_loaded: list[Runner] = []
+"""The child's one runner. A list, since Celery offers a task no other place to keep what its process holds."""
+
+
+@worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
+def load_model(**_: Any) -> None:
+    """Loads and warms the model; a child that can't says why in a mark and ends."""
+    settings = read_settings(WorkerSettings)
+    set_up_logging(settings.log_level)
+    folder = Path(os.environ[RUN_FOLDER])
+    try:
+        _loaded.append(_build(settings))
+    except Misconfigured as error:
+        mark_failed(folder, str(error))
+        sys.exit(1)
+    except Exception as error:  # foreign code: loading runs what the registry holds
+        log.exception("model.load_failed")
+        mark_failed(folder, f"{type(error).__name__}: {error}")
+        sys.exit(1)
+    mark_loaded(folder)
+
+
+def _build(settings: WorkerSettings) -> Runner:
+    from worker.models import registry
+
+    model = registry.load(registry.resolve(settings.model_uri, settings.mlflow_tracking_uri), settings.mlflow_tracking_uri)
+    model.warm_up(settings.max_batch_size)
+    log.info("model.loaded", model=model.name, version=model.version, device=model.device)
+    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
+    return Runner(settings, store, model, Tickets(current_app, store, settings.model))
+
+
+@shared_task(bind=True, name=TASK_NAME, Request="worker.delivery:Delivery")  # type: ignore[untyped-decorator]
+def run_ticket(self: Any) -> None:
+    """A ticket: claim what waits and run it."""
+    try:
+        _loaded[0].run(self.request.claim_id)
+    except StoreUnavailable as error:
+        log.error("claim.left_to_the_reaper", claim_id=self.request.claim_id, error=str(error))
