@@ -1,0 +1,69 @@
+"""Trains and registers the models that tests load: `python -m tests.models.register_models URL`, as one process of its own.
+
+The match-outcome model is trained twice: version 1 in full, then version 2 in one epoch, for another alias.
+"""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import mlflow
+import numpy as np
+import torch
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema, TensorSpec
+
+from worker.models import training
+
+
+class Scale(torch.nn.Module):
+    """Takes two named tensors and answers two by name."""
+
+    def forward(self, picture: torch.Tensor, factor: torch.Tensor) -> dict[str, torch.Tensor]:
+        scaled = picture * factor.reshape(-1, 1, 1)
+        return {"scaled": scaled, "sum": scaled.sum(dim=(1, 2))}
+
+
+def register_shop() -> None:
+    columns: list[ColSpec | TensorSpec] = [
+        ColSpec("string", "item"),
+        ColSpec("double", "price"),
+        ColSpec("long", "pieces", required=False),
+    ]
+    mlflow.pyfunc.log_model(
+        name="shop",
+        python_model=str(Path(__file__).with_name("shop_model.py")),
+        signature=ModelSignature(inputs=Schema(columns)),
+        input_example={"item": "tea", "price": 2.5},
+        registered_model_name="shop",
+        pip_requirements=[],
+    )
+
+
+def register_scale(name: str, **options: Any) -> None:
+    tensors: list[ColSpec | TensorSpec] = [
+        TensorSpec(np.dtype("float32"), (-1, 2, 2), "picture"),
+        TensorSpec(np.dtype("float32"), (-1,), "factor"),
+    ]
+    mlflow.pytorch.log_model(
+        Scale(),
+        name=name,
+        signature=ModelSignature(inputs=Schema(tensors)),
+        input_example=[np.ones((2, 2, 2), dtype="float32"), np.ones(2, dtype="float32")],
+        registered_model_name=name,
+        pip_requirements=[],
+        **options,
+    )
+
+
+def main(tracking_uri: str) -> None:
+    for options in (("--alias", "production"), ("--alias", "candidate", "--epochs", "1")):
+        assert training.main(("--tracking-uri", tracking_uri, *options)) == 0
+    mlflow.set_experiment("models")
+    register_shop()
+    register_scale("scale", serialization_format="pt2")
+    register_scale("pickled", serialization_format="pickle")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

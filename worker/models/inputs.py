@@ -1,0 +1,137 @@
+"""From one input's JSON to the values that a model takes, or to an `InvalidInput` that names the part to blame.
+
+The gateway has checked requests against the same signature. It is checked again because a record may be older than the
+model that now runs it, and because features taken from a table pass no gateway. Unknown features are let through.
+"""
+
+import math
+from base64 import b64decode
+from collections.abc import Callable, Mapping, Sequence
+from datetime import datetime
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from app.contract.errors import InvalidInput, Misconfigured
+from worker.models.mlmodel import Column, MLmodel, Tensor
+
+
+class FeatureTable:
+    """Finds an input's features: its own, or those that the model has on record for its `match_id`."""
+
+    def __init__(self, mlmodel: MLmodel) -> None:
+        self._rows: pd.DataFrame | None = None
+        if mlmodel.feature_table is None:
+            return
+        try:
+            self._rows = pd.read_parquet(mlmodel.feature_table)
+        except (OSError, ValueError) as error:
+            raise Misconfigured(f"the model's feature_table {mlmodel.feature_table.name} can't be read: {error}") from error
+        if not self._rows.index.is_unique:
+            raise Misconfigured(f"the model's feature_table {mlmodel.feature_table.name} has two rows for one match_id")
+
+    def features(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Returns the features by name; raises `InvalidInput` if there are none."""
+        features = given.get("features")
+        if isinstance(features, Mapping):
+            return features
+        if features is not None:
+            raise InvalidInput("features must be an object", field="features")
+        match_id = given.get("match_id")
+        if match_id is None or self._rows is None:
+            raise InvalidInput("the input has no features", field="features")
+        if type(match_id) is not int or match_id not in self._rows.index:
+            raise InvalidInput(f"no match {match_id} is on record for this model, and the input has no features", field="match_id")
+        return {
+            str(name): value.item() if isinstance(value, np.generic) else value for name, value in self._rows.loc[match_id].items()
+        }
+
+
+def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> list[Any]:
+    """Returns a value for each column, in order; None for an optional one that is not there."""
+    return [_column_value(column, features.get(column.name)) for column in columns]
+
+
+def tensor_values(tensors: Sequence[Tensor], features: Mapping[str, Any]) -> list[NDArray[Any]]:
+    """Returns an array for each tensor, in order, without the batch's dimension."""
+    return [_tensor_value(tensor, features.get(tensor.name)) for tensor in tensors]
+
+
+def _plain(value: Any) -> Any:
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def _column_value(column: Column, value: Any) -> Any:
+    field = f"features.{column.name}"
+    if value is None or (isinstance(value, float) and math.isnan(value)):
+        if column.required:
+            raise InvalidInput(f"{column.name} is missing", field=field)
+        return None
+    known = _KINDS.get(column.type)
+    if known is None:
+        return value
+    kind, convert = known
+    try:
+        return convert(value)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(f"{column.name} must be {kind}", field=field) from error
+
+
+def _tensor_value(tensor: Tensor, value: Any) -> NDArray[Any]:
+    field = f"features.{tensor.name}"
+    if value is None:
+        raise InvalidInput(f"{tensor.name} is missing", field=field)
+    try:
+        array = np.asarray(value, dtype=tensor.dtype)
+    except (ValueError, TypeError, OverflowError) as error:
+        raise InvalidInput(f"{tensor.name} must be an array of {tensor.dtype}", field=field) from error
+    wanted = tensor.shape[1:]
+    if array.ndim != len(wanted) or any(want not in (-1, have) for want, have in zip(wanted, array.shape, strict=True)):
+        raise InvalidInput(f"{tensor.name} must have the shape {list(wanted)}, not {list(array.shape)}", field=field)
+    if array.dtype.kind == "f" and not np.isfinite(array).all():
+        raise InvalidInput(f"{tensor.name} has values that are not finite numbers", field=field)
+    return array
+
+
+def _integer(bits: int) -> Callable[[Any], int]:
+    def convert(value: Any) -> int:
+        if isinstance(value, bool) or int(value) != value or not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
+            raise ValueError
+        return int(value)
+
+    return convert
+
+
+def _number(value: Any) -> float:
+    if isinstance(value, bool | str) or not math.isfinite(value):
+        raise ValueError
+    return float(value)
+
+
+def _datetime(value: Any) -> pd.Timestamp:
+    """MLflow takes no time zones: what has one is given in UTC."""
+    time = pd.Timestamp(datetime.fromisoformat(value))
+    return time if time.tzinfo is None else time.tz_convert(None)
+
+
+def _exactly(kind: type) -> Callable[[Any], Any]:
+    def convert(value: Any) -> Any:
+        if not isinstance(value, kind):
+            raise TypeError
+        return value
+
+    return convert
+
+
+_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
+    "double": ("a finite number", _number),
+    "float": ("a finite number", _number),
+    "long": ("an integer of 64 bits", _integer(64)),
+    "integer": ("an integer of 32 bits", _integer(32)),
+    "boolean": ("true or false", _exactly(bool)),
+    "string": ("a string", _exactly(str)),
+    "binary": ("base64", lambda value: b64decode(value, validate=True)),
+    "datetime": ("a date and time in ISO 8601", _datetime),
+}

@@ -1,0 +1,98 @@
+"""The `MLmodel` file of a model's folder: what it takes, what it answers, and what it brings along.
+
+The file is read as YAML, as the gateway reads it, so that both see one signature and need no part of MLflow for it. Of
+its free `metadata` two keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id, and
+`outputs`, the names of the output's columns.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import yaml  # type: ignore[import-untyped]
+
+from app.contract.errors import Misconfigured
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One scalar of the input, by MLflow's type names (`double`, `long`, `string`, …)."""
+
+    name: str
+    type: str
+    required: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Tensor:
+    """One array of the input; `shape` begins with the batch, -1 is any length. An unnamed tensor is called `input`."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MLmodel:
+    """A model's description; the signature is in columns or in tensors, never both, and both empty if there is none."""
+
+    folder: Path
+    flavors: frozenset[str]
+    columns: tuple[Column, ...]
+    tensors: tuple[Tensor, ...]
+    outputs: tuple[str, ...]
+    feature_table: Path | None
+    example_file: Path | None
+
+    def examples(self) -> list[dict[str, Any]]:
+        """The registered example as features, one dict a row; empty if there is none."""
+        if self.example_file is None:
+            return []
+        content = json.loads(self.example_file.read_text(encoding="utf-8"))
+        names = [part.name for part in self.columns or self.tensors]
+        match content:
+            case {"data": list(rows)} if not self.tensors:
+                names = content.get("columns", names)
+            case dict(arrays) if self.tensors:
+                names, rows = list(arrays), list(zip(*arrays.values(), strict=True))
+            case [list(), *_] if self.tensors:
+                rows = [[row] for row in content]
+            case [list(), *_]:
+                rows = content
+            case dict() | [dict(), *_]:
+                return [content] if isinstance(content, dict) else content
+            case _:
+                raise Misconfigured(f"the registered example {self.example_file.name} has a form that this worker does not know")
+        return [dict(zip(names, row, strict=True)) for row in rows]
+
+
+def read(folder: Path) -> MLmodel:
+    """Reads the description; raises `Misconfigured` if the folder holds no model."""
+    file = folder / "MLmodel"
+    if not file.is_file():
+        raise Misconfigured(f"there is no MLmodel file in what the registry gave for this model ({folder.name})")
+    content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    inputs = json.loads((content.get("signature") or {}).get("inputs") or "[]")
+    metadata = content.get("metadata") or {}
+    example = (content.get("saved_input_example_info") or {}).get("artifact_path")
+    table = metadata.get("feature_table")
+    return MLmodel(
+        folder=folder,
+        flavors=frozenset(content.get("flavors", {})),
+        columns=tuple(_column(spec, place) for place, spec in enumerate(inputs) if spec["type"] != "tensor"),
+        tensors=tuple(_tensor(spec) for spec in inputs if spec["type"] == "tensor"),
+        outputs=tuple(metadata.get("outputs", ())),
+        feature_table=folder / table if table else None,
+        example_file=folder / example if example else None,
+    )
+
+
+def _column(spec: Mapping[str, Any], place: int) -> Column:
+    return Column(str(spec.get("name", place)), spec["type"], spec.get("required", True))
+
+
+def _tensor(spec: Mapping[str, Any]) -> Tensor:
+    tensor = spec["tensor-spec"]
+    return Tensor(spec.get("name", "input"), tensor["dtype"], tuple(tensor["shape"]))

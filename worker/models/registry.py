@@ -1,0 +1,127 @@
+"""The model registry: which version an alias means, and that version, loaded.
+
+Resolving is light and bounded, so that a worker's parent and a start-up probe may do it; torch and the heavy part of
+MLflow are imported by `load` alone, in the process that will own the device. Nothing is unpickled unless the operator
+sets MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true: a pickle from a registry is code from whoever can write there.
+"""
+
+import os
+import shutil
+import tempfile
+import weakref
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from app.contract.errors import Misconfigured
+from app.contract.settings import model_of_uri
+from worker.models import Model
+
+TIMEOUT_S = 5
+RETRIES = 1
+_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+
+
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """One version of a model; its `uri` names it for good, whatever its aliases do."""
+
+    name: str
+    version: str
+    uri: str
+
+
+def resolve(model_uri: str, tracking_uri: str) -> Resolved:
+    """Resolves `models:/name@alias` or `models:/name/version`; raises `Misconfigured`, within about 15 s, if it can't."""
+    found = find(model_uri, tracking_uri)
+    if found is None:
+        raise Misconfigured(f"the registry at {tracking_uri} has no {model_uri}: register it, or set its alias, first")
+    return found
+
+
+def find(model_uri: str, tracking_uri: str) -> Resolved | None:
+    """As `resolve`, but None for what the registry does not have."""
+    try:
+        name, which = model_of_uri(model_uri)
+    except ValueError as error:
+        raise Misconfigured(str(error)) from error
+    with _environment(MLFLOW_HTTP_REQUEST_TIMEOUT=str(TIMEOUT_S), MLFLOW_HTTP_REQUEST_MAX_RETRIES=str(RETRIES)):
+        from mlflow import MlflowClient
+        from mlflow.exceptions import MlflowException
+
+        try:
+            client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+            by_alias = "@" in model_uri
+            found = client.get_model_version_by_alias(name, which) if by_alias else client.get_model_version(name, which)
+        except MlflowException as error:
+            if error.error_code in _ABSENT:
+                return None
+            raise Misconfigured(f"the MLflow registry at {tracking_uri} does not answer: is MLFLOW_TRACKING_URI right?") from error
+    return Resolved(name, str(found.version), f"models:/{name}/{found.version}")
+
+
+def load(resolved: Resolved, tracking_uri: str) -> Model:
+    """Downloads a version and puts it on its device; raises `Misconfigured` for one that this worker can't serve."""
+    from worker.models.loaded import LoadedModel
+    from worker.models.mlmodel import read
+
+    folder = Path(tempfile.mkdtemp(prefix=f"model-{resolved.name}-{resolved.version}-"))
+    try:
+        with _environment(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false"):
+            mlmodel = read(_download(resolved, tracking_uri, folder))
+            model = LoadedModel(resolved.name, resolved.version, mlmodel, _engine(mlmodel, resolved))
+    except BaseException:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise
+    weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
+    return model
+
+
+def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
+    """Downloads by the address of the files: for a `models:/` address MLflow asks its global default server, not this one."""
+    from mlflow import MlflowClient
+    from mlflow.artifacts import download_artifacts
+    from mlflow.exceptions import MlflowException
+
+    try:
+        client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
+        source = client.get_model_version_download_uri(resolved.name, resolved.version)
+        return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri))
+    except (MlflowException, OSError) as error:
+        raise Misconfigured(f"{resolved.uri} can't be downloaded from {tracking_uri}: {_first_line(error)}") from error
+
+
+def _engine(mlmodel: Any, resolved: Resolved) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        if "pytorch" in mlmodel.flavors:
+            import torch
+
+            from worker.models.torch_model import TorchEngine, choose_device
+
+            return TorchEngine(mlmodel, choose_device(torch.cuda.is_available()))
+        from worker.models.pyfunc_model import PyfuncEngine
+
+        return PyfuncEngine(mlmodel)
+    except (MlflowException, ImportError) as error:
+        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {_first_line(error)}") from error
+
+
+def _first_line(error: Exception) -> str:
+    return str(error).partition("\n")[0]
+
+
+@contextmanager
+def _environment(**defaults: str) -> Iterator[None]:
+    """Sets variables that MLflow reads at each use, unless the operator did, and takes them back."""
+    defaults["MLFLOW_DISABLE_TELEMETRY"] = "true"
+    added = {name: value for name, value in defaults.items() if name not in os.environ}
+    os.environ.update(added)
+    try:
+        yield
+    finally:
+        for name in added:
+            os.environ.pop(name, None)

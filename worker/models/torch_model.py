@@ -1,0 +1,78 @@
+"""Models of MLflow's `pytorch` flavor: on the GPU if there is one, a batch in one call.
+
+MLflow refuses to move a model exported by torch (pt2) to another device than it was saved on; torch itself can. So MLflow
+loads it, which checks the archive for pickles, and on a GPU the same archive is read again and moved.
+"""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import mlflow.pytorch
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch.export.passes import move_to_device_pass
+
+from app.contract.errors import InvalidInput, Misconfigured
+from worker.models.inputs import column_values, tensor_values
+from worker.models.memory import guarded
+from worker.models.mlmodel import MLmodel
+from worker.models.results import rows_of
+
+
+class TorchEngine:
+    """A torch module, fed float32 `[rows, columns]`, or its named tensors in the signature's order."""
+
+    def __init__(self, mlmodel: MLmodel, device: str) -> None:
+        if not mlmodel.columns and not mlmodel.tensors:
+            raise Misconfigured("a torch model needs a signature: register it with one")
+        self.device = device
+        self._columns = mlmodel.columns
+        self._tensors = mlmodel.tensors
+        self._module = load_module(mlmodel.folder, device)
+
+    def row(self, features: Mapping[str, Any]) -> list[NDArray[Any]]:
+        if self._tensors:
+            return tensor_values(self._tensors, features)
+        values = column_values(self._columns, features)
+        with np.errstate(over="ignore"):
+            row = np.asarray(values, dtype=np.float32)
+        for place in np.flatnonzero(~np.isfinite(row)):
+            name = self._columns[place].name
+            problem = "is missing" if values[place] is None else "is too large"
+            raise InvalidInput(f"{name} {problem}", field=f"features.{name}")
+        return [row]
+
+    def run(self, rows: list[list[NDArray[Any]]]) -> list[Any]:
+        output = guarded(lambda: self._call([np.stack(parts) for parts in zip(*rows, strict=True)]))
+        return rows_of(output, len(rows))
+
+    def _call(self, arrays: Sequence[NDArray[Any]]) -> Any:
+        with torch.inference_mode():
+            output = self._module(*(torch.from_numpy(array).to(self.device) for array in arrays))
+        if isinstance(output, Mapping):
+            return {name: _array(part) for name, part in output.items()}
+        return _array(output)
+
+
+def choose_device(cuda_available: bool) -> str:
+    """The device for a model: a worker has one GPU, or none."""
+    return "cuda:0" if cuda_available else "cpu"
+
+
+def load_module(folder: Path, device: str) -> torch.nn.Module:
+    """Loads the module of a model's folder onto a device, ready for inference."""
+    module: torch.nn.Module = mlflow.pytorch.load_model(str(folder), map_location="cpu")
+    if device == "cpu":
+        return module
+    exported = folder / "data" / "model.pt2"
+    if not exported.is_file():
+        return module.to(device)
+    return move_to_device_pass(torch.export.load(str(exported)), device).module()
+
+
+def _array(output: Any) -> NDArray[Any]:
+    if not isinstance(output, torch.Tensor):
+        raise TypeError(f"a torch model must answer a tensor, or several by name, not {type(output).__name__}")
+    return output.cpu().numpy()

@@ -1,0 +1,136 @@
+"""Trains the match-outcome model and registers it: `python -m worker.models.training --name match-outcome --alias production`.
+
+Run again, it registers another version and moves the alias. `--if-missing` leaves an alias that exists alone and ends at
+once, before torch is imported: a deployment may run it each time.
+
+The network's shape and parameters were chosen on three rolling periods before the test period (January to July 2015, July
+2015 to January 2016, January to July 2016, each forecast by what was fitted on the matches before it; a test repeats
+them): mean log loss 0.9927, Elo alone 0.9962. Nearly all of that gain is the restrained linear part. The test period is no
+longer unseen: an earlier network was scored on it, and lost to Elo alone (0.9562 against 0.9479), before this one was
+made to start from Elo's forecast. What it scored steered no parameter, but it is why the network has this shape.
+"""
+
+import argparse
+import hashlib
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from app.contract.errors import Misconfigured
+from worker.models.registry import find
+
+if TYPE_CHECKING:
+    from worker.models.fitting import Period, Plan, Score
+
+_REPORT_EPOCHS = 5
+_CHOICE = (
+    "Parameters chosen on three rolling periods before 2016-07-01. The test period from then on was scored before, with an"
+    " earlier network that lost to Elo alone (log loss 0.9562 against 0.9479); so it is not quite unseen."
+)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status; a setting that can't work is one sentence on stderr."""
+    options = _parse(arguments)
+    try:
+        found = find(f"models:/{options.name}@{options.alias}", options.tracking_uri)
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        return 2
+    if found and options.if_missing:
+        print(f"{options.name}@{options.alias} is version {found.version} already")
+        return 0
+    started = time.monotonic()
+    version = train(options.data, options.tracking_uri, options.name, options.alias, options.epochs)
+    print(f"{options.name} version {version} is @{options.alias} now, after {time.monotonic() - started:.1f} s")
+    return 0
+
+
+def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | None) -> str:
+    """Fits, scores, logs and registers; returns the new version."""
+    import mlflow
+    import torch
+
+    from worker.models import fitting, match_features
+
+    torch.set_num_threads(1)
+    plan = fitting.Plan() if epochs is None else replace(fitting.Plan(), epochs=epochs)
+    matches = match_features.read_matches(data)
+    table = match_features.compute(matches)
+    periods = fitting.split(matches, table, plan)
+    train_period, validation, test = periods
+    learned = train_period.then(validation)
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_experiment(name)
+    with mlflow.start_run():
+        mlflow.log_params(_params(plan, periods, data))
+        mlflow.set_tag("mlflow.note.content", _CHOICE)
+        fitted = fitting.fit(train_period, validation, plan, _reporter(mlflow.log_metrics))
+        scores = {
+            "validation": fitted.validation,
+            "test": fitting.score(fitted.network, test),
+            "base": fitting.base_rate(learned, test),
+            "elo": fitting.elo_logistic(learned, test),
+        }
+        _report(scores, plan)
+        mlflow.log_metric("fitted_epochs", fitted.epochs)
+        mlflow.log_metrics({f"{name}_{part}": value for name, score in scores.items() for part, value in asdict(score).items()})
+        return _register(fitted.network, table, name, alias, plan)
+
+
+def _register(network: Any, table: Any, name: str, alias: str, plan: "Plan") -> str:
+    from worker.models.match_features import OUTCOMES
+    from worker.models.publishing import register
+
+    metadata = {
+        "outputs": list(OUTCOMES),
+        "feature_table": "extra_files/features.parquet",
+        "trained_before": plan.test_from.isoformat(),
+    }
+    with tempfile.TemporaryDirectory() as folder:
+        file = Path(folder) / "features.parquet"
+        table.to_parquet(file)
+        return register(network, table, name, alias, names=OUTCOMES, metadata=metadata, extra_files=[str(file)])
+
+
+def _params(plan: "Plan", periods: Sequence["Period"], data: Path) -> dict[str, Any]:
+    rows = dict(zip(("train_rows", "validation_rows", "test_rows"), map(len, periods), strict=True))
+    return asdict(plan) | rows | {"data_sha256": hashlib.sha256(data.read_bytes()).hexdigest(), "choice": _CHOICE}
+
+
+def _reporter(log: Callable[..., object]) -> Callable[[int, float, float], None]:
+    """Tells people and MLflow how the fit goes, at every fifth epoch."""
+
+    def report(epoch: int, train_loss: float, validation_loss: float) -> None:
+        if epoch == 1 or epoch % _REPORT_EPOCHS == 0:
+            print(f"epoch {epoch:3d}  train {train_loss:.4f}  validation {validation_loss:.4f}", flush=True)
+            log({"epoch_train_loss": train_loss, "epoch_validation_loss": validation_loss}, step=epoch)
+
+    return report
+
+
+def _report(scores: dict[str, "Score"], plan: "Plan") -> None:
+    print(f"test period from {plan.test_from}: log loss, accuracy")
+    for label, key in (("this network", "test"), ("Elo alone", "elo"), ("base rate", "base")):
+        print(f"  {label:12}  {scores[key].log_loss:.4f}  {scores[key].accuracy:.3f}")
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker.models.training", description="Trains and registers the match-outcome model."
+    )
+    parser.add_argument("--tracking-uri", required=True, help="the MLflow server")
+    parser.add_argument("--name", default="match-outcome", help="the registered model's name")
+    parser.add_argument("--alias", default="production", help="the alias to move to the new version")
+    parser.add_argument("--data", type=Path, default=Path("data/matches.csv"), help="the matches, in date order")
+    parser.add_argument("--epochs", type=int, help="at most so many epochs")
+    parser.add_argument("--if-missing", action="store_true", help="do nothing if the alias exists")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
