@@ -1,0 +1,50 @@
+"""Stacks of real processes for the integration tests."""
+
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.servers import MlflowServer, Valkey
+from tests.support.stack import ROOT, Stack
+
+MakeStack = Callable[..., Stack]
+
+
+@pytest.fixture(scope="session")
+def fault_registry(mlflow_server: MlflowServer) -> str:
+    """The URL of an MLflow that knows the fault model."""
+    subprocess.run([sys.executable, "-m", "tests.support.register", mlflow_server.url], check=True, cwd=ROOT)
+    return mlflow_server.url
+
+
+@pytest.fixture(scope="module")
+def make_stack(fault_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
+    """Makes stacks on a Valkey of their own; each is stopped when the next one starts, two cores are few."""
+    stacks: list[Stack] = []
+
+    def make(gateways: int = 2, workers: int = 1, **env: str) -> Stack:
+        folder = tmp_path_factory.mktemp("stack")
+        for earlier in stacks:
+            earlier.stop()
+        valkey = Valkey(folder / "valkey")
+        valkey.start()
+        stack = Stack(folder, valkey, fault_registry, "fault", {"RETRY_BASE_S": "0.1", "RETRY_CAP_S": "1"} | env)
+        stacks.append(stack)
+        start(stack, gateways, workers)
+        return stack
+
+    yield make
+    for stack in stacks:
+        stack.stop()
+
+
+def start(stack: Stack, gateways: int, workers: int) -> None:
+    """Starts the processes of a stack, the workers beside each other."""
+    for _ in range(workers):
+        stack.add_worker(wait=False)
+    for _ in range(gateways):
+        stack.add_gateway()
+    for worker in stack.workers:
+        stack.wait_for(worker)

@@ -1,0 +1,137 @@
+"""The kill matrix: each process killed -9 in mid-batch, under two hundred records, and what the service owes after it.
+
+All accepted ones end in success, none changes after it ended, and what was in the killed batch runs again within lease + 2 s.
+The time that took is printed (`-rP`), for docs/claims.md.
+"""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+
+from tests.integration.conftest import MakeStack
+from tests.support.stack import Client, Process, Stack
+from tests.support.waiting import until
+
+pytestmark = pytest.mark.kill
+
+RECORDS = 200
+LEASE_S = 10.0
+BATCH_S = 0.4
+
+
+@pytest.fixture(params=["1", "8"], ids=["one at a time", "batches of 8"])
+def stack(request: pytest.FixtureRequest, make_stack: MakeStack) -> Stack:
+    return make_stack(gateways=2, workers=2, MAX_BATCH_SIZE=request.param)
+
+
+def seconds_of(stack: Stack) -> float:
+    """The length of a run, so that two hundred take some ten seconds either way."""
+    return BATCH_S if stack.env["MAX_BATCH_SIZE"] == "8" else 0.1
+
+
+def submit_all(stack: Stack, client: Client) -> list[str]:
+    return [client.submit({"do": "answer", "seconds": seconds_of(stack), "value": value}) for value in range(RECORDS)]
+
+
+def mid_batch(worker: Process) -> set[str]:
+    """The records that a worker is running, by its log."""
+    ended = {task_id for event in worker.events("prediction.ended") for task_id in event["records"]}
+    began = [set(event["task_ids"]) for event in worker.events("prediction.began")]
+    return (began[-1] - ended) if began else set()
+
+
+def kill_in_mid_batch(worker: Process, pid: Callable[[], int]) -> set[str]:
+    """Kills a process while the worker runs a batch; returns what was in it."""
+    batch = until(lambda: mid_batch(worker), "a batch to be running", step_s=0.001)
+    os.kill(pid(), signal.SIGKILL)
+    return batch
+
+
+def all_succeed_and_stay(client: Client, ids: list[str]) -> None:
+    """Every accepted record ends in success with its own value, once, and nothing is outstanding."""
+    with ThreadPoolExecutor(8) as pool:
+        first = list(pool.map(lambda task_id: client.ended(task_id, limit_s=120), ids))
+    assert [record["status"] for record in first] == ["success"] * RECORDS
+    assert [record["result"]["value"] for record in first] == list(range(RECORDS))
+    assert [client.status(task_id) for task_id in ids] == first
+    queue = client.queue()
+    assert (queue["waiting"], queue["running"], queue["retry"], queue["outstanding"]) == (0, 0, 0, 0)
+
+
+def began_again(stack: Stack, batch: set[str], since: int) -> bool:
+    """Whether all of a batch began once more, by the workers' logs."""
+    runs = [task_id for worker in stack.workers for event in worker.events("prediction.began") for task_id in event["task_ids"]]
+    return sum(runs.count(task_id) for task_id in batch) >= since + len(batch)
+
+
+def report(what: str, stack: Stack, seconds: float) -> None:
+    print(f"recovery after kill -9 of {what}, B = {stack.env['MAX_BATCH_SIZE']}: {seconds:.1f} s")
+
+
+def recovers(stack: Stack, batch: set[str], what: str, killed_at: float) -> None:
+    """What was in the batch runs again within lease + 2 s; a margin of 1 s for reading the logs on a busy machine."""
+    until(lambda: began_again(stack, batch, len(batch)), "the batch to run again", limit_s=LEASE_S + 3)
+    report(what, stack, time.monotonic() - killed_at)
+
+
+def test_the_worker_child(stack: Stack) -> None:
+    client = stack.client()
+    ids = submit_all(stack, client)
+    worker = stack.workers[0]
+    batch = kill_in_mid_batch(worker, worker.model_process)
+    recovers(stack, batch, "the worker's child", time.monotonic())
+    all_succeed_and_stay(client, ids)
+    charged = {task_id for task_id in ids if client.status(task_id)["attempts"]}
+    assert charged == (batch if len(batch) == 1 else set())
+
+
+def test_the_worker_parent(stack: Stack) -> None:
+    client = stack.client()
+    ids = submit_all(stack, client)
+    worker = stack.workers[0]
+    batch = kill_in_mid_batch(worker, lambda: worker.pid)
+    recovers(stack, batch, "the worker's parent", time.monotonic())
+    all_succeed_and_stay(client, ids)
+
+
+def test_a_gateway(stack: Stack) -> None:
+    client = stack.client()
+    ids = submit_all(stack, client)
+    gateway = stack.gateways[0]
+    kill_in_mid_batch(stack.workers[0], lambda: gateway.pid)
+    killed_at = time.monotonic()
+    gateway.kill()
+    gateway.start()
+    stack.wait_for(gateway)
+    report("a gateway", stack, time.monotonic() - killed_at)
+    all_succeed_and_stay(client, ids)
+
+
+def test_the_store(stack: Stack) -> None:
+    client = stack.client()
+    ids = submit_all(stack, client)
+    until(lambda: mid_batch(stack.workers[0]), "a batch to be running", step_s=0.001)
+    stack.valkey.kill()
+    killed_at = time.monotonic()
+    assert client.get(f"/monitoring/task_status/{ids[0]}").status_code == 503
+    stack.valkey.start()
+    until(lambda: client.queue().get("running"), "work to go on", limit_s=LEASE_S + 3)
+    report("the store", stack, time.monotonic() - killed_at)
+    all_succeed_and_stay(client, ids)
+
+
+def test_a_store_that_stands_still_for_longer_than_a_lease(stack: Stack) -> None:
+    client = stack.client()
+    ids = submit_all(stack, client)
+    until(lambda: mid_batch(stack.workers[0]), "a batch to be running", step_s=0.001)
+    stack.valkey.signal(signal.SIGSTOP)
+    frozen_until = time.monotonic() + 12
+    until(lambda: time.monotonic() > frozen_until, "the freeze to last longer than a lease")
+    stack.valkey.signal(signal.SIGCONT)
+    all_succeed_and_stay(client, ids)
+    runs = [task_id for worker in stack.workers for event in worker.events("prediction.began") for task_id in event["task_ids"]]
+    assert sorted(runs) == sorted(ids), "a record ran twice although its worker lived"

@@ -1,0 +1,71 @@
+"""Tickets are hints: deleted, doubled or miscounted they cost a moment and never a prediction."""
+
+from pathlib import Path
+
+import redis
+
+from app.contract.queue import queue_name
+from tests.integration.conftest import MakeStack
+from tests.support.servers import Valkey
+from tests.support.stack import Client
+from tests.support.waiting import until
+
+QUEUE = queue_name("inference", "fault")
+META = "{inference:fault}:meta"
+
+
+def held_up(client: Client, count: int) -> list[str]:
+    """Submits a long run, and behind it what then waits with its tickets in the broker."""
+    first = client.submit({"do": "answer", "seconds": 2.0, "value": 0})
+    until(lambda: client.status(first)["status"] == "started", "the long run to start")
+    return [first, *(client.submit({"do": "answer", "value": value}) for value in range(1, count))]
+
+
+def finished_within_two_beats(client: Client, ids: list[str]) -> None:
+    """All end, and the work resumes by two beats after the worker is idle: 2 s for them, 1 s for where in a beat it began."""
+    client.ended(ids[0])
+    until(lambda: client.status(ids[1])["status"] == "success", "the next run, within two beats", limit_s=5)
+    assert {client.ended(task_id)["status"] for task_id in ids} == {"success"}
+    assert client.queue()["outstanding"] == 0
+
+
+def test_all_tickets_deleted(make_stack: MakeStack) -> None:
+    stack = make_stack(MAX_BATCH_SIZE="8")
+    client = stack.client()
+    ids = held_up(client, 30)
+    with redis.Redis.from_url(stack.valkey.url(1)) as broker:
+        until(lambda: broker.llen(QUEUE) > 0, "tickets in the broker")
+        broker.delete(QUEUE)
+    finished_within_two_beats(client, ids)
+
+
+def test_all_tickets_doubled(make_stack: MakeStack) -> None:
+    stack = make_stack(MAX_BATCH_SIZE="1")
+    client = stack.client()
+    ids = held_up(client, 30)
+    with redis.Redis.from_url(stack.valkey.url(1)) as broker:
+        until(lambda: broker.llen(QUEUE) > 0, "tickets in the broker")
+        broker.rpush(QUEUE, *broker.lrange(QUEUE, 0, -1))
+    finished_within_two_beats(client, ids)
+
+
+def test_the_guess_wrong_by_a_thousand_either_way(make_stack: MakeStack) -> None:
+    stack = make_stack(MAX_BATCH_SIZE="8")
+    client = stack.client()
+    with redis.Redis.from_url(stack.valkey.url(0)) as store:
+        for error in (1000, -1000):
+            store.hincrby(META, "tickets", error)
+            ids = held_up(client, 20)
+            finished_within_two_beats(client, ids)
+
+
+def test_work_accepted_while_the_broker_is_away_runs_when_it_is_back(make_stack: MakeStack, tmp_path: Path) -> None:
+    broker = Valkey(tmp_path)
+    broker.start()
+    client = make_stack(BROKER_URL=broker.url()).client()
+    assert client.ended(client.submit({"do": "answer", "value": 1}))["status"] == "success"
+    broker.kill()
+    ids = [client.submit({"do": "answer", "value": value}) for value in range(10)]
+    broker.start()
+    assert {client.ended(task_id, limit_s=90)["status"] for task_id in ids} == {"success"}
+    broker.kill()

@@ -1,0 +1,58 @@
+"""The fault model: it does what its input says, so that "in mid-batch" means something. Only tests register it.
+
+MLflow keeps this file as the model's code and runs it where the model is loaded (models from code), so it imports nothing of ours
+but the errors.
+"""
+
+import os
+import signal
+import time
+from typing import Any
+
+import mlflow
+import pandas as pd
+
+from app.contract.errors import InvalidInput, OutOfMemory
+
+
+class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
+    """One batch takes as long as the longest `seconds` in it; then each row does its `do`. Loading takes FAULT_LOAD_S seconds."""
+
+    def load_context(self, context: Any) -> None:
+        del context
+        time.sleep(float(os.environ.get("FAULT_LOAD_S", "0")))
+
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> list[Any]:
+        del context, params
+        rows: list[dict[str, Any]] = model_input.to_dict("records")  # type: ignore[assignment]
+        time.sleep(max(float(row.get("seconds") or 0) for row in rows))
+        return [_act(row, len(rows)) for row in rows]
+
+
+def _act(row: dict[str, Any], batch: int) -> Any:
+    value = row.get("value")
+    match row["do"]:
+        case "raise":
+            raise RuntimeError("as it was told")
+        case "allocate":
+            raise MemoryError("as it was told")
+        case "system_exit":
+            raise SystemExit(3)
+        case "exit":
+            os._exit(3)
+        case "segfault":
+            os.kill(os.getpid(), signal.SIGSEGV)
+        case "hang":
+            signal.pause()
+        case "invalid":
+            return InvalidInput("as it was told", field="features.do")
+        case "not_json":
+            return object()
+        case "only_alone" if batch > 1:
+            raise OutOfMemory("a batch of two or more does not fit")
+        case "flaky":
+            raise TimeoutError("as it was told")
+    return {"value": None if pd.isna(value) else int(value), "batch": batch}
+
+
+mlflow.models.set_model(Fault())

@@ -1,0 +1,32 @@
+"""Registers the fault model: `python -m tests.support.register URL`, a process of its own, since MLflow warns as it logs."""
+
+import sys
+from pathlib import Path
+
+import mlflow
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema
+
+FAULT = Path(__file__).with_name("fault_model.py")
+
+
+def register_fault_model(tracking_uri: str, name: str = "fault") -> None:
+    """Registers a version of the fault model and moves the alias `production` to it."""
+    mlflow.set_tracking_uri(tracking_uri)
+    inputs = Schema(
+        [ColSpec("string", "do"), ColSpec("double", "seconds", required=False), ColSpec("long", "value", required=False)]
+    )
+    with mlflow.start_run():
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(FAULT),
+            signature=ModelSignature(inputs=inputs),
+            input_example={"do": "answer", "seconds": 0.0, "value": 1},
+            registered_model_name=name,
+            pip_requirements=[],
+        )
+    mlflow.MlflowClient(tracking_uri).set_registered_model_alias(name, "production", info.registered_model_version)
+
+
+if __name__ == "__main__":
+    register_fault_model(sys.argv[1])
