@@ -1,0 +1,1 @@
+"""Benchmarks: `python -m bench`. Every figure is a ratio of things measured in one run, since machines are shared and noisy."""
