@@ -1,1 +1,1 @@
-"""What gateway and worker must agree on: the record, its states and moves, the store, the ticket. A leaf: it imports nothing of `app`."""
+"""What gateway and worker must agree on: record, states, moves, store, ticket. A leaf: it imports nothing else of `app`."""

@@ -9,6 +9,7 @@
         ├── InvalidInput           this input can't be predicted on
         ├── KeyConflict            the idempotency key was used with another body
         └── Misconfigured          said once at start, in one sentence, with what to do
+            └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
 What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an exception.
 """
@@ -52,3 +53,7 @@ class KeyConflict(Permanent):
 
 class Misconfigured(Permanent):
     """A setting, or the part that it points at, can't work: the program says so and ends."""
+
+
+class SchemaTooNew(Misconfigured):
+    """The store holds records of a newer layout (protocol rule 12): whoever finds that stays unready and touches none of them."""

@@ -13,7 +13,7 @@ _TASK_ID = re.compile(rf"({MODEL_NAME.pattern})-([0-9a-f]{{32}})")
 
 
 def new_task_id(model: str) -> str:
-    """Returns `<model>-<32 hex digits>`: 48 bits of milliseconds, then 80 random bits; ids sort by time, as UUIDv7 does (RFC 9562)."""
+    """Returns `<model>-<32 hex digits>`: 48 bits of milliseconds, then 80 random ones; sorts by time, as UUIDv7 does (RFC 9562)."""
     return f"{model}-{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 

@@ -32,6 +32,12 @@ class ContractSettings(BaseSettings):
     key_prefix: str = Field(
         "inference", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", description="Start of all keys and queues: lets services share a server."
     )
+    store_timeout_s: float = Field(
+        1.5,
+        gt=0,
+        le=5,
+        description="How long the store may take to answer, in seconds; then a request gets 503, a worker tries again.",
+    )
     lease_s: float = Field(10.0, gt=0, description="How long a worker may be silent before its records are taken over, in seconds.")
     reaper_period_s: float = Field(1.0, ge=0.1, description="How often lost work is looked for, in seconds.")
     max_attempts: int = Field(3, ge=1, le=100, description="Runs that a record may fail before it is a dead letter.")

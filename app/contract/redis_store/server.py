@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.contract.errors import Misconfigured
+from app.contract.errors import Misconfigured, SchemaTooNew
 
 SCHEMA = 1
 OLDEST = {"redis": (7, 0, 0), "valkey": (8, 0, 0)}
@@ -27,7 +27,8 @@ def weakness(config: dict[str, str]) -> str:
     if config.get("appendonly", "yes") != "yes":
         return "the store keeps no append-only file: a crash may lose every accepted prediction since its last snapshot"
     if config.get("appendfsync", "always") != "always":
-        return f"the store syncs with appendfsync {config['appendfsync']}: a crash may lose about the last second of accepted predictions"
+        policy = config["appendfsync"]
+        return f"the store syncs with appendfsync {policy}: a crash may lose the last second or so of accepted predictions"
     return ""
 
 
@@ -41,6 +42,6 @@ def refuse_policy(config: dict[str, str]) -> None:
 
 
 def refuse_schema(model: str, found: int) -> None:
-    """Raises `Misconfigured` for keys laid out by a newer program."""
+    """Raises `SchemaTooNew` for keys laid out by a newer program."""
     if found > SCHEMA:
-        raise Misconfigured(f"the records of model {model} have schema {found} and this program knows {SCHEMA}: upgrade it")
+        raise SchemaTooNew(f"the records of model {model} have schema {found} and this program knows {SCHEMA}: upgrade it")

@@ -21,7 +21,9 @@ if status == 'granted' then
   local ids = {}
   for id in string.gmatch(redis.call('HGET', ck, 'ids'), '%S+') do ids[#ids + 1] = id end
   return grant(ids)
-elseif status == 'nothing' or status == 'closed' then
+elseif status == 'nothing' then
+  return {now, 'nothing', 0, 0}
+elseif status == 'closed' then
   return {now, 'nothing', 0, shortage(batch)}
 elseif not status then
   local guess = tonumber(redis.call('HGET', META, 'tickets')) or 0
@@ -47,9 +49,10 @@ while not full and from < PAGE * PAGES do
   from = from + PAGE
 end
 
+-- What still waits is past its time to start: a ticket for it would find nothing either, and ask for the next.
 if #picked == 0 then
   remember('nothing')
-  return {now, 'nothing', 0, shortage(batch)}
+  return {now, 'nothing', 0, 0}
 end
 if not full and now - oldest < max_wait then
   remember('asking')

@@ -1,0 +1,177 @@
+"""The answers' shapes, for the OpenAPI page alone: handlers write bytes, and a test holds the two together."""
+
+from typing import Any, Literal
+
+from pydantic import BaseModel
+
+Word = Literal["submitted", "started", "retry", "success", "failure", "cancelled", "expired"]
+CeleryWord = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]
+WorkerWord = Literal["loading", "idle", "busy", "draining"]
+
+
+class WrongField(BaseModel):
+    """What is wrong with which field."""
+
+    field: str
+    message: str
+
+
+class TaskError(BaseModel):
+    """Why a prediction failed; `type` is one of model_error, timeout, worker_lost, invalid_input, …"""
+
+    type: str
+    message: str
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    instance: str
+    task_id: str | None = None
+    status_url: str | None = None
+    error: TaskError | None = None
+    attempts: int | None = None
+    errors: list[WrongField] | None = None
+
+
+class UsedModel(BaseModel):
+    """The version is null until a run ended well."""
+
+    name: str
+    version: str | None
+
+
+class Prediction(BaseModel):
+    """A result, with the time it waited and the time it ran."""
+
+    task_id: str
+    status: Word
+    match_id: int | None
+    result: Any
+    model: UsedModel
+    queue_ms: int
+    run_ms: int
+
+
+class Accepted(BaseModel):
+    """Where to ask for the result."""
+
+    task_id: str
+    status: Word
+    status_url: str
+
+
+class TaskStatus(BaseModel):
+    """How a task stands. `result` is there after success, `error` after a run that failed, `position` while it waits."""
+
+    task_id: str
+    status: Word
+    match_id: int | None
+    model: UsedModel
+    attempts: int
+    created_at: str | None
+    started_at: str | None
+    ended_at: str | None
+    run_ms: int | None = None
+    result: Any = None
+    error: TaskError | None = None
+    dead_lettered: bool | None = None
+    position: int | None = None
+
+
+class CeleryResult(BaseModel):
+    """In AsyncResult's words."""
+
+    task_id: str
+    status: CeleryWord
+    result: Any
+
+
+class Queue(BaseModel):
+    """One model's queue."""
+
+    model: str
+    waiting: int
+    running: int
+    retry: int
+    outstanding: int
+    oldest_waiting_s: float
+    dead_letters: int
+
+
+class Queues(BaseModel):
+    """All queues."""
+
+    queues: list[Queue]
+
+
+class Worker(BaseModel):
+    """A live worker by its last heartbeat."""
+
+    id: str
+    model: str
+    version: str
+    state: WorkerWord
+    since: str | None
+    batch: int
+
+
+class Workers(BaseModel):
+    """All live workers."""
+
+    workers: list[Worker]
+
+
+class Loaded(BaseModel):
+    """What a worker has loaded."""
+
+    id: str
+    version: str
+    state: WorkerWord
+
+
+class Signature(BaseModel):
+    """MLflow's, as registered."""
+
+    inputs: Any
+    outputs: Any
+
+
+class ModelCard(BaseModel):
+    """The registry's word on a model, and the workers'."""
+
+    name: str
+    version: str
+    uri: str
+    aliases: list[str]
+    run_id: str
+    metrics: dict[str, float | None]
+    signature: Signature
+    metadata: dict[str, Any]
+    workers: list[Loaded]
+
+
+class Alive(BaseModel):
+    """The process answers."""
+
+    status: Literal["alive"]
+
+
+class ReadyModel(BaseModel):
+    """The version served, and how many workers have the model loaded."""
+
+    version: str
+    workers: int
+
+
+class Ready(BaseModel):
+    """Predictions are taken."""
+
+    status: Literal["ready"]
+    store: str
+    warnings: list[str]
+    models: dict[str, ReadyModel]

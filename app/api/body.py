@@ -1,0 +1,109 @@
+"""Reading a body and making a checked request of it, without trusting a byte. What is wrong is a `Problem` that names the field."""
+
+import json
+from collections.abc import Collection
+from typing import Any
+
+import orjson
+from starlette.requests import ClientDisconnect, Request
+
+from app.api.preferences import idempotency_key, wants_fresh
+from app.api.problems import Kind, Problem, invalid
+from app.registry import Registered, Registry
+from app.schema import MOST_ERRORS, FieldError, shown
+from app.service import Asked
+
+FIELDS = frozenset({"match_id", "features", "model"})
+_MOST_READ_TWICE = 65_536
+
+
+async def read_json(request: Request, max_bytes: int, max_depth: int) -> tuple[Any, Problem | None]:
+    """Returns what the body says, and the problem it still is when only a lenient reader could read it (NaN, infinities)."""
+    media = request.headers.get("content-type", "")
+    if media != "application/json" and media.partition(";")[0].strip().lower() != "application/json":
+        raise Problem(Kind.MEDIA, "Content-Type must be application/json")
+    raw = await _read(request, max_bytes)
+    try:
+        body, problem = orjson.loads(raw), None
+    except orjson.JSONDecodeError as error:
+        body, problem = _read_leniently(raw, error, max_depth)
+    if raw.count(b"[") + raw.count(b"{") > max_depth and _deeper(body, max_depth):
+        raise _too_deep(max_depth)
+    return body, problem
+
+
+async def _read(request: Request, max_bytes: int) -> bytes:
+    told = request.headers.get("content-length", "0")
+    if told.isdigit() and int(told) > max_bytes:
+        raise _too_large(max_bytes)
+    chunks, size = [], 0
+    try:
+        async for chunk in request.stream():
+            size += len(chunk)
+            if size > max_bytes:
+                raise _too_large(max_bytes)
+            chunks.append(chunk)
+    except ClientDisconnect:
+        raise Problem(Kind.BAD_REQUEST, "The body ended before its end") from None
+    return b"".join(chunks)
+
+
+def _too_large(max_bytes: int) -> Problem:
+    return Problem(Kind.TOO_LARGE, f"The body may have {max_bytes} bytes at most")
+
+
+def _too_deep(max_depth: int) -> Problem:
+    return invalid([FieldError("body", f"must not be nested deeper than {max_depth}")])
+
+
+def _read_leniently(raw: bytes, error: orjson.JSONDecodeError, max_depth: int) -> tuple[Any, Problem]:
+    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them."""
+    if "depth limit" in error.msg:
+        raise _too_deep(max_depth) from error
+    problem = Problem(Kind.BAD_REQUEST, f"The body is not JSON: {error.msg} at byte {error.pos}")
+    if len(raw) > _MOST_READ_TWICE:
+        raise problem from error
+    try:
+        return json.loads(raw), problem
+    except (ValueError, RecursionError):
+        raise problem from error
+
+
+def _deeper(body: Any, most: int) -> bool:
+    """Says whether containers are nested deeper than `most`, looking at one level after the other."""
+    level = [body]
+    for _ in range(most + 1):
+        level = [part for whole in level for part in _parts(whole) if type(part) is list or type(part) is dict]
+        if not level:
+            return False
+    return True
+
+
+def _parts(whole: Any) -> Collection[Any]:
+    return whole.values() if type(whole) is dict else whole if type(whole) is list else ()
+
+
+def chosen_model(body: Any, registry: Registry) -> Registered:
+    """Returns the model that a body asks for."""
+    if type(body) is not dict:
+        raise invalid([FieldError("body", "must be an object")])
+    name = body.get("model", registry.default)
+    if type(name) is not str or name not in registry.models:
+        raise invalid([FieldError("model", f"must be one of the models served: {', '.join(registry.models)}")])
+    return registry.models[name]
+
+
+def checked(request: Request, body: dict[str, Any], model: Registered) -> Asked:
+    """Returns the request; raises a `Problem` that names every field that is wrong."""
+    errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]]
+    match_id = body.get("match_id")
+    if "match_id" in body and (type(match_id) is not int or not -(2**63) <= match_id < 2**63):
+        errors.append(FieldError("match_id", "must be an integer of 64 bits"))
+    if "features" in body:
+        errors += model.features.errors(body["features"])
+    elif match_id is None or not model.knows_matches:
+        errors.append(FieldError("features", "is missing"))
+    if errors:
+        raise invalid(errors[:MOST_ERRORS])
+    key, fresh = idempotency_key(request.headers), wants_fresh(request.headers)
+    return Asked(model.name, body.get("features"), match_id, key, fresh)

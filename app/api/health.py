@@ -1,0 +1,69 @@
+"""/livez, /readyz and /metrics.
+
+Ready means that predictions are taken: the store answers and the registry was read. It does not ask for a worker, for with none
+there is nothing to scale up from; how many have the model loaded is said, so that who starts both can wait for it.
+"""
+
+import asyncio
+from typing import Any
+
+import orjson
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from app.api.predict import JSON
+from app.api.problems import Kind, Problem
+from app.contract.errors import StoreUnavailable
+from app.contract.moves import WorkerInfo, WorkerState
+from app.contract.store import GatewayStore
+from app.metrics import Metrics
+from app.readiness import Readiness
+from app.registry import Registry
+
+_LOADED = (WorkerState.IDLE, WorkerState.BUSY)
+
+
+class HealthCalls:
+    """The handlers."""
+
+    def __init__(self, store: GatewayStore, registry: Registry, readiness: Readiness, metrics: Metrics) -> None:
+        self._store = store
+        self._registry = registry
+        self._readiness = readiness
+        self._metrics = metrics
+
+    async def live(self) -> Response:
+        """Answers 200 as long as the process answers."""
+        return Response(b'{"status":"alive"}', 200, None, JSON)
+
+    async def ready(self) -> Response:
+        """Answers 200 when predictions are taken, else 503 and why not."""
+        if self._readiness.refusal:
+            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
+        names = tuple(self._registry.models)
+        try:
+            found = await asyncio.gather(*map(self._store.workers, names))
+        except StoreUnavailable as error:
+            raise Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}") from error
+        models = {name: self._model(name, workers) for name, workers in zip(names, found, strict=True)}
+        body = {"status": "ready", "store": "ok", "warnings": self._readiness.warnings, "models": models}
+        return Response(orjson.dumps(body), 200, None, JSON)
+
+    def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> dict[str, Any]:
+        return {"version": self._registry.models[name].version, "workers": sum(w.state in _LOADED for w in workers)}
+
+    async def metrics(self) -> Response:
+        """Answers the metrics in Prometheus' text format; the queues' numbers are read now."""
+        try:
+            await asyncio.gather(*map(self._sample, self._registry.models))
+            self._metrics.store_up.set(1)
+        except StoreUnavailable:
+            self._metrics.forget_samples()
+            self._metrics.store_up.set(0)
+        return Response(self._metrics.text(), 200, None, CONTENT_TYPE_LATEST)
+
+    async def _sample(self, model: str) -> None:
+        counts, workers = await asyncio.gather(self._store.counts(model), self._store.workers(model))
+        self._metrics.sample(model, counts)
+        for state in (WorkerState.LOADING, WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING):
+            self._metrics.workers.labels(model, state.value).set(sum(w.state is state for w in workers))

@@ -1,0 +1,159 @@
+"""POST /predict/ and /predict/async/, and the model's card.
+
+The hot path: the body is read, checked by the model's own checker and written down, and bytes are answered. FastAPI's models are
+only what the OpenAPI page is made of.
+"""
+
+from dataclasses import dataclass
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import views
+from app.api.body import checked, chosen_model, read_json
+from app.api.preferences import Wish, wish_of
+from app.api.problems import Kind, Problem, about_task, invalid, status_url
+from app.contract.errors import StoreUnavailable
+from app.contract.moves import SubmitAnswer, Submitted
+from app.contract.record import Record
+from app.contract.states import PUBLIC_WORDS, State
+from app.contract.store import GatewayStore
+from app.metrics import UNKNOWN, Metrics
+from app.readiness import Readiness
+from app.registry import Registry
+from app.schema import FieldError
+from app.service import Predictions, WaitBroken
+from app.settings import GatewaySettings
+
+JSON = "application/json"
+
+
+@dataclass(slots=True)
+class _Tally:
+    """What a request is counted as, once, when it is answered."""
+
+    source: str
+    model: str = UNKNOWN
+    outcome: str = "invalid"
+
+
+class PredictCalls:
+    """The handlers."""
+
+    def __init__(
+        self, predictions: Predictions, registry: Registry, readiness: Readiness, metrics: Metrics, settings: GatewaySettings
+    ) -> None:
+        self._predictions = predictions
+        self._registry = registry
+        self._readiness = readiness
+        self._metrics = metrics
+        self._settings = settings
+
+    async def sync(self, request: Request) -> Response:
+        """Waits for the result, up to the limit or the shorter `Prefer: wait=5`; after a 504 the work goes on."""
+        return await self._answer(request, wish_of(request.headers, self._settings.sync_slo_s))
+
+    async def background(self, request: Request) -> Response:
+        """Takes the request and answers where to ask for its result."""
+        return await self._answer(request, Wish(0.0, background=True))
+
+    async def _answer(self, request: Request, wish: Wish) -> Response:
+        tally = _Tally("async" if wish.background else "sync")
+        try:
+            return await self._predict(request, wish, tally)
+        finally:
+            self._metrics.requests.labels(tally.source, tally.model, tally.outcome).inc()
+
+    async def _predict(self, request: Request, wish: Wish, tally: _Tally) -> Response:
+        body, unreadable = await read_json(request, self._settings.max_body_bytes, self._settings.max_depth)
+        model = chosen_model(body, self._registry)
+        tally.model = model.name
+        asked = checked(request, body, model)
+        if unreadable:
+            raise unreadable
+        tally.outcome = "unavailable"
+        if self._readiness.refusal:
+            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
+        waits = wish.wait_s > 0 or not wish.background
+        submission = self._predictions.prepare(asked, waits)
+        try:
+            if waits:
+                answer, record = await self._predictions.submit_and_wait(submission, wish.wait_s)
+            else:
+                answer, record = await self._predictions.submit(submission), None
+        except WaitBroken as error:
+            raise about_task(Kind.UNAVAILABLE, f"{error}; the task may still go on", error.task_id) from error
+        except StoreUnavailable as error:
+            detail = f"{error}; whether it was taken is unknown: asking for the task tells"
+            raise about_task(Kind.UNAVAILABLE, detail, submission.task_id) from error
+        return self._told(answer, record, wish, tally)
+
+    def _told(self, answer: SubmitAnswer, record: Record | None, wish: Wish, tally: _Tally) -> Response:
+        if answer.kind is Submitted.CONFLICT:
+            tally.outcome = "invalid"
+            raise _conflict()
+        tally.outcome = answer.kind.value
+        if record is not None and record.final:
+            tally.source = "sync"
+            return _ended(record, wish)
+        if wish.background:
+            return _accepted(answer.task_id, record.state if record else answer.state, wish)
+        raise self._too_late(answer.task_id, tally.model, wish)
+
+    def _too_late(self, task_id: str, model: str, wish: Wish) -> Problem:
+        if self._predictions.stopping:
+            return about_task(Kind.STOPPING, "Ask for the task at another gateway", task_id, wish.applied(False))
+        self._metrics.timeouts.labels(model, "wait" if wish.own_wait else "slo").inc()
+        detail = f"There is no result after {wish.wait_s:g} s; ask for the task"
+        return about_task(Kind.TOO_LATE, detail, task_id, wish.applied(False))
+
+
+def _conflict() -> Problem:
+    error = FieldError("Idempotency-Key", "was used with another body before")
+    return Problem(Kind.KEY_CONFLICT, f"{error.field} {error.message}", errors=invalid([error]).members["errors"])
+
+
+def _ended(record: Record, wish: Wish) -> Response:
+    headers = wish.applied(False)
+    if record.state is not State.SUCCESS:
+        raise views.bad_end(record, headers)
+    return Response(orjson.dumps(views.prediction(record)), 200, headers, JSON)
+
+
+def _accepted(task_id: str, state: State, wish: Wish) -> Response:
+    url = status_url(task_id)
+    body = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
+    headers = {"Location": url, "Retry-After": "1"} | wish.applied(True)
+    return Response(orjson.dumps(body), 202, headers, JSON)
+
+
+class ModelCalls:
+    """What is served, by the registry and by the workers."""
+
+    def __init__(self, registry: Registry, store: GatewayStore) -> None:
+        self._registry = registry
+        self._store = store
+
+    async def info(
+        self, model: Annotated[str | None, Query(description="Which model; the first served if left out.")] = None
+    ) -> Response:
+        """Answers the registry's word on a model, and what each live worker has loaded of it."""
+        found = self._registry.models.get(model or self._registry.default)
+        if found is None:
+            raise invalid([FieldError("model", f"must be one of the models served: {', '.join(self._registry.models)}")])
+        workers = await self._store.workers(found.name)
+        body: dict[str, Any] = {
+            "name": found.name,
+            "version": found.version,
+            "uri": found.uri,
+            "aliases": found.aliases,
+            "run_id": found.run_id,
+            "metrics": found.metrics,
+            "signature": {"inputs": found.inputs, "outputs": found.outputs},
+            "metadata": found.metadata,
+            "workers": [{"id": w.worker_id, "version": w.version, "state": w.state.value} for w in workers],
+        }
+        return Response(orjson.dumps(body, default=str), 200, None, JSON)

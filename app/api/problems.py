@@ -1,0 +1,104 @@
+"""Every error as application/problem+json (RFC 9457). `type` is a name that programs may test; `detail` is for people."""
+
+from dataclasses import asdict
+from enum import Enum
+from typing import Any
+
+import orjson
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.contract.errors import StoreUnavailable
+from app.schema import FieldError
+
+MEDIA_TYPE = "application/problem+json"
+
+
+class Kind(Enum):
+    """What can be wrong: the name in `type`, the status and the title."""
+
+    BAD_REQUEST = ("bad-request", 400, "The request can't be read")
+    NOT_FOUND = ("not-found", 404, "There is nothing here")
+    UNKNOWN_TASK = ("unknown-task", 404, "No such task")
+    METHOD = ("method-not-allowed", 405, "This path does not take that method")
+    ENDED_OTHERWISE = ("not-run", 409, "The prediction was ended before it ran")
+    GONE = ("result-dropped", 410, "The result is no longer kept")
+    TOO_LARGE = ("body-too-large", 413, "The body is too large")
+    MEDIA = ("unsupported-media-type", 415, "The body must be JSON")
+    INVALID = ("invalid-request", 422, "The request is not valid")
+    INVALID_INPUT = ("invalid-input", 422, "The model can't predict on this input")
+    KEY_CONFLICT = ("idempotency-key-reused", 422, "The idempotency key came with another body before")
+    FAILED = ("prediction-failed", 500, "The prediction failed")
+    INTERNAL = ("internal-error", 500, "The service failed")
+    UNAVAILABLE = ("unavailable", 503, "The service can't take this now")
+    STOPPING = ("stopping", 503, "This gateway is stopping; the work goes on")
+    TOO_LATE = ("not-done-in-time", 504, "The prediction is not done yet; the work goes on")
+
+
+_BY_STATUS = {
+    kind.value[1]: kind for kind in (Kind.BAD_REQUEST, Kind.NOT_FOUND, Kind.METHOD, Kind.TOO_LARGE, Kind.MEDIA, Kind.INVALID)
+}
+AGAIN_S = {503: "2", 504: "1"}
+
+
+class Problem(Exception):
+    """An answer that is an error. `members` are RFC 9457's extension members, such as `task_id`."""
+
+    def __init__(self, kind: Kind, detail: str, headers: dict[str, str] | None = None, **members: Any) -> None:
+        super().__init__(detail)
+        self.kind = kind
+        self.headers = dict(headers or {})
+        self.members = members
+
+    def response(self, path: str) -> Response:
+        """Returns the answer to a request of that path."""
+        name, status, title = self.kind.value
+        body = {"type": f"urn:inference:{name}", "title": title, "status": status, "detail": str(self), "instance": path}
+        if status in AGAIN_S:
+            self.headers.setdefault("Retry-After", AGAIN_S[status])
+        return Response(orjson.dumps(body | self.members), status, self.headers, MEDIA_TYPE)
+
+
+def status_url(task_id: str) -> str:
+    """Returns where a task is asked for."""
+    return f"/monitoring/task_status/{task_id}"
+
+
+def about_task(kind: Kind, detail: str, task_id: str, headers: dict[str, str] | None = None, **members: Any) -> Problem:
+    """Returns a problem that names its task."""
+    return Problem(kind, detail, headers, task_id=task_id, status_url=status_url(task_id), **members)
+
+
+def invalid(errors: list[FieldError]) -> Problem:
+    """Returns the 422 that names each field."""
+    first = errors[0]
+    more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+    return Problem(Kind.INVALID, f"{first.field} {first.message}{more}", errors=[asdict(error) for error in errors])
+
+
+async def on_problem(request: Request, error: Exception) -> Response:
+    """For what a handler raised."""
+    assert isinstance(error, Problem)
+    return error.response(request.url.path)
+
+
+async def on_http_error(request: Request, error: Exception) -> Response:
+    """For what the router says: no such path, no such method."""
+    assert isinstance(error, HTTPException)
+    kind = _BY_STATUS.get(error.status_code, Kind.INTERNAL if error.status_code >= 500 else Kind.BAD_REQUEST)
+    return Problem(kind, str(error.detail), dict(error.headers or {})).response(request.url.path)
+
+
+async def on_validation_error(request: Request, error: Exception) -> Response:
+    """For parameters of the address that don't fit."""
+    assert isinstance(error, RequestValidationError)
+    errors = [FieldError(str(e["loc"][-1]), str(e["msg"]).replace("Input should", "should")) for e in error.errors()]
+    return invalid(errors).response(request.url.path)
+
+
+async def on_store_unavailable(request: Request, error: Exception) -> Response:
+    """For whatever could only read."""
+    assert isinstance(error, StoreUnavailable)
+    return Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}").response(request.url.path)

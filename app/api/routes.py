@@ -1,0 +1,75 @@
+"""The table of paths: which handler, and what the OpenAPI page says of its answers."""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from fastapi import FastAPI
+from fastapi.exceptions import RequestValidationError
+from pydantic import BaseModel
+from starlette.exceptions import HTTPException
+from starlette.responses import Response
+
+from app.api import bodies, problems
+from app.api.direct import DirectRoute
+from app.api.health import HealthCalls
+from app.api.monitoring import MonitoringCalls
+from app.api.predict import ModelCalls, PredictCalls
+from app.contract.errors import StoreUnavailable
+
+PREDICTING = ("/predict/", "/predict/async/")
+_REFUSED = (400, 413, 415, 422, 503)
+Handler = Callable[..., Awaitable[Response]]
+
+
+def _problem(status: int) -> dict[str, Any]:
+    titles = [kind.value[2] for kind in problems.Kind if kind.value[1] == status]
+    schema = {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
+    return {"description": "; or ".join(titles), "content": {problems.MEDIA_TYPE: schema}}
+
+
+def _add(app: FastAPI, call: str, handler: Handler, answers: dict[int, type[BaseModel]], refusals: tuple[int, ...]) -> None:
+    method, path = call.split(" ")
+    responses: dict[int | str, dict[str, Any]] = {code: {"model": body} for code, body in answers.items()}
+    responses |= {code: _problem(code) for code in refusals}
+    app.router.add_api_route(
+        path,
+        handler,
+        route_class_override=DirectRoute if path in PREDICTING else None,
+        methods=[method],
+        response_model=None,
+        response_class=Response,
+        responses=responses,
+        status_code=next(iter(answers), 200),
+        operation_id=handler.__qualname__.replace("Calls.", "_").lower(),
+        summary=path,
+    )
+
+
+def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> None:
+    """Predictions and what they are made by."""
+    _add(app, "POST /predict/", calls.sync, {200: bodies.Prediction, 202: bodies.Accepted}, (*_REFUSED, 409, 410, 500, 504))
+    _add(app, "POST /predict/async/", calls.background, {202: bodies.Accepted}, _REFUSED)
+    _add(app, "GET /predict/model/info", models.info, {200: bodies.ModelCard}, (422, 503))
+
+
+def add_monitoring(app: FastAPI, calls: MonitoringCalls) -> None:
+    """Tasks, queues, workers."""
+    _add(app, "GET /monitoring/task_status/{task_id}", calls.task_status, {200: bodies.TaskStatus}, (404, 410, 422, 503))
+    _add(app, "GET /result/{task_id}", calls.result, {200: bodies.CeleryResult}, (404, 410, 422, 503))
+    _add(app, "GET /monitoring/queues", calls.queues, {200: bodies.Queues}, (503,))
+    _add(app, "GET /monitoring/workers", calls.workers, {200: bodies.Workers}, (503,))
+
+
+def add_health(app: FastAPI, calls: HealthCalls) -> None:
+    """For Kubernetes and Prometheus."""
+    _add(app, "GET /livez", calls.live, {200: bodies.Alive}, ())
+    _add(app, "GET /readyz", calls.ready, {200: bodies.Ready}, (503,))
+    app.add_api_route("/metrics", calls.metrics, response_class=Response, include_in_schema=False)
+
+
+def add_problems(app: FastAPI) -> None:
+    """One table from errors to answers."""
+    app.add_exception_handler(problems.Problem, problems.on_problem)
+    app.add_exception_handler(HTTPException, problems.on_http_error)
+    app.add_exception_handler(RequestValidationError, problems.on_validation_error)
+    app.add_exception_handler(StoreUnavailable, problems.on_store_unavailable)

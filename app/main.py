@@ -1,0 +1,175 @@
+"""The gateway: `uvicorn --factory app.main:create_app`.
+
+The only place that builds clients, and the order in which everything starts and ends.
+"""
+
+import asyncio
+import gc
+import os
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from types import FrameType
+from typing import NoReturn
+
+import structlog
+from fastapi import FastAPI
+from redis.exceptions import RedisError
+
+from app.api import openapi, routes
+from app.api.edge import Edge
+from app.api.health import HealthCalls
+from app.api.monitoring import MonitoringCalls
+from app.api.predict import ModelCalls, PredictCalls
+from app.contract.errors import Misconfigured, Temporary
+from app.contract.redis_store import RedisGatewayStore
+from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.event_loop import connect
+from app.contract.settings import read_settings
+from app.metrics import Metrics
+from app.readiness import Readiness, answered
+from app.reaper import Reaper
+from app.registry import MlflowReader, Registry
+from app.service import Predictions
+from app.settings import GatewaySettings
+from app.telemetry import set_up_logging
+from app.tickets import TicketPublisher
+from app.waiting import Waiting
+
+log = structlog.get_logger()
+RESTART_AFTER_S = 1.0
+
+
+def give_up(sentence: str) -> NoReturn:
+    """Ends a program that can't start: one sentence, no traceback. Nothing was accepted yet, so there is nothing to tidy up."""
+    sys.stdout.flush()
+    print(f"error: {sentence}", file=sys.stderr, flush=True)
+    os._exit(1)
+
+
+def create_app(settings: GatewaySettings | None = None) -> FastAPI:
+    """Builds the gateway; nothing is asked of anybody before the application starts."""
+    set_up_logging()
+    if settings is None:
+        try:
+            settings = read_settings(GatewaySettings)
+        except Misconfigured as error:
+            give_up(str(error))
+    return Gateway(settings).app
+
+
+class Gateway:
+    """The parts, made and wired."""
+
+    def __init__(self, settings: GatewaySettings) -> None:
+        self.settings = settings
+        names = settings.model_names
+        self.metrics = Metrics(names)
+        self.store_client = connect(settings.store_url, settings.store_timeout_s)
+        self.news_client = connect(settings.store_url, settings.store_timeout_s)
+        self.broker_client = connect(settings.broker_url, settings.broker_timeout_s)
+        calls = Moves(settings.key_prefix, settings.limits)
+        self.store = RedisGatewayStore(self.store_client, calls, settings.store_timeout_s)
+        self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
+        self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
+        self.registry = Registry(settings.model_uris, MlflowReader(settings.mlflow_tracking_uri), settings.registry_refresh_s)
+        self.readiness = Readiness(self.store, names, settings.registry_refresh_s)
+        self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
+        self.predictions = Predictions(self.store, self.tickets, self.waiting, self.registry)
+        self.app = self._build_app()
+
+    def _build_app(self) -> FastAPI:
+        app = FastAPI(
+            title="Inference service",
+            version="1",
+            description="Predictions that take longer than an HTTP request should: submit, wait or come back.",
+            lifespan=self._lifespan,
+            redirect_slashes=False,
+        )
+        predict = PredictCalls(self.predictions, self.registry, self.readiness, self.metrics, self.settings)
+        routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
+        routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names))
+        routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
+        routes.add_problems(app)
+        app.add_middleware(Edge, slashed=routes.PREDICTING, metrics=self.metrics)
+        app.openapi = lambda: openapi.describe(app, self.registry)  # type: ignore[method-assign]
+        return app
+
+    @asynccontextmanager
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+        await self._check_parts()
+        _spare_the_collector()
+        tasks = [asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._background().items()]
+        with _stopping_early(self.waiting.stop):
+            log.info("gateway.started", models={name: m.version for name, m in self.registry.models.items()})
+            yield
+        self.waiting.stop()
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await self.store.close()
+        await self.news_client.aclose()
+        await self.broker_client.aclose()
+
+    def _background(self) -> dict[str, Callable[[], Awaitable[None]]]:
+        return {
+            "waiting": self.waiting.run,
+            "tickets": self.tickets.run,
+            "reaper": self.reaper.run,
+            "registry": self.registry.keep_fresh,
+            "readiness": self.readiness.keep_checking,
+        }
+
+    async def _check_parts(self) -> None:
+        """The store and the registry must answer; a broker that is down costs nothing (protocol rule 4)."""
+        try:
+            await answered(self.readiness.check, self.settings.start_timeout_s)
+            await answered(self.registry.load, self.settings.start_timeout_s)
+        except (Misconfigured, Temporary) as error:
+            give_up(str(error))
+        try:
+            await self.broker_client.ping()
+        except (RedisError, OSError) as error:
+            log.warning("broker.down", reason=str(error), consequence="predictions are taken, and run when it is back")
+
+
+def _spare_the_collector() -> None:
+    """Takes all that was loaded till now (MLflow: a million objects) out of garbage collection; each full one took 0.2 s."""
+    gc.collect()
+    gc.freeze()
+
+
+async def _for_ever(name: str, run: Callable[[], Awaitable[None]]) -> None:
+    """Keeps a background task running. A fault in one must be seen, and must not quietly end what others rely on."""
+    while True:
+        try:
+            await run()
+        except Exception:
+            log.exception("background.crashed", task=name)
+        await asyncio.sleep(RESTART_AFTER_S)
+
+
+@contextmanager
+def _stopping_early(stop: Callable[[], None]) -> Iterator[None]:
+    """Has SIGTERM and SIGINT end the waits at once: the server ends only when every open request has its answer."""
+    loop = asyncio.get_running_loop()
+    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
+
+    def handle(number: int, frame: FrameType | None) -> None:
+        loop.call_soon_threadsafe(stop)
+        server = before[signal.Signals(number)]
+        if callable(server):
+            server(number, frame)
+
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    for number in before:
+        signal.signal(number, handle)
+    try:
+        yield
+    finally:
+        for number, server in before.items():
+            signal.signal(number, server)

@@ -1,0 +1,146 @@
+"""What the MLflow registry says of the models served: read over HTTP, without torch, pandas or the model itself.
+
+The registry is asked on a thread, at start and every so often. It may be away later: what was read last goes on being served.
+"""
+
+import asyncio
+import json
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import structlog
+import yaml
+
+from app.contract.errors import Misconfigured, Temporary
+from app.contract.settings import model_of_uri
+from app.schema import FeatureSchema, compile_signature
+
+log = structlog.get_logger()
+
+
+class RegistryUnavailable(Temporary):
+    """The registry did not answer, or does not know the model (yet)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registered:
+    """A model version as the registry describes it."""
+
+    name: str
+    uri: str
+    version: str
+    features: FeatureSchema
+    run_id: str = ""
+    aliases: tuple[str, ...] = ()
+    metrics: dict[str, float] = field(default_factory=dict)
+    inputs: Any = None
+    outputs: Any = None
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def knows_matches(self) -> bool:
+        """Whether the worker can assemble the features from a `match_id` alone."""
+        return "feature_table" in self.metadata
+
+
+Read = Callable[[str], Registered]
+
+
+class Registry:
+    """The models served, by name, as last read. `read` blocks and is called on a thread."""
+
+    def __init__(self, uris: tuple[str, ...], read: Read, refresh_s: float) -> None:
+        self.uris = {model_of_uri(uri)[0]: uri for uri in uris}
+        self.default = next(iter(self.uris))
+        self.models: dict[str, Registered] = {}
+        self._read = read
+        self._refresh_s = refresh_s
+
+    async def load(self) -> None:
+        """Reads every model; raises `RegistryUnavailable` or `Misconfigured`."""
+        for name, uri in self.uris.items():
+            found = await asyncio.to_thread(self._read, uri)
+            before = self.models.get(name)
+            self.models[name] = found
+            if before is None or before.version != found.version:
+                log.info("registry.model", model=name, version=found.version, before=before and before.version)
+
+    async def keep_fresh(self) -> None:
+        """Reads again for ever."""
+        while True:
+            await asyncio.sleep(self._refresh_s)
+            try:
+                await self.load()
+            except (RegistryUnavailable, Misconfigured) as error:
+                log.warning("registry.kept", reason=str(error))
+
+
+class MlflowReader:
+    """Reads models from an MLflow server. A version's MLmodel never changes, so each is fetched once."""
+
+    def __init__(self, tracking_uri: str) -> None:
+        self._tracking_uri = tracking_uri
+        self._described: dict[tuple[str, str], dict[str, Any]] = {}
+        # MLflow's own patience is seven tries of two minutes each; a refresh comes again by itself.
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
+        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
+
+    def __call__(self, uri: str) -> Registered:
+        # Imported here, on the thread: it takes seconds, and whatever of numpy and pandas is installed.
+        import mlflow
+        from mlflow.exceptions import MlflowException
+        from requests.exceptions import RequestException
+
+        try:
+            return self._read(mlflow, uri)
+        except (MlflowException, RequestException, OSError) as error:
+            reason = str(error).splitlines()[0][:300]
+            raise RegistryUnavailable(f"the registry at {self._tracking_uri} did not give {uri}: {reason}") from error
+
+    def _read(self, mlflow: Any, uri: str) -> Registered:
+        # For the whole process: fetching an artifact knows no other way to be told.
+        mlflow.set_tracking_uri(self._tracking_uri)
+        client = mlflow.MlflowClient()
+        name, which = model_of_uri(uri)
+        found = client.get_model_version_by_alias(name, which) if "@" in uri else client.get_model_version(name, which)
+        version = str(found.version)
+        if (name, version) not in self._described:
+            self._described[name, version] = self._fetch(mlflow, name, version)
+        described = self._described[name, version]
+        signature = described.get("signature") or {}
+        inputs, outputs = (json.loads(signature.get(part) or "null") for part in ("inputs", "outputs"))
+        try:
+            features = compile_signature(inputs)
+        except Misconfigured as error:
+            raise Misconfigured(f"model {name} version {version} can't be served: {error}") from error
+        return Registered(
+            name=name,
+            uri=uri,
+            version=version,
+            features=features,
+            run_id=found.run_id or "",
+            aliases=tuple(sorted(found.aliases)),
+            metrics=_metrics(client, found),
+            inputs=inputs,
+            outputs=outputs,
+            metadata=described.get("metadata") or {},
+        )
+
+    def _fetch(self, mlflow: Any, name: str, version: str) -> dict[str, Any]:
+        with TemporaryDirectory() as folder:
+            path = mlflow.artifacts.download_artifacts(
+                artifact_uri=f"models:/{name}/{version}/MLmodel", dst_path=folder, tracking_uri=self._tracking_uri
+            )
+            described: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+        return described
+
+
+def _metrics(client: Any, found: Any) -> dict[str, float]:
+    """The version's own metrics (MLflow 3 keeps them on the logged model), else its run's."""
+    if found.metrics:
+        return {metric.key: metric.value for metric in found.metrics}
+    return dict(client.get_run(found.run_id).data.metrics) if found.run_id else {}

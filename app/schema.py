@@ -1,0 +1,246 @@
+"""A model's registered signature, made into a checker of `features` and into the JSON schema that the OpenAPI page shows.
+
+Checked here and not by pydantic: the checker is compiled once a version, walks a plain dict, and names every field that is wrong.
+It is strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers. One input is one row, so the leading
+dimension of a tensor, the batch, is left out.
+"""
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from app.contract.errors import Misconfigured
+
+MOST_ERRORS = 20
+_LONGEST_NAME = 80
+
+
+@dataclass(frozen=True, slots=True)
+class FieldError:
+    """What is wrong with which field of a body."""
+
+    field: str
+    message: str
+
+
+Report = Callable[[str, str], None]
+Check = Callable[[Any, str, Report], None]
+"""Looks at a value under a name and reports what is wrong with it."""
+
+
+def shown(name: object) -> str:
+    """Returns a client's field name in a length fit for an answer."""
+    text = str(name)
+    return text if len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME] + "…"
+
+
+def _number(largest: float, kind: str) -> Check:
+    def check(value: Any, name: str, report: Report) -> None:
+        if type(value) is not float and type(value) is not int:
+            report(name, "must be a number")
+        elif not -largest <= value <= largest:
+            report(name, f"must be finite and fit a {kind}")
+
+    return check
+
+
+def _integer(low: int, high: int) -> Check:
+    def check(value: Any, name: str, report: Report) -> None:
+        if type(value) is not int and not (type(value) is float and abs(value) >= 2**63):
+            report(name, "must be an integer")
+        elif not low <= value <= high:
+            report(name, f"must be an integer from {low} to {high}")
+
+    return check
+
+
+def _exactly(kind: type, words: str) -> Check:
+    def check(value: Any, name: str, report: Report) -> None:
+        if type(value) is not kind:
+            report(name, f"must be {words}")
+
+    return check
+
+
+def _anything(_value: Any, _name: str, _report: Report) -> None:
+    return None
+
+
+_DOUBLE, _FLOAT = 1.7976931348623157e308, 3.4028234663852886e38
+_TEXT = _exactly(str, "a string")
+_INT32, _INT64 = (-(2**31), 2**31 - 1), (-(2**63), 2**63 - 1)
+
+_CHECKS: dict[str, Check] = {
+    "boolean": _exactly(bool, "true or false"),
+    "integer": _integer(*_INT32),
+    "long": _integer(*_INT64),
+    "float": _number(_FLOAT, "float"),
+    "double": _number(_DOUBLE, "double"),
+    "string": _TEXT,
+    "binary": _TEXT,
+    "datetime": _TEXT,
+    "any": _anything,
+}
+
+_SCHEMAS: dict[str, dict[str, Any]] = {
+    "boolean": {"type": "boolean"},
+    "integer": {"type": "integer", "format": "int32", "minimum": _INT32[0], "maximum": _INT32[1]},
+    "long": {"type": "integer", "format": "int64", "minimum": _INT64[0], "maximum": _INT64[1]},
+    "float": {"type": "number", "format": "float", "minimum": -_FLOAT, "maximum": _FLOAT},
+    "double": {"type": "number", "format": "double"},
+    "string": {"type": "string"},
+    "binary": {"type": "string", "contentEncoding": "base64"},
+    "datetime": {"type": "string"},
+    "any": {},
+}
+
+_DTYPES: dict[str, Check] = {
+    "bool": _CHECKS["boolean"],
+    "float16": _number(65504.0, "float16"),
+    "float32": _CHECKS["float"],
+    "float64": _CHECKS["double"],
+    "str": _TEXT,
+    "object": _TEXT,
+} | {f"int{n}": _integer(-(2 ** (n - 1)), 2 ** (n - 1) - 1) for n in (8, 16, 32, 64)}
+_DTYPES |= {f"uint{n}": _integer(0, 2**n - 1) for n in (8, 16, 32, 64)}
+
+
+class FeatureSchema:
+    """The checker of one model version's `features`."""
+
+    def __init__(self, columns: list[dict[str, Any]]) -> None:
+        self._properties = {str(column["name"]): _compile(column) for column in columns}
+        self._checks = tuple(
+            (name, f"features.{name}", check, bool(column.get("required", True)))
+            for column, (name, (check, _)) in zip(columns, self._properties.items(), strict=True)
+        )
+
+    def errors(self, features: Any) -> list[FieldError]:
+        """Returns what is wrong, at most MOST_ERRORS of it; an empty list for what the model takes."""
+        if type(features) is not dict:
+            return [FieldError("features", "must be an object")]
+        found: list[FieldError] = []
+
+        def report(name: str, message: str) -> None:
+            if len(found) < MOST_ERRORS:
+                found.append(FieldError(name, message))
+
+        seen = 0
+        for name, path, check, required in self._checks:
+            if name in features:
+                seen += 1
+                check(features[name], path, report)
+            elif required:
+                report(path, "is missing")
+        if seen != len(features):
+            for name in features.keys() - self._properties.keys():
+                report(f"features.{shown(name)}", "is not a feature of the model")
+        return found
+
+    @property
+    def json_schema(self) -> dict[str, Any]:
+        """The same as a JSON schema (2020-12)."""
+        return {
+            "type": "object",
+            "additionalProperties": False,
+            "properties": {name: schema for name, (_, schema) in self._properties.items()},
+            "required": [name for name, _, _, required in self._checks if required],
+        }
+
+
+def compile_signature(columns: Any) -> FeatureSchema:
+    """Returns the checker of a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs); raises `Misconfigured` for others."""
+    if not isinstance(columns, list) or not columns or not all(isinstance(c, dict) and c.get("name") for c in columns):
+        raise Misconfigured("its signature must name every input")
+    try:
+        return FeatureSchema(columns)
+    except (KeyError, TypeError, ValueError) as error:
+        raise Misconfigured(f"its signature has a type that the gateway does not know: {error}") from error
+
+
+def _compile(spec: dict[str, Any]) -> tuple[Check, dict[str, Any]]:
+    kind = spec["type"]
+    if kind == "tensor":
+        dtype, shape = spec["tensor-spec"]["dtype"], tuple(spec["tensor-spec"]["shape"][1:])
+        return _tensor(_DTYPES[dtype], shape), _tensor_schema(dtype, shape)
+    if kind == "array":
+        check, schema = _compile(spec["items"])
+        return _array(check, -1), {"type": "array", "items": schema}
+    if kind == "object":
+        return _object(spec["properties"])
+    return _CHECKS[kind], _SCHEMAS[kind]
+
+
+def _tensor(check: Check, shape: tuple[int, ...]) -> Check:
+    for length in reversed(shape):
+        check = _array(check, length)
+    return check
+
+
+def _tensor_schema(dtype: str, shape: tuple[int, ...]) -> dict[str, Any]:
+    if shape:
+        bounds = {} if shape[0] < 0 else {"minItems": shape[0], "maxItems": shape[0]}
+        return {"type": "array", "items": _tensor_schema(dtype, shape[1:])} | bounds
+    if "int" in dtype:
+        bits, signed = int(dtype.rpartition("int")[2]), not dtype.startswith("u")
+        low, high = (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1) if signed else (0, 2**bits - 1)
+        return {"type": "integer", "minimum": low, "maximum": high}
+    return {"type": "boolean" if dtype == "bool" else "string" if dtype in ("str", "object") else "number"}
+
+
+def _array(check: Check, length: int) -> Check:
+    def check_all(value: Any, name: str, report: Report) -> None:
+        if type(value) is not list:
+            report(name, "must be a list")
+        elif length >= 0 and len(value) != length:
+            report(name, f"must have {length} items, not {len(value)}")
+        elif not _plain_floats(value):
+            _each(check, value, name, report)
+
+    def _plain_floats(value: list[Any]) -> bool:
+        """Says quickly of a row of ordinary floats that nothing is wrong with it; False says nothing."""
+        if check is not _CHECKS["float"] and check is not _CHECKS["double"]:
+            return False
+        return set(map(type, value)) == {float} and all(map(math.isfinite, value)) and max(map(abs, value)) <= _FLOAT
+
+    return check_all
+
+
+def _each(check: Check, value: list[Any], name: str, report: Report) -> None:
+    """Stops at the first item that is wrong: the rest of a tensor mostly has the same fault."""
+    wrong = False
+
+    def once(place: str, message: str) -> None:
+        nonlocal wrong
+        wrong = True
+        report(place, message)
+
+    for i, item in enumerate(value):
+        check(item, f"{name}[{i}]", once)
+        if wrong:
+            return
+
+
+def _object(properties: dict[str, Any]) -> tuple[Check, dict[str, Any]]:
+    parts = {name: (*_compile(spec), bool(spec.get("required", True))) for name, spec in properties.items()}
+
+    def check_all(value: Any, name: str, report: Report) -> None:
+        if type(value) is not dict:
+            report(name, "must be an object")
+            return
+        for key, (check, _, required) in parts.items():
+            if key in value:
+                check(value[key], f"{name}.{key}", report)
+            elif required:
+                report(f"{name}.{key}", "is missing")
+        for key in value.keys() - parts.keys():
+            report(f"{name}.{shown(key)}", "is not known")
+
+    schema = {
+        "type": "object",
+        "additionalProperties": False,
+        "properties": {name: part for name, (_, part, _) in parts.items()},
+        "required": [name for name, (_, _, required) in parts.items() if required],
+    }
+    return check_all, schema

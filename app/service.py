@@ -1,0 +1,126 @@
+"""Predicting, whoever asks by which protocol.
+
+A request that passed the checks becomes a record, its ticket is sent, and its end can be waited for.
+"""
+
+import asyncio
+from dataclasses import dataclass
+from hashlib import blake2b
+from typing import Any
+
+import orjson
+
+from app.contract.errors import StoreUnavailable
+from app.contract.ids import model_of, new_task_id
+from app.contract.moves import SubmitAnswer, Submitted
+from app.contract.record import Record, Submission
+from app.contract.store import GatewayStore
+from app.registry import Registry
+from app.tickets import TicketPublisher
+from app.waiting import Waiting
+
+CLIENT = ""
+"""Whose idempotency keys are meant; one for all until callers have names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """A request for a prediction that passed all checks. `features` is None when the worker is to find them by `match_id`."""
+
+    model: str
+    features: dict[str, Any] | None
+    match_id: int | None = None
+    idempotency_key: str = ""
+    fresh: bool = False
+
+
+class WaitBroken(StoreUnavailable):
+    """The store failed, or lost the record, while an accepted prediction was waited for."""
+
+    def __init__(self, message: str, task_id: str) -> None:
+        super().__init__(message)
+        self.task_id = task_id
+
+
+def _digest(*parts: object) -> str:
+    return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+class Predictions:
+    """Submits, and waits."""
+
+    def __init__(self, store: GatewayStore, tickets: TicketPublisher, waiting: Waiting, registry: Registry) -> None:
+        self._store = store
+        self._tickets = tickets
+        self._waiting = waiting
+        self._registry = registry
+
+    @property
+    def stopping(self) -> bool:
+        """Whether the gateway is about to end, so that waits end early."""
+        return self._waiting.stopping
+
+    def prepare(self, asked: Asked, waited_for: bool) -> Submission:
+        """Makes the record to write, and its id, so that a store that fails can be asked for that id."""
+        model, match_id, key = asked.model, asked.match_id, asked.idempotency_key
+        about = _digest(model, match_id, asked.features) if match_id is not None or key else ""
+        return Submission(
+            task_id=new_task_id(model),
+            model=model,
+            input=orjson.dumps({"features": asked.features, "match_id": match_id}),
+            match_id=match_id,
+            join_key=about if match_id is not None else "",
+            join_version=self._registry.models[model].version,
+            fresh=asked.fresh,
+            idempotency_key=_digest(CLIENT, model, key) if key else "",
+            body_digest=about if key else "",
+            listener=self._waiting.channel if waited_for else "",
+        )
+
+    async def submit(self, submission: Submission) -> SubmitAnswer:
+        """Writes the record down, or joins; raises `StoreUnavailable`."""
+        answer = await self._store.submit(submission)
+        self._tickets.need(submission.model, answer.tickets)
+        return answer
+
+    async def submit_and_wait(self, submission: Submission, wait_s: float) -> tuple[SubmitAnswer, Record | None]:
+        """Submits and waits for the end; the record is as it stands when the time is over, None after a conflict.
+
+        The wait is registered before the record is written, so nothing announced in between is missed. Raises `WaitBroken`
+        when the record was written and its end can't be told.
+        """
+        deadline = asyncio.get_running_loop().time() + wait_s
+        with self._waiting.waits.of(submission.task_id) as event:
+            answer = await self.submit(submission)
+            if answer.task_id == submission.task_id:
+                return answer, await self._end_of(answer.task_id, event, deadline)
+        if answer.kind is Submitted.CONFLICT:
+            return answer, None
+        with self._waiting.waits.of(answer.task_id) as event:
+            event.set()
+            return answer, await self._end_of(answer.task_id, event, deadline)
+
+    async def _end_of(self, task_id: str, event: asyncio.Event, deadline: float) -> Record:
+        try:
+            record = await self._waiting.until_final(task_id, event, deadline)
+        except StoreUnavailable as error:
+            raise WaitBroken(str(error), task_id) from error
+        if record is None:
+            raise WaitBroken("the store no longer has this prediction", task_id)
+        return record
+
+    async def wait(self, task_id: str, wait_s: float) -> Record | None:
+        """Returns the record once it has ended, or as it stands after `wait_s`; None for an id that is not known."""
+        if wait_s <= 0 or not model_of(task_id):
+            return await self.read(task_id)
+        deadline = asyncio.get_running_loop().time() + wait_s
+        with self._waiting.waits.of(task_id) as event:
+            record = await self._store.watch(task_id, self._waiting.channel)
+            self._waiting.waits.saw(task_id, record)
+            if record is None or record.final:
+                return record
+            return await self._waiting.until_final(task_id, event, deadline)
+
+    async def read(self, task_id: str) -> Record | None:
+        """Returns the record; None for an id never issued."""
+        return await self._store.watch(task_id, "") if model_of(task_id) else None

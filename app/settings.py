@@ -1,0 +1,51 @@
+"""What an operator can set on a gateway, beside what it shares with the workers."""
+
+from typing import Annotated, Self
+
+from pydantic import Field, field_validator, model_validator
+from pydantic_settings import NoDecode
+
+from app.contract.settings import ContractSettings, model_of_uri
+
+
+class GatewaySettings(ContractSettings):
+    """The gateway's settings, read once from the environment under these names in capitals."""
+
+    model_uris: Annotated[tuple[str, ...], NoDecode] = Field(
+        ("models:/match-outcome@production",),
+        description="The models served, with commas: models:/name@alias or models:/name/version; the first is the default.",
+    )
+    sync_slo_s: float = Field(30.0, gt=0, le=600, description="How long POST /predict/ waits for its result, in seconds; then 504.")
+    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="The largest body taken, in bytes; above it 413.")
+    max_depth: int = Field(32, ge=4, le=512, description="How deep a body may be nested.")
+    broker_timeout_s: float = Field(2.0, gt=0, le=30, description="How long publishing a ticket may take, in seconds.")
+    broker_backoff_s: float = Field(
+        1.0, gt=0, le=60, description="How long a broker that failed is left alone, in seconds; workers repair what is missed."
+    )
+    registry_refresh_s: float = Field(
+        30.0,
+        ge=0.1,
+        description="How often the registry is asked for a newer version, in seconds; an outage keeps the last one known.",
+    )
+    reread_s: float = Field(
+        15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
+    )
+
+    @field_validator("model_uris", mode="before")
+    @classmethod
+    def _split(cls, value: object) -> object:
+        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+
+    @model_validator(mode="after")
+    def _models_differ(self) -> Self:
+        if not self.model_uris:
+            raise ValueError("MODEL_URIS names no model")
+        names = [model_of_uri(uri)[0] for uri in self.model_uris]
+        if twice := sorted({name for name in names if names.count(name) > 1}):
+            raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
+        return self
+
+    @property
+    def model_names(self) -> tuple[str, ...]:
+        """The models served, the default first."""
+        return tuple(model_of_uri(uri)[0] for uri in self.model_uris)

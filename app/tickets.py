@@ -1,0 +1,92 @@
+"""Publishing tickets behind the requests' backs (protocol rule 3).
+
+The store's answers say how many tickets are missing. One task a model publishes them, so that a hundred submissions at once cost
+one publish and not a hundred times a hundred tickets. A broker that is down costs nothing but a log line: idle workers ask for
+tickets themselves.
+"""
+
+import asyncio
+
+import redis.asyncio as redis
+import structlog
+from prometheus_client import Counter
+from redis.exceptions import RedisError
+
+from app.contract.errors import StoreUnavailable
+from app.contract.queue import queue_name, ticket
+from app.contract.store import GatewayStore
+from app.settings import GatewaySettings
+
+log = structlog.get_logger()
+MOST_AT_ONCE = 500
+
+
+class _Line:
+    """What one model misses, by the latest answers."""
+
+    def __init__(self) -> None:
+        self.missing = 0
+        self.told = asyncio.Event()
+
+    def take(self) -> int:
+        """Returns what is missing, and forgets it."""
+        missing, self.missing = self.missing, 0
+        self.told.clear()
+        return missing
+
+
+class TicketPublisher:
+    """Publishes on a Redis broker. `counter` has the labels model and outcome."""
+
+    def __init__(self, client: redis.Redis, store: GatewayStore, settings: GatewaySettings, counter: Counter) -> None:
+        self._client = client
+        self._store = store
+        self._key_prefix = settings.key_prefix
+        self._lines = {model: _Line() for model in settings.model_names}
+        self._counter = counter
+        self._backoff_s = settings.broker_backoff_s
+        self._down = False
+
+    def need(self, model: str, tickets: int) -> None:
+        """Takes an answer's `tickets`; returns at once."""
+        if tickets > 0 and (line := self._lines.get(model)):
+            line.missing = max(line.missing, tickets)
+            line.told.set()
+
+    async def run(self) -> None:
+        """Publishes for ever, one task a model."""
+        async with asyncio.TaskGroup() as group:
+            for model, line in self._lines.items():
+                group.create_task(self._serve(model, line))
+
+    async def _serve(self, model: str, line: _Line) -> None:
+        while True:
+            await line.told.wait()
+            try:
+                await self._cover(model, line)
+                self._said(False, "")
+            except (RedisError, OSError, StoreUnavailable) as error:
+                self._said(True, str(error) or type(error).__name__)
+                self._counter.labels(model, "failed").inc()
+                await asyncio.sleep(self._backoff_s)
+                line.take()
+
+    async def _cover(self, model: str, line: _Line) -> None:
+        missing = line.take()
+        while missing > 0:
+            published = min(missing, MOST_AT_ONCE)
+            queue = queue_name(self._key_prefix, model)
+            await self._client.lpush(queue, *(ticket(queue) for _ in range(published)))
+            self._counter.labels(model, "published").inc(published)
+            missing = await self._store.cover(model, published)
+            # Answers that came meanwhile were counted before these tickets were: only the store knows what is still missing.
+            while missing == 0 and line.take():
+                missing = await self._store.cover(model, 0)
+
+    def _said(self, down: bool, reason: str) -> None:
+        """Logs a change, not every failure."""
+        if down and not self._down:
+            log.warning("tickets.failing", reason=reason)
+        elif self._down and not down:
+            log.info("tickets.flowing")
+        self._down = down

@@ -1,0 +1,53 @@
+"""One registered model and two gateways for the session; tests of outages start their own."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.gateway.support import MODEL, Driver, Site, register
+from tests.support.servers import MlflowServer, Valkey
+from tests.support.stack import Stack
+
+
+@pytest.fixture(scope="session")
+def registry_url(mlflow_server: MlflowServer) -> str:
+    """An MLflow server with version 1 of the model."""
+    register(mlflow_server.url, feature_table="stations.parquet")
+    return mlflow_server.url
+
+
+@pytest.fixture(scope="session")
+def _session_stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    stack = Stack(tmp_path_factory.mktemp("gateways"), valkey_server, registry_url, MODEL)
+    stack.env["SYNC_SLO_S"] = "4"
+    stack.add_gateway()
+    stack.add_gateway()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def site(_session_stack: Stack, valkey: Valkey) -> Iterator[Site]:
+    """Two gateways on an empty store, called in turn."""
+    assert valkey.answers()
+    with Site(_session_stack) as site:
+        yield site
+
+
+@pytest.fixture
+def driver(valkey: Valkey) -> Iterator[Driver]:
+    """A worker played by the test."""
+    with Driver(valkey.url()) as driver:
+        yield driver
+
+
+@pytest.fixture
+def own_stack(registry_url: str, tmp_path: Path) -> Iterator[Stack]:
+    """No gateway yet, and a Valkey of its own that the test may kill or freeze."""
+    server = Valkey(tmp_path / "valkey")
+    server.start()
+    stack = Stack(tmp_path, server, registry_url, MODEL)
+    yield stack
+    stack.stop()
+    server.kill()

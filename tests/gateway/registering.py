@@ -1,0 +1,51 @@
+"""Registers the tests' model: `python registering.py URL NAME METADATA`; the last word printed is the version."""
+
+import json
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import mlflow
+from mlflow.models import ModelSignature
+from mlflow.types import ColSpec, Schema, TensorSpec
+
+CODE = """
+import mlflow
+
+
+class Rain(mlflow.pyfunc.PythonModel):
+    def predict(self, context, model_input, params=None):
+        return [0.5] * len(model_input)
+
+
+mlflow.models.set_model(Rain())
+"""
+COLUMNS: list[ColSpec | TensorSpec] = [
+    ColSpec("double", "pressure"),
+    ColSpec("long", "days"),
+    ColSpec("string", "station", required=False),
+    ColSpec("boolean", "coastal", required=False),
+]
+
+
+def main(url: str, name: str, metadata: str) -> None:
+    """Logs the model with its signature and moves the alias `production` to it."""
+    with TemporaryDirectory() as folder, mlflow.start_run():
+        code = Path(folder) / "rain.py"
+        code.write_text(CODE)
+        mlflow.log_metric("log_loss", 0.5)
+        info = mlflow.pyfunc.log_model(
+            name=name,
+            python_model=str(code),
+            signature=ModelSignature(inputs=Schema(COLUMNS)),
+            registered_model_name=name,
+            metadata=json.loads(metadata),
+            pip_requirements=[],
+        )
+    version = str(info.registered_model_version)
+    mlflow.MlflowClient(url).set_registered_model_alias(name, "production", version)
+    print(version)
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])

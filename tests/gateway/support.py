@@ -1,0 +1,178 @@
+"""What the gateway's tests share: a model without weights, a client for two gateways, and a worker that does as it is told."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from pathlib import Path
+from typing import Any, Self
+
+import httpx2
+
+from app.contract.ids import new_claim_id
+from app.contract.moves import Ask, Beat, Granted, Outcome, Verb, WorkerState
+from app.contract.redis_store import RedisWorkerStore
+from app.contract.redis_store.blocking import connect
+from app.contract.redis_store.calls import Moves
+from tests.support.stack import Stack
+from tests.support.waiting import until
+
+MODEL = "rain"
+GOOD = {"pressure": 1013.25, "days": 3}
+
+
+def register(url: str, name: str = MODEL, **metadata: str) -> str:
+    """Registers a version, moves the alias `production` to it and returns it; in a process of its own, for MLflow warns a lot."""
+    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("registering.py")), url, name, json.dumps(metadata)]
+    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"MLFLOW_TRACKING_URI": url})
+    return done.stdout.split()[-1]
+
+
+def problem(answer: httpx2.Response, status: int) -> dict[str, Any]:
+    """The body of an answer that must be a problem of that status."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.headers["x-request-id"]
+    body = dict(answer.json())
+    assert body["status"] == status
+    assert all(body[member] for member in ("type", "title", "detail", "instance"))
+    return body
+
+
+class Site:
+    """A client that goes to one gateway after the other, and can call from threads."""
+
+    def __init__(self, stack: Stack) -> None:
+        self.urls = [gateway.url for gateway in stack.gateways]
+        self.stack = stack
+        self._calls = 0
+        self._lock = threading.Lock()
+        self._http = httpx2.Client(timeout=60, verify=False)
+        self._pool = ThreadPoolExecutor(32)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._pool.shutdown()
+        self._http.close()
+
+    def _url(self, path: str) -> str:
+        with self._lock:
+            self._calls += 1
+            return self.urls[self._calls % len(self.urls)] + path
+
+    def call(self, method: str, path: str, **options: Any) -> httpx2.Response:
+        return self._http.request(method, self._url(path), **options)
+
+    def get(self, path: str, **options: Any) -> httpx2.Response:
+        return self.call("GET", path, **options)
+
+    def post(self, path: str, body: Any, **headers: str) -> httpx2.Response:
+        """Posts JSON; header names are written with underscores."""
+        named = {name.replace("_", "-"): value for name, value in headers.items()}
+        return self.call("POST", path, json=body, headers=named)
+
+    def predict(self, **headers: str) -> httpx2.Response:
+        return self.post("/predict/", {"features": GOOD}, **headers)
+
+    def submit(self, **body: Any) -> str:
+        answer = self.post("/predict/async/", {"features": GOOD} | body)
+        assert answer.status_code == 202, answer.text
+        return str(answer.json()["task_id"])
+
+    def outstanding(self) -> int:
+        return int(self.get("/monitoring/queues").json()["queues"][0]["outstanding"])
+
+    def status(self, task_id: str, wait: float = 0) -> dict[str, Any]:
+        return dict(self.get(f"/monitoring/task_status/{task_id}?wait={wait:g}").json())
+
+    def later(self, call: Callable[..., httpx2.Response], *args: Any, **options: Any) -> "Future[httpx2.Response]":
+        """Calls on a thread."""
+        return self._pool.submit(call, *args, **options)
+
+    def metric(self, sample: str) -> float:
+        """The sum of a sample over the gateways; it must exist in each."""
+        total = 0.0
+        for url in self.urls:
+            lines = self._http.get(f"{url}/metrics").text.splitlines()
+            total += next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(sample + " "))
+        return total
+
+
+@cache
+def http() -> httpx2.Client:
+    """One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of certificates."""
+    return httpx2.Client(timeout=60, verify=False)
+
+
+class Driver:
+    """A worker on the worker's store, one claim at a time."""
+
+    def __init__(self, url: str, model: str = MODEL) -> None:
+        self._client = connect(url, 5)
+        self.store = RedisWorkerStore(self._client, Moves())
+        self.model = model
+        self.claim_id = ""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._client.close()
+
+    def beat(self, state: WorkerState, version: str = "1") -> None:
+        self.store.heartbeat(Beat(self.model, "driver", state, version, 8))
+
+    def claim(self, rows: int = 1) -> tuple[Granted, ...]:
+        """Claims and begins what waits, once something does."""
+
+        def granted() -> tuple[Granted, ...]:
+            self.claim_id = new_claim_id()
+            return self.store.claim(Ask(self.model, self.claim_id, "driver", rows)).records
+
+        records = until(granted, "something to claim")
+        self.store.begin(self.model, self.claim_id, [r.task_id for r in records])
+        return records
+
+    def settle(self, task_id: str, verb: Verb, payload: Any, version: str = "1") -> str:
+        outcome = Outcome(task_id, verb, json.dumps(payload).encode(), run_ms=7)
+        return self.store.settle(self.model, self.claim_id, [outcome], version).words[task_id]
+
+    def finish(self, task_id: str) -> None:
+        """Ends one of the records claimed last well."""
+        assert self.settle(task_id, Verb.FINISH, 0.5) == "success"
+
+    def run(self, result: Any = 0.5, version: str = "1") -> str:
+        """Runs the next record and returns its id."""
+        (record,) = self.claim()
+        assert self.settle(record.task_id, Verb.FINISH, result, version) == "success"
+        return record.task_id
+
+    def fail(self, error_type: str = "model_error") -> str:
+        """Fails the next record for good and returns its id."""
+        (record,) = self.claim()
+        error = {"type": error_type, "message": "as the test wants"}
+        assert self.settle(record.task_id, Verb.FAIL_FOR_GOOD, error) == "failure"
+        return record.task_id
+
+
+@contextmanager
+def gateway_environment(stack: Stack, **extra: str) -> Iterator[dict[str, str]]:
+    """The whole environment that a gateway of this stack gets, for one that is expected not to start."""
+    uri = f"models:/{stack.model}@production"
+    yield (
+        os.environ
+        | {
+            "STORE_URL": stack.valkey.url(0),
+            "BROKER_URL": stack.valkey.url(1),
+            "MLFLOW_TRACKING_URI": stack.mlflow_url,
+            "MODEL_URIS": uri,
+        }
+        | extra
+    )

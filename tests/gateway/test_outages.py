@@ -1,0 +1,130 @@
+"""Store and broker away, and the gateway's own end."""
+
+import signal
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+
+import httpx2
+import pytest
+import redis
+
+from app.contract.queue import queue_name
+from app.contract.redis_store.server import SCHEMA
+from tests.gateway.support import GOOD, MODEL, Driver, http, problem
+from tests.support.servers import Valkey, free_port
+from tests.support.stack import Process, Stack
+from tests.support.waiting import until
+
+BODY = {"features": GOOD}
+
+
+def post(gateway: Process, path: str = "/predict/async/") -> httpx2.Response:
+    return http().post(gateway.url + path, json=BODY, timeout=60)
+
+
+def later(pool: ThreadPoolExecutor, gateway: Process) -> "Future[httpx2.Response]":
+    call = pool.submit(post, gateway, "/predict/")
+    until(lambda: http().get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1, "the call to wait")
+    return call
+
+
+@pytest.mark.parametrize("fault", ["killed", "frozen"])
+def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(own_stack: Stack, fault: str) -> None:
+    gateway, valkey = own_stack.add_gateway(), own_stack.valkey
+    known = post(gateway).json()["task_id"]
+    valkey.kill() if fault == "killed" else valkey.signal(signal.SIGSTOP)
+    for path in ("/predict/", "/predict/async/"):
+        start = time.monotonic()
+        answer = post(gateway, path)
+        assert time.monotonic() - start < 2
+        body = problem(answer, 503)
+        assert body["task_id"].startswith(MODEL)
+        assert answer.headers["retry-after"]
+    for path in ("/readyz", "/monitoring/queues", f"/monitoring/task_status/{known}?wait=10", f"/result/{known}"):
+        start = time.monotonic()
+        problem(http().get(gateway.url + path, timeout=30), 503)
+        assert time.monotonic() - start < 2
+    assert http().get(f"{gateway.url}/livez").status_code == 200
+    assert "prediction_store_up 0.0" in http().get(f"{gateway.url}/metrics").text
+    valkey.start() if fault == "killed" else valkey.signal(signal.SIGCONT)
+    until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
+    assert http().get(f"{gateway.url}/monitoring/task_status/{known}").json()["status"] == "submitted"
+
+
+def test_a_broker_that_is_down_costs_nothing(own_stack: Stack) -> None:
+    gateway = own_stack.add_gateway(BROKER_URL=f"redis://127.0.0.1:{free_port()}/0", BROKER_BACKOFF_S="0.1")
+    ids = [post(gateway).json()["task_id"] for _ in range(20)]
+    assert gateway.events("broker.down")
+    until(lambda: gateway.events("tickets.failing"), "the failure to be logged")
+    assert len(gateway.events("tickets.failing")) == 1
+    with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
+        done = {driver.run() for _ in ids}
+        assert done == set(ids)
+        call = pool.submit(post, gateway, "/predict/")
+        driver.run()
+        assert call.result().status_code == 200
+
+
+def test_tickets_cover_what_waits_and_no_more(own_stack: Stack) -> None:
+    gateways = [own_stack.add_gateway(), own_stack.add_gateway()]
+    with ThreadPoolExecutor(16) as pool:
+        assert {call.status_code for call in pool.map(post, gateways * 100)} == {202}
+    with redis.Redis(port=own_stack.valkey.port, db=1) as broker:
+        until(lambda: broker.llen(queue_name("inference", MODEL)) >= 200, "every record's ticket")
+        assert broker.llen(queue_name("inference", MODEL)) <= 200 + 32
+
+
+def test_a_gateway_told_to_end_answers_its_waiting_callers(own_stack: Stack) -> None:
+    gateway = own_stack.add_gateway()
+    with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
+        call = later(pool, gateway)
+        gateway.signal(signal.SIGTERM)
+        body = problem(call.result(timeout=10), 503)
+        assert gateway.wait(20) in (0, -signal.SIGTERM)
+        assert driver.run() == body["task_id"]
+
+
+def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
+    gateway = own_stack.add_gateway(REAPER_PERIOD_S="0.1", LEASE_S="4.5")
+    task_id = post(gateway).json()["task_id"]
+    with Driver(own_stack.valkey.url()) as driver:
+        driver.claim()
+        until(lambda: gateway.events("reaper.reaped"), "the record to be taken over")
+        status = http().get(f"{gateway.url}/monitoring/task_status/{task_id}").json()
+    assert status["error"]["type"] == "worker_lost"
+
+
+def test_results_are_dropped_after_their_time(own_stack: Stack) -> None:
+    gateway = own_stack.add_gateway(RESULT_TTL_S="0.2", TOMBSTONE_TTL_S="2")
+    task_id = post(gateway).json()["task_id"]
+    with Driver(own_stack.valkey.url()) as driver:
+        driver.run()
+    paths = [f"{gateway.url}{path}{task_id}" for path in ("/monitoring/task_status/", "/result/")]
+    for status in (410, 404):
+        until(lambda s=status: {http().get(path).status_code for path in paths} == {s}, f"a {status}")  # type: ignore[misc]
+
+
+def test_a_newer_layout_leaves_the_gateway_unready(own_stack: Stack) -> None:
+    gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="0.1")
+    with redis.Redis(port=own_stack.valkey.port) as client:
+        client.set(f"{{inference:{MODEL}}}:schema", SCHEMA + 1)
+        answer = until(lambda: (a := http().get(f"{gateway.url}/readyz")).status_code == 503 and a, "the gateway to notice")
+        assert isinstance(answer, httpx2.Response)
+        assert "schema" in problem(answer, 503)["detail"]
+        problem(post(gateway), 503)
+        client.set(f"{{inference:{MODEL}}}:schema", SCHEMA)
+    until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
+
+
+def test_a_weak_store_is_named(own_stack: Stack) -> None:
+    weak = Valkey(own_stack.folder / "weak", "--appendfsync", "everysec")
+    weak.start()
+    own_stack.valkey, mine = weak, own_stack.valkey
+    try:
+        gateway = own_stack.add_gateway()
+        (warning,) = http().get(f"{gateway.url}/readyz").json()["warnings"]
+        assert "everysec" in warning
+        assert gateway.events("store.checked")
+    finally:
+        weak.kill()
+        own_stack.valkey = mine

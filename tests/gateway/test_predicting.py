@@ -1,0 +1,237 @@
+"""Every row of api.md about predicting and looking a task up."""
+
+import re
+import time
+
+import pytest
+
+from app.contract.moves import Verb
+from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
+
+
+def test_a_sync_call_gets_its_result(site: Site, driver: Driver) -> None:
+    call = site.later(site.post, "/predict/", {"features": GOOD, "match_id": 42, "model": MODEL})
+    task_id = driver.run({"rain": 0.25})
+    answer = call.result()
+    assert answer.status_code == 200
+    body = answer.json()
+    assert body.pop("queue_ms") >= 0
+    assert body == {
+        "task_id": task_id,
+        "status": "success",
+        "match_id": 42,
+        "result": {"rain": 0.25},
+        "model": {"name": MODEL, "version": "1"},
+        "run_ms": 7,
+    }
+
+
+def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(site: Site, driver: Driver) -> None:
+    answer = site.predict()
+    body = problem(answer, 504)
+    assert answer.headers["retry-after"]
+    assert site.metric(f'prediction_timeouts_total{{model="{MODEL}",reason="slo"}}') >= 1
+    assert driver.run("late") == body["task_id"]
+    assert site.get(body["status_url"]).json()["result"] == "late"
+
+
+def test_a_caller_may_wait_for_less(site: Site) -> None:
+    before = site.metric(f'prediction_timeouts_total{{model="{MODEL}",reason="wait"}}')
+    start = time.monotonic()
+    answer = site.predict(Prefer="wait=1")
+    assert problem(answer, 504)["task_id"]
+    assert answer.headers["preference-applied"] == "wait=1"
+    assert 0.9 < time.monotonic() - start < 3
+    assert site.metric(f'prediction_timeouts_total{{model="{MODEL}",reason="wait"}}') == before + 1
+
+
+def test_a_caller_may_not_wait_for_longer(site: Site, driver: Driver) -> None:
+    call = site.later(site.predict, Prefer="wait=600")
+    driver.run()
+    assert "preference-applied" not in call.result().headers
+
+
+def test_wait_0_is_a_504_at_once_and_the_work_goes_on(site: Site, driver: Driver) -> None:
+    body = problem(site.predict(Prefer="wait=0"), 504)
+    assert driver.run() == body["task_id"]
+
+
+def test_respond_async_is_a_202(site: Site) -> None:
+    answer = site.predict(Prefer="respond-async")
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async"
+
+
+def test_respond_async_with_a_wait_is_whichever_comes_first(site: Site, driver: Driver) -> None:
+    call = site.later(site.predict, Prefer="respond-async, wait=4")
+    driver.run()
+    assert call.result().status_code == 200
+    answer = site.predict(Prefer="respond-async, wait=1")
+    assert answer.status_code == 202
+    assert answer.headers["preference-applied"] == "respond-async, wait=1"
+
+
+@pytest.mark.parametrize("value", ["wait=soon", "wait=-1", "wait=1.5", "=;,", "wait", 'wait="', "respond-sync"])
+def test_a_malformed_preference_is_ignored(site: Site, driver: Driver, value: str) -> None:
+    call = site.later(site.predict, Prefer=value)
+    driver.run()
+    assert call.result().status_code == 200
+
+
+def test_an_async_call_says_where_to_ask(site: Site) -> None:
+    answer = site.post("/predict/async/", {"features": GOOD})
+    assert answer.status_code == 202
+    task_id = answer.json()["task_id"]
+    url = f"/monitoring/task_status/{task_id}"
+    assert answer.json() == {"task_id": task_id, "status": "submitted", "status_url": url}
+    assert answer.headers["location"] == url
+    assert answer.headers["retry-after"]
+    assert re.fullmatch(rf"{MODEL}-[0-9a-f]{{32}}", task_id)
+
+
+@pytest.mark.parametrize(("error_type", "status"), [("invalid_input", 422), ("model_error", 500), ("worker_lost", 500)])
+def test_a_sync_call_hears_why_it_failed(site: Site, driver: Driver, error_type: str, status: int) -> None:
+    call = site.later(site.predict)
+    task_id = driver.fail(error_type)
+    body = problem(call.result(), status)
+    assert (body["task_id"], body["error"]["type"]) == (task_id, error_type)
+
+
+def test_a_status_tells_the_whole_life(site: Site, driver: Driver) -> None:
+    first, second = site.submit(match_id=7), site.submit()
+    waiting = site.status(second)
+    assert (waiting["status"], waiting["position"], waiting["started_at"]) == ("submitted", 1, None)
+    (record,) = driver.claim()
+    assert site.status(first)["status"] == "started"
+    driver.settle(record.task_id, Verb.FINISH, {"rain": 1})
+    done = site.status(first)
+    assert (done["status"], done["result"], done["match_id"]) == ("success", {"rain": 1}, 7)
+    assert done["created_at"] <= done["started_at"] <= done["ended_at"]
+    assert done["created_at"].endswith("Z")
+
+
+def test_a_failure_is_told_with_its_error(site: Site, driver: Driver) -> None:
+    task_id = site.submit()
+    driver.fail()
+    body = site.status(task_id)
+    assert body["status"] == "failure"
+    assert body["error"] == {"type": "model_error", "message": "as the test wants"}
+    assert body["dead_lettered"] is True
+    assert body["attempts"] == 1
+
+
+def test_a_long_poll_answers_when_the_task_ends(site: Site, driver: Driver) -> None:
+    task_id = site.submit()
+    call = site.later(site.get, f"/monitoring/task_status/{task_id}?wait=30")
+    driver.run()
+    assert call.result(timeout=10).json()["status"] == "success"
+
+
+def test_a_long_poll_answers_when_its_time_is_over(site: Site) -> None:
+    assert site.status(site.submit(), wait=0.5)["status"] == "submitted"
+
+
+@pytest.mark.parametrize("wait", ["-1", "61", "nan", "inf", "soon", ""])
+def test_a_long_poll_has_bounds(site: Site, wait: str) -> None:
+    body = problem(site.get(f"/monitoring/task_status/{site.submit()}?wait={wait}"), 422)
+    assert body["errors"][0]["field"] == "wait"
+
+
+def test_celerys_words_are_told(site: Site, driver: Driver) -> None:
+    first, second = site.submit(), site.submit()
+    assert site.get(f"/result/{first}").json() == {"task_id": first, "status": "PENDING", "result": None}
+    driver.run([1, 2])
+    assert site.get(f"/result/{first}/").json() == {"task_id": first, "status": "SUCCESS", "result": [1, 2]}
+    driver.fail()
+    assert site.get(f"/result/{second}").json()["status"] == "FAILURE"
+
+
+ODD_IDS = ["x", f"{MODEL}-{'0' * 32}", "%00", "a" * 3000, "-", f"{MODEL}-{'g' * 32}", "..", "%F0%9F%92%A9"]
+
+
+@pytest.mark.parametrize("task_id", ODD_IDS)
+@pytest.mark.parametrize("path", ["/monitoring/task_status/", "/result/"])
+def test_an_id_never_issued_is_a_404(site: Site, path: str, task_id: str) -> None:
+    problem(site.get(path + task_id), 404)
+
+
+def test_a_wait_for_an_unknown_id_ends_at_once(site: Site) -> None:
+    start = time.monotonic()
+    problem(site.get(f"/monitoring/task_status/{MODEL}-{'0' * 32}?wait=30"), 404)
+    assert time.monotonic() - start < 5
+
+
+def test_a_key_joins_whatever_the_state(site: Site, driver: Driver) -> None:
+    sent = {"Idempotency_Key": '"one"'}
+    first = site.post("/predict/async/", {"features": GOOD}, **sent).json()["task_id"]
+    assert site.post("/predict/async/", {"features": GOOD}, **sent).json()["task_id"] == first
+    driver.run("once")
+    answer = site.predict(**sent)
+    assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (200, first, "once")
+    assert site.predict(Idempotency_Key="one").json()["task_id"] == first
+    assert site.predict(Idempotency_Key='"one"', Prefer="wait=0").status_code == 200
+
+
+def test_a_key_with_another_body_is_refused(site: Site) -> None:
+    site.post("/predict/async/", {"features": GOOD}, Idempotency_Key="k")
+    body = problem(site.post("/predict/async/", {"features": GOOD | {"days": 4}}, Idempotency_Key="k"), 422)
+    assert body["errors"][0]["field"] == "Idempotency-Key"
+
+
+@pytest.mark.parametrize("key", ["", '""', "x" * 256, 'half"quoted', "é"])
+def test_a_key_that_cannot_be_meant_is_a_400(site: Site, key: str) -> None:
+    answer = site.call("POST", "/predict/async/", json={"features": GOOD}, headers={"Idempotency-Key": key.encode()})
+    problem(answer, 400)
+
+
+def test_the_same_match_and_features_join(site: Site, driver: Driver) -> None:
+    first = site.submit(match_id=1)
+    assert site.submit(match_id=1) == first
+    assert site.submit(match_id=2) != first
+    assert site.submit(match_id=1, features=GOOD | {"days": 9}) != first
+    assert site.submit() != site.submit()
+    driver.run("joined")
+    assert site.submit(match_id=1) == first
+    answer = site.post("/predict/", {"features": GOOD, "match_id": 1})
+    assert (answer.json()["task_id"], answer.json()["result"]) == (first, "joined")
+
+
+def test_no_cache_asks_for_a_new_one(site: Site) -> None:
+    first = site.submit(match_id=1)
+    again = site.post("/predict/async/", {"features": GOOD, "match_id": 1}, Cache_Control="max-age=0, no-cache").json()["task_id"]
+    assert again != first
+    assert site.submit(match_id=1) == again
+
+
+def test_a_result_of_another_version_is_not_joined(site: Site, driver: Driver) -> None:
+    first = site.submit(match_id=1)
+    driver.run(version="0")
+    assert site.submit(match_id=1) != first
+
+
+def test_two_callers_of_one_match_get_one_run(site: Site, driver: Driver) -> None:
+    calls = [site.later(site.post, "/predict/", {"features": GOOD, "match_id": 5}) for _ in range(8)]
+    task_id = driver.run("shared")
+    assert {call.result().json()["task_id"] for call in calls} == {task_id}
+
+
+def test_a_known_match_needs_no_features(site: Site, driver: Driver) -> None:
+    site.post("/predict/async/", {"match_id": 3})
+    (record,) = driver.claim()
+    assert record.input == b'{"features":null,"match_id":3}'
+
+
+def test_requests_are_counted_once_by_source(site: Site, driver: Driver) -> None:
+    def count(source: str, outcome: str) -> float:
+        return site.metric(f'prediction_requests_total{{model="{MODEL}",outcome="{outcome}",source="{source}"}}')
+
+    before = {key: count(*key) for key in [("sync", "accepted"), ("async", "accepted"), ("async", "joined"), ("async", "invalid")]}
+    call = site.later(site.predict)
+    driver.run()
+    call.result()
+    site.submit(match_id=1)
+    site.submit(match_id=1)
+    site.predict(Prefer="respond-async")
+    site.post("/predict/async/", {"features": {}})
+    after = {key: count(*key) - value for key, value in before.items()}
+    assert after == {("sync", "accepted"): 1, ("async", "accepted"): 2, ("async", "joined"): 1, ("async", "invalid"): 1}

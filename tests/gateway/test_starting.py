@@ -1,0 +1,109 @@
+"""What a gateway says when it can't start: one sentence on standard error, code 1, no traceback; and what importing it brings."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from app.contract.errors import Misconfigured
+from app.contract.settings import read_settings
+from app.settings import GatewaySettings
+from tests.gateway.support import MODEL, http, register
+from tests.support.servers import MlflowServer, Valkey, free_port
+from tests.support.stack import ROOT, Stack
+from tests.support.waiting import until
+
+
+def start(**env: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", str(free_port())]
+    return subprocess.run(command, env=os.environ | env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+def refused(**env: str) -> str:
+    """The sentence of a gateway that ends at once."""
+    ended = start(START_TIMEOUT_S="1", **env)
+    assert ended.returncode == 1, ended.stderr
+    assert "Traceback" not in ended.stderr
+    (sentence,) = [line for line in ended.stderr.splitlines() if line.startswith("error: ")]
+    return sentence
+
+
+def test_contradicting_settings(valkey: Valkey) -> None:
+    assert valkey.answers()
+    assert "LEASE_S=2 is too short" in refused(LEASE_S="2")
+
+
+def test_a_store_that_does_not_answer() -> None:
+    assert "the store did not answer" in refused(STORE_URL=f"redis://127.0.0.1:{free_port()}/0")
+
+
+def test_a_registry_that_does_not_answer(valkey: Valkey) -> None:
+    assert "the registry at" in refused(STORE_URL=valkey.url(), MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
+
+
+def test_a_model_that_is_not_registered(valkey: Valkey, registry_url: str) -> None:
+    sentence = refused(STORE_URL=valkey.url(), MLFLOW_TRACKING_URI=registry_url, MODEL_URIS="models:/nobody@production")
+    assert "models:/nobody@production" in sentence
+
+
+def test_a_store_that_evicts(tmp_path: Path) -> None:
+    server = Valkey(tmp_path, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
+    server.start()
+    try:
+        assert "noeviction" in refused(STORE_URL=server.url())
+    finally:
+        server.kill()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("MODEL_URIS", "runs:/x"),
+        ("MODEL_URIS", "models:/a@b,models:/a/1"),
+        ("MODEL_URIS", ","),
+        ("SYNC_SLO_S", "-1"),
+        ("SYNC_SLO_S", "soon"),
+        ("MAX_BODY_BYTES", "1"),
+        ("STORE_URL", "http://x"),
+    ],
+)
+def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+    monkeypatch.setenv(name, value)
+    with pytest.raises(Misconfigured, match=name if value != "runs:/x" else "runs:/x"):
+        read_settings(GatewaySettings)
+
+
+def test_settings_are_described() -> None:
+    assert all(field.description for field in GatewaySettings.model_fields.values())
+
+
+def test_importing_the_gateway_brings_neither_worker_nor_torch() -> None:
+    code = "import sys, app.main; print([m for m in ('torch', 'numpy', 'pandas', 'mlflow', 'worker') if m in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"
+
+
+def test_the_registry_is_read_where_numpy_and_pandas_are_not_installed(registry_url: str) -> None:
+    code = f"""
+import sys
+for name in ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "flask", "sqlalchemy"):
+    sys.modules[name] = None
+from app.registry import MlflowReader
+model = MlflowReader({registry_url!r})("models:/{MODEL}@production")
+print(model.version, model.metrics, model.features.errors({{"pressure": 1, "days": 1}}))
+"""
+    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert "{'log_loss': 0.5} []" in done.stdout, done.stderr
+
+
+def test_a_newer_version_is_served_without_a_restart(mlflow_server: MlflowServer, valkey: Valkey, tmp_path: Path) -> None:
+    register(mlflow_server.url, "changing")
+    stack = Stack(tmp_path, valkey, mlflow_server.url, "changing")
+    try:
+        gateway = stack.add_gateway(REGISTRY_REFRESH_S="0.2")
+        version = register(mlflow_server.url, "changing")
+        until(lambda: http().get(f"{gateway.url}/predict/model/info").json()["version"] == version, "the new version")
+    finally:
+        stack.stop()
