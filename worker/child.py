@@ -22,7 +22,17 @@ class ChildMarks:
 
     def loaded(self) -> bool:
         """Whether the present child holds the model."""
-        return (self._folder / f"loaded.{self.pid()}").exists()
+        return self._mark().exists()
+
+    def version(self) -> str:
+        """The version that the present child holds, or ''."""
+        try:
+            return self._mark().read_text()
+        except FileNotFoundError:
+            return ""
+
+    def _mark(self) -> Path:
+        return self._folder / f"loaded.{self.pid()}"
 
     def failed(self) -> str:
         """Why the children can't load the model, as a sentence, or ''. Asked again and again, it counts those that died loading."""
@@ -35,13 +45,18 @@ class ChildMarks:
         return "its process died again and again while it loaded" if len(self._unloaded) > MOST_DEATHS else ""
 
 
-def mark_loaded(folder: Path) -> None:
-    """Says that this process holds the model."""
-    (folder / f"loaded.{os.getpid()}").touch()
+def mark_loaded(folder: Path, version: str) -> None:
+    """Says that this process holds the model, and which version."""
+    _write(folder / f"loaded.{os.getpid()}", version)
 
 
 def mark_failed(folder: Path, sentence: str) -> None:
     """Says why this process could not load the model."""
-    draft = folder / f"draft.{os.getpid()}"
-    draft.write_text(sentence or "the model could not be loaded")
-    draft.rename(folder / f"failed.{os.getpid()}")
+    _write(folder / f"failed.{os.getpid()}", sentence or "it could not be loaded")
+
+
+def _write(mark: Path, text: str) -> None:
+    """The parent must not read half of it."""
+    draft = mark.with_name(f"draft.{os.getpid()}")
+    draft.write_text(text)
+    draft.rename(mark)

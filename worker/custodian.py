@@ -18,7 +18,7 @@ import structlog
 from billiard.exceptions import TimeLimitExceeded
 
 from app.contract.errors import StoreUnavailable
-from app.contract.moves import ALL, Beat, Outcome, SettleAnswer, Verb, WorkerState
+from app.contract.moves import ALL, Beat, BeatAnswer, Outcome, SettleAnswer, Verb, WorkerState
 from app.contract.settings import BEAT_S
 from app.contract.store import WorkerStore
 from worker.child import ChildMarks
@@ -30,6 +30,9 @@ log = structlog.get_logger()
 
 LOOP_ALIVE_S = 30.0
 """The parent's event loop counts as alive when it came round within this time."""
+
+DEAF_S = 90.0
+"""An idle worker that gets no ticket for this long while something waits ends itself; repairs come at least every 30 s."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +52,6 @@ class Custodian:
     store: WorkerStore
     tickets: Tickets
     marks: ChildMarks
-    version: str
     exit_process: Callable[[int], None] = os._exit
     custody: Custody = field(default_factory=Custody)
 
@@ -59,6 +61,7 @@ class Custodian:
         self._wake = threading.Event()
         self._loop_seen = time.monotonic()
         self._drain_until: float | None = None
+        self._opened = self._opened_before = self._deaf_beats = 0
         self._store_lost = False
         self._thread = threading.Thread(target=self._run, name="custodian", daemon=True)
 
@@ -74,6 +77,7 @@ class Custodian:
 
     def opened(self, claim_id: str) -> None:
         """A ticket arrived."""
+        self._opened += 1
         self.custody.open(claim_id)
 
     def accepted(self, claim_id: str, pid: int) -> None:
@@ -100,6 +104,11 @@ class Custodian:
         self._wake.set()
 
     # Asked by the probes
+
+    @property
+    def version(self) -> str:
+        """The version of the model that the child holds, '' while it loads."""
+        return self.marks.version()
 
     @property
     def alive(self) -> bool:
@@ -130,7 +139,7 @@ class Custodian:
             try:
                 self._send_reports()
                 self._renew()
-                self.tickets.publish(self._beat(self.state))
+                self._listen(self._beat(self.state))
                 self._found()
             except StoreUnavailable as error:
                 self._lost(error)
@@ -139,11 +148,18 @@ class Custodian:
             self._wake.wait(max(0.05, BEAT_S - (time.monotonic() - started)))
             self._wake.clear()
 
-    def _beat(self, state: WorkerState) -> int:
+    def _listen(self, answer: BeatAnswer) -> None:
+        """Publishes what is missing; a worker that hears none of it for long has lost its consumer, and had better start again."""
+        self.tickets.publish(answer.repair)
+        idle = self.state is WorkerState.IDLE and answer.waiting > 0 and self._opened == self._opened_before
+        self._deaf_beats = self._deaf_beats + 1 if idle else 0
+        self._opened_before = self._opened
+        if self._deaf_beats * BEAT_S >= DEAF_S:
+            self.give_up(f"it got no ticket in {DEAF_S:g} s although predictions wait: its connection to the broker is lost")
+
+    def _beat(self, state: WorkerState) -> BeatAnswer:
         own = self.settings
-        return self.store.heartbeat(
-            Beat(own.model, own.worker_id, state, self.version, own.max_batch_size, round(BEAT_S * 1000))
-        ).repair
+        return self.store.heartbeat(Beat(own.model, own.worker_id, state, self.version, own.max_batch_size, round(BEAT_S * 1000)))
 
     def _renew(self) -> None:
         delivery = self.custody.current
@@ -198,11 +214,11 @@ class Custodian:
 
     def _check_child(self) -> None:
         if sentence := self.marks.failed():
-            self.give_up(sentence)
+            self.give_up(f"{self.settings.model_uri} could not be loaded: {sentence}")
 
     def give_up(self, sentence: str) -> None:
-        """Ends a worker that can't get its model, with a sentence."""
-        print(f"worker: {self.settings.model_uri} could not be loaded: {sentence}", file=sys.stderr, flush=True)
+        """Ends a worker that can't go on, with a sentence."""
+        print(f"worker: {sentence}", file=sys.stderr, flush=True)
         self.say_goodbye()
         self.exit_process(1)
 

@@ -11,6 +11,9 @@ from celery.worker.request import Request
 
 from app.contract.ids import new_claim_id
 
+ACK_S = 1.0
+"""After this long an acknowledgement is sent, or lost."""
+
 
 class Delivery(Request):  # type: ignore[misc]
     """A ticket under a fresh claim id: never Celery's task id, which a redelivery shares (protocol rule 2)."""
@@ -38,7 +41,21 @@ class Delivery(Request):  # type: ignore[misc]
     def acknowledge(self) -> None:
         super().acknowledge()
         self._custodian.closed(self.claim_id)
+        self._app.hub.call_later(ACK_S, self._check_acknowledged)
+
+    def _check_acknowledged(self) -> None:
+        """Makes Celery connect anew when the broker did not take the acknowledgement.
+
+        kombu logs that and goes on, but the channel counts the ticket as unacknowledged for ever, so a consumer with a prefetch of
+        one would never ask for another. A connection error raised in the loop is what Celery answers by reconnecting.
+        """
+        if not self.message.acknowledged:
+            self._app.hub.call_soon(_raise, ConnectionResetError("the broker did not take an acknowledgement"))
 
     def reject(self, requeue: bool = False) -> None:
         super().reject(requeue=requeue)
         self._custodian.closed(self.claim_id)
+
+
+def _raise(error: Exception) -> None:
+    raise error

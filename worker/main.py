@@ -1,6 +1,8 @@
-"""Puts a worker together: the parent process, which talks to broker, store and probes, and never imports torch."""
+"""Puts a worker together: the parent process, which talks to broker, store and probes, and never imports torch or MLflow.
 
-import os
+The child asks the registry. What it says about a model that can't be had comes back in a mark (`worker.child`).
+"""
+
 import time
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,6 @@ from app.contract.redis_store.calls import Moves
 from worker import steps
 from worker.child import ChildMarks
 from worker.custodian import Custodian
-from worker.models import registry
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -33,17 +34,14 @@ def create_app(settings: WorkerSettings) -> Celery:
 
 
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
-    """Checks store, broker and registry, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
+    """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
     if warning := _checked(store, settings):
         log.warning("store.weak", warning=warning)
     app = create_app(settings)
     _check_broker(app, settings)
-    resolved = registry.resolve(settings.model_uri, settings.mlflow_tracking_uri)
-    # The child and every replacement of it load the version found now, even if the alias moves meanwhile.
-    os.environ["MODEL_URI"] = f"models:/{resolved.name}/{resolved.version}"
     tickets = Tickets(app, store, settings.model)
-    custodian = Custodian(settings, store, tickets, ChildMarks(folder), resolved.version)
+    custodian = Custodian(settings, store, tickets, ChildMarks(folder))
     app.custodian = custodian
     steps.install(app)
     worker_shutting_down.connect(lambda **_: custodian.drain(), weak=False)

@@ -38,6 +38,11 @@ class Runner:
         self._model = model
         self._tickets = tickets
 
+    @property
+    def version(self) -> str:
+        """The version of the model."""
+        return self._model.version
+
     def run(self, claim_id: str) -> None:
         """Carries one ticket out."""
         answer = self._claim(claim_id)

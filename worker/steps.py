@@ -1,5 +1,6 @@
 """Bootsteps: what this worker adds to Celery's start-up, in its order."""
 
+import os
 import signal
 import time
 from typing import Any
@@ -25,11 +26,23 @@ class Custody(bootsteps.StartStopStep):  # type: ignore[misc]
         custodian.marks.pid = lambda: _child_pid(worker)
         # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop, by whatever signal.
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
-        worker.timer.call_repeatedly(BEAT_S, custodian.loop_turned)
-        # The pool looks for dead children every 5 s; a prediction waits for that look.
-        worker.timer.call_repeatedly(BEAT_S / 2, worker.pool.maintain_pool)
         ProbeServer(settings.probe_host, settings.probe_port, custodian).start()
         custodian.start()
+
+
+class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
+    """What the event loop does every second. A step of the consumer, since Celery drops timers of a connection that is lost.
+
+    It also keeps the loop where a delivery finds it: after the first reconnect kombu no longer knows a current one.
+    """
+
+    requires = ("celery.worker.consumer.connection:Connection",)
+
+    def start(self, consumer: Any) -> None:
+        consumer.app.hub = consumer.hub
+        consumer.timer.call_repeatedly(BEAT_S, consumer.app.custodian.loop_turned)
+        # The pool looks for dead children every 5 s; a prediction waits for that look.
+        consumer.timer.call_repeatedly(BEAT_S / 2, consumer.pool.maintain_pool)
 
 
 class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -44,14 +57,16 @@ class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
             if state.should_stop is not None or state.should_terminate is not None:
                 raise WorkerShutdown(0)
             if not _child_lives(consumer.controller):
-                custodian.give_up("its process died while it loaded")
+                custodian.give_up(f"{custodian.settings.model_uri} could not be loaded: its process died")
             time.sleep(0.05)
+        # Every replacement of the child loads the version that the first one found, even if the alias moves meanwhile.
+        os.environ["MODEL_URI"] = f"models:/{custodian.settings.model}/{custodian.version}"
 
 
 def install(app: Any) -> None:
     """Adds the steps to an app, once in a process: Celery keeps the order of its steps on its own classes."""
     app.steps["worker"].add(Custody)
-    app.steps["consumer"].add(Loaded)
+    app.steps["consumer"].update((Pulse, Loaded))
     Tasks.requires = (*Tasks.requires, Loaded)
 
 

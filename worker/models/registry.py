@@ -24,6 +24,10 @@ RETRIES = 1
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
+class RegistryUnavailable(Misconfigured):
+    """The registry does not answer: its address is wrong, or it is not up yet."""
+
+
 @dataclass(frozen=True, slots=True)
 class Resolved:
     """One version of a model; its `uri` names it for good, whatever its aliases do."""
@@ -58,7 +62,8 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
         except MlflowException as error:
             if error.error_code in _ABSENT:
                 return None
-            raise Misconfigured(f"the MLflow registry at {tracking_uri} does not answer: is MLFLOW_TRACKING_URI right?") from error
+            sentence = f"the MLflow registry at {tracking_uri} does not answer: is MLFLOW_TRACKING_URI right?"
+            raise RegistryUnavailable(sentence) from error
     return Resolved(name, str(found.version), f"models:/{name}/{found.version}")
 
 

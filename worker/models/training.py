@@ -7,7 +7,8 @@ The network's shape and parameters were chosen on three rolling periods before t
 2015 to January 2016, January to July 2016, each forecast by what was fitted on the matches before it; a test repeats
 them): mean log loss 0.9927, Elo alone 0.9962. Nearly all of that gain is the restrained linear part. The test period is no
 longer unseen: an earlier network was scored on it, and lost to Elo alone (0.9562 against 0.9479), before this one was
-made to start from Elo's forecast. What it scored steered no parameter, but it is why the network has this shape.
+made to start from Elo's forecast. What it scored steered no parameter, but it is why the network has this shape. Scored
+once, this one comes out level with Elo alone there: log loss 0.9483 against 0.9479, accuracy 0.562 against 0.568.
 """
 
 import argparse
