@@ -1,0 +1,119 @@
+"""Where a run keeps what it writes, and the port it serves: both must be its own, and that is checked before anything long.
+
+Only the standard library, for `scripts/run` asks here before the packages are installed.
+"""
+
+import errno
+import fcntl
+import os
+import random
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+HOST = "127.0.0.1"
+INNER_PORTS = range(20_000, 30_000)
+"""Below the ports that the kernel hands to clients: one of those, while its server is down, can be taken by the very client
+that tries to reach it."""
+
+
+class Refused(Exception):
+    """A run cannot begin, or cannot go on; the message is one sentence for the person who started it."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """The folder of one run, its port, and how many workers it has."""
+
+    folder: Path
+    port: int
+    workers: int
+
+    @property
+    def logs(self) -> Path:
+        return self.folder / "logs"
+
+    def lock(self, patience_s: float = 1.0) -> int:
+        """Takes the folder and returns the descriptor that holds it; a run killed just now needs a moment to let go."""
+        try:
+            self.logs.mkdir(parents=True, exist_ok=True)
+            held = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            raise Refused(f"STATE_DIR={self.folder} cannot be written: {error.strerror}.") from error
+        end = time.monotonic() + patience_s
+        while True:
+            try:
+                fcntl.flock(held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                return held
+            except BlockingIOError:
+                if time.monotonic() > end:
+                    os.close(held)
+                    raise Refused(
+                        f"STATE_DIR={self.folder} is in use by another run: stop that one, or choose another STATE_DIR and PORT."
+                    ) from None
+            time.sleep(0.05)
+
+    def check_port(self) -> None:
+        """Raises `Refused` if somebody listens on the port."""
+        try:
+            _bind(self.port)
+        except OSError as error:
+            if error.errno == errno.EADDRINUSE:
+                raise Refused(f"Port {self.port} is taken on {HOST}: choose another with PORT=…") from error
+            raise Refused(f"PORT={self.port} cannot be used: {error.strerror}.") from error
+
+    def inner_port(self, name: str) -> int:
+        """Returns the port of a part of this run: the same as last time, if it is free."""
+        file = self.folder / f"{name}.port"
+        kept = [int(file.read_text())] if file.exists() and file.read_text().isdigit() else []
+        for port in [*kept, *random.sample(INNER_PORTS, 50)]:
+            if _free(port):
+                file.write_text(str(port))
+                return port
+        raise Refused(f"No free port between {INNER_PORTS.start} and {INNER_PORTS.stop} was found for {name}.")
+
+
+def read_place() -> Place:
+    """Reads STATE_DIR, PORT and WORKERS."""
+    folder = Path(os.environ.get("STATE_DIR") or ROOT / ".state").absolute()
+    return Place(folder, _number("PORT", 8000, 1, 65535), _number("WORKERS", 1, 0, 64))
+
+
+def _number(name: str, default: int, least: int, most: int) -> int:
+    text = os.environ.get(name) or str(default)
+    if not text.isdecimal() or not least <= int(text) <= most:
+        raise Refused(f"{name}={text} must be a whole number from {least} to {most}.")
+    return int(text)
+
+
+def _bind(port: int) -> None:
+    with socket.socket() as sock:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        sock.bind((HOST, port))
+
+
+def _free(port: int) -> bool:
+    try:
+        _bind(port)
+    except OSError:
+        return False
+    return True
+
+
+def main() -> int:
+    """Says what would stop a run before it begins."""
+    try:
+        place = read_place()
+        place.check_port()
+        os.close(place.lock())
+    except Refused as refusal:
+        print(f"run: {refusal}", file=sys.stderr)
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

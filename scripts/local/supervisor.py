@@ -1,0 +1,160 @@
+"""Starts the parts, as many at a time as their needs allow; starts again what dies; stops them all.
+
+One thread and a look round every few milliseconds. Not only for simplicity: the death signal of a child is bound to the
+thread that started it, and code between fork and exec must not meet another thread's locks.
+"""
+
+import signal
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from enum import Enum
+from pathlib import Path
+from types import FrameType
+
+from scripts.local.guardian import Guardian
+from scripts.local.part import Child, Part, how_it_ended
+from scripts.local.place import Place, Refused
+
+STARTING_STEP_S = 0.05
+STEADY_STEP_S = 0.2
+FIRST_PAUSE_S = 0.5
+LONGEST_PAUSE_S = 10.0
+SOUND_AFTER_S = 30.0
+PATIENCE_S = 10.0
+
+Say = Callable[[str], None]
+
+
+class Phase(Enum):
+    """Where a part is: waiting for its needs or its pause, started but not ready, ready."""
+
+    WAITING = "waiting"
+    STARTING = "starting"
+    READY = "ready"
+
+
+@dataclass
+class Standing:
+    """A part and what has become of it."""
+
+    part: Part
+    child: Child
+    phase: Phase = Phase.WAITING
+    was_ready: bool = False
+    since: float = 0.0
+    not_before: float = 0.0
+    pause_s: float = FIRST_PAUSE_S
+    next_word: float = 0.0
+
+
+class Stop:
+    """What the person asked for: the first signal stops, the second is in a hurry."""
+
+    def __init__(self) -> None:
+        self.signals = 0
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def _note(self, _number: int, _frame: FrameType | None) -> None:
+        self.signals += 1
+
+    def asked(self) -> bool:
+        return self.signals > 0
+
+    def hurry(self) -> bool:
+        return self.signals > 1
+
+
+class Supervisor:
+    """Runs the parts given in the order in which they are to be stopped."""
+
+    def __init__(self, place: Place, parts: Sequence[Part], guardian: Guardian, stop: Stop, say: Say) -> None:
+        self._stop = stop
+        self._say = say
+        self._standings = {part.name: Standing(part, Child(part, _fresh_log(place, part.name), guardian)) for part in parts}
+
+    def start(self, complete: Callable[[], bool]) -> bool:
+        """Returns True when all parts are ready and found each other, False when asked to stop before; raises `Refused` when
+        one cannot start."""
+        while not self._stop.asked():
+            self._look_round()
+            if all(standing.phase is Phase.READY for standing in self._standings.values()) and complete():
+                return True
+            time.sleep(STARTING_STEP_S)
+        return False
+
+    def watch(self) -> None:
+        """Starts again what dies, until asked to stop."""
+        while not self._stop.asked():
+            self._look_round()
+            time.sleep(STEADY_STEP_S)
+
+    def stop(self) -> None:
+        """Ends the parts one after the other: the gateway takes nothing new, the workers finish, then what these rely on."""
+        for standing in self._standings.values():
+            standing.child.stop(self._stop.hurry)
+
+    def kill(self) -> None:
+        """Ends all at once."""
+        for standing in self._standings.values():
+            standing.child.kill()
+
+    def _look_round(self) -> None:
+        now = time.monotonic()
+        for standing in reversed(self._standings.values()):
+            if self._stop.asked():
+                return
+            if standing.phase is Phase.WAITING:
+                self._perhaps_start(standing, now)
+            elif (code := standing.child.ended()) is not None:
+                self._answer_end(standing, code, now)
+            elif standing.phase is Phase.STARTING:
+                self._perhaps_ready(standing, now)
+
+    def _perhaps_start(self, standing: Standing, now: float) -> None:
+        part = standing.part
+        needed = (self._standings[name] for name in part.needs)
+        if now < standing.not_before or not all(need.was_ready for need in needed):
+            return
+        if part.once and part.ready():
+            standing.phase, standing.was_ready = Phase.READY, True
+            return
+        standing.phase, standing.since, standing.next_word = Phase.STARTING, now, now + PATIENCE_S
+        standing.child.start()
+        if not standing.was_ready:
+            self._say(f"starting {part.name}" + (f" ({part.why})" if part.why else ""))
+
+    def _perhaps_ready(self, standing: Standing, now: float) -> None:
+        if not standing.part.once and standing.part.ready():
+            self._ready(standing)
+        elif now > standing.next_word:
+            standing.next_word = now + PATIENCE_S
+            self._say(f"waiting for {standing.part.name}, {now - standing.since:.0f} s: {standing.child.last_line()}")
+
+    def _ready(self, standing: Standing) -> None:
+        if not standing.was_ready or standing.pause_s > FIRST_PAUSE_S:
+            self._say(f"{standing.part.name} is {'done' if standing.part.once else 'ready'}")
+        standing.phase, standing.was_ready, standing.since = Phase.READY, True, time.monotonic()
+
+    def _answer_end(self, standing: Standing, code: int, now: float) -> None:
+        part, last = standing.part, standing.child.last_line()
+        if part.once and code == 0:
+            self._ready(standing)
+            return
+        if not standing.was_ready and code >= 0:
+            raise Refused(f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in {standing.child.log})")
+        if standing.phase is Phase.READY and now - standing.since > SOUND_AFTER_S:
+            standing.pause_s = FIRST_PAUSE_S
+        pause = standing.pause_s
+        self._say(f"{part.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line: {last or '(none)'}")
+        standing.phase, standing.not_before = Phase.WAITING, now + pause
+        standing.pause_s = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _fresh_log(place: Place, name: str) -> Path:
+    """The log file of a part; what the last run wrote is kept beside it."""
+    log = place.logs / f"{name}.log"
+    if log.exists():
+        log.replace(log.with_suffix(".log.1"))
+    return log

@@ -1,0 +1,41 @@
+"""Writes the settings table of README.md from the code: `python -m scripts.settings_table` (a test fails when it drifted)."""
+
+from pathlib import Path
+from typing import Any
+
+from pydantic_settings import BaseSettings
+
+from app.contract.settings import ContractSettings
+from app.settings import GatewaySettings
+from worker.settings import WorkerSettings
+
+README = Path(__file__).resolve().parents[1] / "README.md"
+BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
+
+
+def table() -> str:
+    """Returns the Markdown: what all share, then what only the gateway, then what only a worker reads."""
+    shared = ContractSettings.model_fields
+    parts = [_rows("Both", ContractSettings, ())]
+    parts += [_rows(who, kind, shared) for who, kind in (("Gateway", GatewaySettings), ("Worker", WorkerSettings))]
+    return "\n".join(["| Variable | Default | What it is |", "|---|---|---|", *(row for part in parts for row in part)])
+
+
+def _rows(who: str, kind: type[BaseSettings], but: Any) -> list[str]:
+    rows = [f"| **{who}** | | |"]
+    for name, field in kind.model_fields.items():
+        if name not in but:
+            default = "" if field.default_factory is not None else str(field.get_default())
+            rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
+    return rows
+
+
+def written(text: str) -> str:
+    """Returns a README with the table of today."""
+    before, _, rest = text.partition(BEGIN)
+    _, _, after = rest.partition(END)
+    return f"{before}{BEGIN}\n{table()}\n{END}{after}"
+
+
+if __name__ == "__main__":
+    README.write_text(written(README.read_text()))
