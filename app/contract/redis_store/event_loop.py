@@ -76,7 +76,7 @@ class RedisGatewayStore:
             batch = [(call, answered) for call, answered in batch if not answered.done()]
             try:
                 replies = await self._send([call for call, _ in batch])
-            except (RedisError, OSError, TimeoutError) as error:
+            except Exception as error:  # whatever it is, those who wait must hear of it
                 replies = [error] * len(batch)
             for (_, answered), reply in zip(batch, replies, strict=True):
                 if answered.done():

@@ -1,0 +1,146 @@
+"""The rest of the machine's rules: time, reapers, the broker, what arrives late; and the end that everything must come to."""
+
+import sys
+
+from hypothesis import strategies as st
+from hypothesis.stateful import precondition, rule
+
+from app.contract.moves import ALL, Outcome, Verb, WorkerState
+from tests.contract.ledger import Finding
+from tests.contract.machine import PICKS, VERBS, WORKERS, Life
+from tests.contract.picture import Move
+from tests.contract.stage import MODEL
+
+JUMPS = st.sampled_from([-30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000])
+MOST_ROUNDS_TO_THE_END = 60
+
+
+class Accidents(Life):
+    """A whole life; see `Life`."""
+
+    @rule(milliseconds=JUMPS)
+    def jump(self, milliseconds: int) -> None:
+        self.stage.store.clock.offset_ms += milliseconds
+
+    @rule()
+    def reap(self) -> None:
+        self.stage.say("reap", MODEL)
+
+    @rule(seconds=st.integers(1, 6))
+    def pass_seconds(self, seconds: int) -> None:
+        self.stage.pass_seconds(seconds)
+
+    @rule(worker=WORKERS, pause=st.booleans())
+    def worker_dies_in_a_run(self, worker: int, pause: bool) -> None:
+        """Claimed, begun, and never heard of again; perhaps with a pause of the store before the lease runs out."""
+        parent = self._parent(worker, busy=False)
+        if parent is None:
+            return
+        self.stage.take(parent)
+        parent.claim()
+        if parent.current is not None:
+            parent.begin()
+        parent.current = None
+        if pause:
+            self.stage.store.clock.offset_ms += 5_000
+            self.stage.say("reap", MODEL)
+        self.stage.pass_seconds(2 if pause else 6)
+
+    @rule(worker=WORKERS, seconds=st.integers(1, 8))
+    def keep(self, worker: int, seconds: int) -> None:
+        """A long run whose parent renews every other second."""
+        for second in range(seconds):
+            parent = self._parent(worker, busy=True)
+            if parent is None or parent.current is None:
+                return
+            if second % 2 == 0:
+                parent.store.renew(MODEL, parent.current.claim_id, 60_000)
+            self.stage.pass_seconds(1)
+
+    @rule(double=st.booleans())
+    def broker_fails(self, double: bool) -> None:
+        """All tickets are lost, or all are delivered twice."""
+        self.stage.undisturbed = False
+        self.stage.tickets = self.stage.tickets * 2 if double else []
+
+    @rule(worker=WORKERS)
+    def redeliver(self, worker: int) -> None:
+        """The broker gives a ticket that a worker has to another one as well."""
+        has, free = self._parent(worker, busy=True), self._parent(worker, busy=False)
+        if has is None or has.current is None or free is None:
+            return
+        self.stage.take(free, redelivered=has.current.ticket)
+        free.claim()
+
+    @rule(by=st.sampled_from([-1_000, 1_000]))
+    def guess_is_off(self, by: int) -> None:
+        self.stage.undisturbed = False
+        guess = max(0, self.stage.seen.meta.get("tickets", 0) + by)
+        self.stage.store.meddle(MODEL, guess)
+        self.stage.spec.tickets = guess
+        self.stage.seen = self.stage.store.picture(MODEL)
+
+    @rule(worker=WORKERS)
+    def idle_workers_repair(self, worker: int) -> None:
+        """With every ticket lost, a newly idle worker has one within two beats, none of whose answers is lost."""
+        self.broker_fails(double=False)
+        parent = self._parent(worker, busy=False)
+        if parent is None:
+            return
+        self.stage.share_sent_twice = 0
+        self.stage.beat(parent, WorkerState.BUSY)
+        waited = bool(self.stage.seen.waiting)
+        self.stage.beat(parent, WorkerState.IDLE)
+        self.stage.store.clock.offset_ms += 1_000
+        self.stage.beat(parent, WorkerState.IDLE)
+        self.stage.share_sent_twice = 1 / 3
+        if waited and not self.stage.tickets:
+            raise Finding("a lost ticket was not repaired in two beats", self.stage.seen.waiting)
+
+    @precondition(lambda self: bool(self.stage.sent))
+    @rule(picks=st.lists(st.integers(0, 400), min_size=1, max_size=4))
+    def resend(self, picks: list[int]) -> None:
+        """Moves that were made long ago, or just now, arrive once more."""
+        for pick in picks:
+            move, delivery = self.stage.sent[-1 - pick % len(self.stage.sent)]
+            self.stage.undisturbed &= move.name != "cover"
+            self.stage.make(move, delivery)
+
+    @precondition(lambda self: any(move.name == "replay" for move, _ in self.stage.sent))
+    @rule(pick=PICKS)
+    def resend_a_replay(self, pick: int) -> None:
+        """The operator's click comes in again after the new epoch failed as well."""
+        replays: list[Move] = [move for move, _ in self.stage.sent if move.name == "replay"]
+        self.stage.make(replays[pick % len(replays)], 0)
+
+    @precondition(lambda self: bool(self.stage.claims) and bool(self.ids))
+    @rule(claim=PICKS, pick=PICKS, verb=VERBS, own=st.booleans())
+    def ghost(self, claim: int, pick: int, verb: Verb, own: bool) -> None:
+        """A worker that was given up speaks: of a record of its own or any other, under any claim there ever was."""
+        claims = self.stage.claims
+        claim_id = claims[-1 - claim % len(claims)]
+        task_id = ALL if pick == 0 else self._id(pick)
+        self.stage.say("settle", MODEL, claim_id, (Outcome(task_id, verb, b'{"type":"ghost"}', own),), "v0")
+
+    def teardown(self) -> None:
+        """One healthy worker and one reaper bring everything to an end; not after a finding, which is on its way up."""
+        try:
+            if sys.exc_info()[0] is None:
+                self._to_the_end()
+        finally:
+            self.stage.waiter.drop()
+
+    def _to_the_end(self) -> None:
+        stage, parent = self.stage, self.stage.parents[1]
+        stage.share_sent_twice = stage.share_not_published = 0
+        for other in stage.parents:
+            other.current = None
+        for _ in range(MOST_ROUNDS_TO_THE_END):
+            stage.beat(parent, WorkerState.IDLE)
+            while stage.tickets and stage.seen.waiting:
+                self.work(1)
+            if not stage.seen.outstanding:
+                break
+            stage.pass_seconds(1)
+        if stage.seen.outstanding:
+            raise Finding("something never ended", stage.seen.outstanding)

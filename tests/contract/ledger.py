@@ -1,0 +1,174 @@
+"""What must never be seen, whatever the specification says: judged from what was sent, and from the store before and after.
+
+Each finding has a name, which the proof in docs/planted-bugs.md quotes. The ledger trusts no field of a record that it can know
+better from the moves themselves: how many a claim named, and what was begun.
+"""
+
+import math
+from dataclasses import dataclass
+from typing import Any
+
+from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, Verb
+from app.contract.states import State
+from tests.contract.picture import Move, Picture, Row
+
+
+class Finding(AssertionError):
+    """Something that must not be; `name` says what."""
+
+    def __init__(self, name: str, detail: object = "") -> None:
+        super().__init__(f"{name}: {detail}")
+        self.name = name
+
+
+@dataclass(frozen=True)
+class Step:
+    """One move made: when by the store's clock, what it answered, who sent it, and the store before and after."""
+
+    now: int
+    move: Move
+    answer: Any
+    delivery: int
+    before: Picture
+    after: Picture
+
+    def changed(self) -> list[tuple[str, Row, Row]]:
+        """The records that were there before and went through a move."""
+        both = ((i, old, self.after.records.get(i)) for i, old in self.before.records.items())
+        return [(i, old, new) for i, old, new in both if new is not None and new.seq != old.seq]
+
+
+class Ledger:
+    """Remembers what was granted and begun, and looks at every step."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._named: dict[str, tuple[str, ...]] = {}
+        self._begun: set[tuple[str, str]] = set()
+        self._given: dict[tuple[str, int], int] = {}
+        self._last_reap = -1
+        self._calm_from = 0
+
+    def look(self, step: Step) -> None:
+        """Raises a `Finding` for the first thing that must not be."""
+        indexes(step.after)
+        self._final_is_final(step)
+        self._fence(step)
+        if step.move.name == "claim" and step.answer.kind is Claim.GRANTED:
+            self._granted(step, step.move.args[0].claim_id, step.answer)
+        if step.move.name == "begin":
+            self._begun |= {(step.move.args[1], task_id) for task_id in step.answer}
+        if step.move.name == "reap":
+            self._taken_over(step, step.answer)
+        self._charges(step)
+
+    def _final_is_final(self, step: Step) -> None:
+        for task_id, old in step.before.records.items():
+            new = step.after.records.get(task_id)
+            if new is None and old.state is not State.FORGOTTEN:
+                raise Finding("a record vanished", task_id)
+            if new is None or not old.final or new.seq == old.seq:
+                continue
+            replayed = (
+                step.move == Move("replay", (task_id, old.epoch)) and old.state is State.FAILURE and new.epoch == old.epoch + 1
+            )
+            if new.state is not State.FORGOTTEN and not replayed:
+                raise Finding("a final state was left", f"{task_id} went from {old} to {new} by {step.move}")
+
+    def _fence(self, step: Step) -> None:
+        if step.move.name not in ("settle", "begin", "renew"):
+            return
+        for task_id, old in step.before.records.items():
+            same = step.after.records.get(task_id) == old and step.after.running.get(task_id) == step.before.running.get(task_id)
+            if not same and old.claim != step.move.args[1]:
+                raise Finding("a write went through without its claim", f"{step.move} on {task_id}: {old}")
+
+    def _granted(self, step: Step, claim_id: str, answer: ClaimAnswer) -> None:
+        ids = tuple(record.task_id for record in answer.records)
+        if self._named.setdefault(claim_id, ids) != ids:
+            raise Finding("a claim sent again got other records", f"{self._named[claim_id]}, then {ids}")
+        for record in answer.records:
+            if record.input is not None:
+                hold = (record.task_id, step.after.records[record.task_id].seq)
+                if self._given.setdefault(hold, step.delivery) != step.delivery:
+                    raise Finding("a record is in two living claims", record.task_id)
+
+    def _taken_over(self, step: Step, answer: Reaped) -> None:
+        lost = [(i, old) for i, old, new in step.changed() if old.state is State.RUNNING]
+        if answer.drift:
+            raise Finding("outstanding is not what the records say", f"the reaper corrected {answer.drift}")
+        period = self._limits.reaper_period_ms
+        if answer.ran:
+            if self._last_reap < 0 or not 0 <= step.now - self._last_reap <= 2 * period:
+                self._calm_from = step.now + self._limits.lease_ms
+            self._last_reap = step.now
+        for task_id, _ in lost:
+            if step.now < self._calm_from:
+                raise Finding("a take-over right after a pause", task_id)
+            if step.before.running[task_id] > step.now:
+                raise Finding("a take-over of a claim that had renewed", task_id)
+
+    def _charges(self, step: Step) -> None:
+        due = self._due(step)
+        for task_id, old in step.before.records.items():
+            new = step.after.records.get(task_id)
+            if new is None or new.state is State.FORGOTTEN or new.epoch != old.epoch:
+                continue
+            charged, owed, deserved = new.attempts - old.attempts, *due.get(task_id, (0, False))
+            if charged > owed:
+                raise Finding("an innocent was charged", f"{task_id} by {step.move}: {old}")
+            if charged < owed:
+                raise Finding("a failure of its own was not charged", f"{task_id} by {step.move}: {old}")
+            if (
+                new.state is State.FAILURE
+                and old.state is not State.FAILURE
+                and not deserved
+                and new.attempts != self._limits.max_attempts
+            ):
+                raise Finding("a dead letter before its last attempt", task_id)
+            if new.outstanding and new.attempts >= self._limits.max_attempts:
+                raise Finding("a record goes on beyond its last attempt", task_id)
+
+    def _due(self, step: Step) -> dict[str, tuple[int, bool]]:
+        """For each record that failed in this step, what that costs, and whether it may end it at once."""
+        failed: list[tuple[str, Outcome]] = []
+        if step.move.name == "settle":
+            claim_id, outcomes = step.move.args[1], step.move.args[2]
+            for outcome in outcomes:
+                ids = self._named.get(claim_id, ()) if outcome.task_id == ALL else (outcome.task_id,)
+                failed += [(task_id, outcome) for task_id in ids]
+        elif step.move.name == "reap":
+            failed = [(i, Outcome(i, Verb.FAIL)) for i, old, _ in step.changed() if old.state is State.RUNNING]
+        costs: dict[str, tuple[int, bool]] = {}
+        for task_id, outcome in failed:
+            if task_id not in costs:
+                costs[task_id] = self._cost(step, task_id, outcome)
+        return costs
+
+    def _cost(self, step: Step, task_id: str, outcome: Outcome) -> tuple[int, bool]:
+        old = step.before.records.get(task_id)
+        claim_id = step.move.args[1] if step.move.name == "settle" else old.claim if old else ""
+        if old is None or old.state is not State.RUNNING or old.claim != claim_id or (claim_id, task_id) not in self._begun:
+            return 0, False
+        if outcome.verb not in (Verb.FAIL, Verb.FAIL_FOR_GOOD):
+            return 0, False
+        alone, permanent = len(self._named[claim_id]) == 1, outcome.verb is Verb.FAIL_FOR_GOOD
+        return int(alone or (outcome.own and not permanent)), permanent and (alone or outcome.own)
+
+
+def indexes(seen: Picture) -> None:
+    """What is counted is what the records say."""
+    state = {task_id: row.state for task_id, row in seen.records.items()}
+    if set(seen.outstanding) != {task_id for task_id, row in seen.records.items() if row.outstanding}:
+        raise Finding("outstanding is not what the records say", sorted(seen.outstanding))
+    for name, held in (("waiting", seen.waiting), ("running", seen.running), ("retry", seen.retry)):
+        if set(held) != {task_id for task_id, word in state.items() if word == name}:
+            raise Finding(f"{name} is not what the records say", sorted(held))
+    rows = sum(seen.records[i].rows for i in seen.waiting if not seen.records[i].suspect)
+    if rows != seen.meta.get("waiting_rows", 0):
+        raise Finding("waiting_rows is not what the records say", seen.meta)
+
+
+def needed(seen: Picture, batch: int) -> int:
+    """Tickets that what waits needs."""
+    return math.ceil(seen.meta.get("waiting_rows", 0) / batch) + len(seen.suspects)

@@ -1,0 +1,85 @@
+"""The bugs that the state machine must find, in the protocol's order, and the hunt for one.
+
+A bug of the store is planted as that store's own patches; one of a parent or a gateway as an actor's habit.
+"""
+
+from contextlib import nullcontext
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, cast
+
+from hypothesis import HealthCheck, Phase, Verbosity, settings
+from hypothesis.stateful import run_state_machine_as_test
+
+from tests.contract.accidents import Accidents
+from tests.contract.actors import Habits
+from tests.contract.ledger import Finding
+from tests.contract.stores import StoreUnderTest
+
+MOST_LIVES = 600
+
+
+@dataclass(frozen=True)
+class Bug:
+    """`how` and `habits` are for a bug of an actor; a store says how it plants the others."""
+
+    name: str
+    how: str = ""
+    habits: Habits | None = None
+
+
+BUGS = (
+    Bug("a claim charged that never began"),
+    Bug("alone judged by who is left after a cancel"),
+    Bug("a resent claim that gets other records"),
+    Bug("a resent replay that opens a third epoch"),
+    Bug("a fence reused", "the parent takes the ticket's id for the claim id", Habits(fence_is_the_tickets=True)),
+    Bug("an unfenced write"),
+    Bug(
+        "a refused renewal that stops the next claim's child",
+        "the parent does not ask which claim the answer is about",
+        Habits(any_refusal_stops_the_child=True),
+    ),
+    Bug("a batch whose members' own temporary failures are never charged and never end"),
+    Bug("a take-over right after a pause, also by the other gateway's reaper"),
+    Bug("a reaper acting on a stale list"),
+    Bug("a ticket never repaired"),
+    Bug("a second suspect without a ticket"),
+    Bug(
+        "a watch before the subscription is confirmed",
+        "the gateway watches when it sends the subscription, and not again",
+        Habits(watches_before_confirmed=True),
+    ),
+    Bug("outstanding off by one"),
+)
+
+
+def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
+    """Lives with the bug planted (or none), and answers the name of what was found, or ''."""
+    habits = bug.habits if bug is not None and bug.habits is not None else Habits()
+    patched = store.planted(store.plantings[bug.name].patches) if bug is not None and bug.habits is None else nullcontext()
+    settled = settings(
+        max_examples=MOST_LIVES,
+        derandomize=True,
+        database=None,
+        stateful_step_count=40,
+        deadline=None,
+        suppress_health_check=list(HealthCheck),
+        phases=[Phase.generate],
+        verbosity=Verbosity.quiet,
+    )
+    with patched:
+        try:
+            run_state_machine_as_test(cast(Any, partial(Accidents, store, habits, with_spec=with_spec)), settings=settled)
+        except BaseException as error:
+            return _name_in(error)
+    return ""
+
+
+def _name_in(error: BaseException) -> str:
+    """The finding's name, also where hypothesis wrapped it since the clock had moved when it tried again."""
+    if isinstance(error, Finding):
+        return error.name
+    if isinstance(error, BaseExceptionGroup):
+        return _name_in(error.exceptions[0])
+    raise error

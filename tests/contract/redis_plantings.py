@@ -1,0 +1,78 @@
+"""The bugs of the protocol's list as people would write them in the scripts of the store on Redis."""
+
+from tests.contract.stores import Patch, Planting
+
+WHO_IS_LEFT = """local alone = true
+  for _, mate in ipairs(redis.call('ZRANGE', RUNNING, 0, -1)) do
+    if redis.call('HGET', record_key(mate), 'claim') == r.claim then alone = false end
+  end"""
+LIST = "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do"
+STALE_LIST = """local ids = redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)
+  if index == RUNNING then
+    for _, id in ipairs(redis.call('SMEMBERS', key('listed'))) do
+      if redis.call('ZSCORE', index, id) and tonumber(redis.call('ZSCORE', index, id)) > up_to then ids[#ids + 1] = id end
+    end
+    redis.call('DEL', key('listed'))
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to + 2 * period)) do redis.call('SADD', key('listed'), id) end
+  end
+  for _, id in ipairs(ids) do"""
+LEAVE = "redis.call('ZREM', OUTSTANDING, id)\n  redis.call('ZREM', STARTS_BY, id)"
+
+PLANTINGS = {
+    "a claim charged that never began": Planting(
+        "`fail` does not ask whether the record was begun",
+        (Patch("lib", "if r.begun == 0 then\n    to_waiting", "if false then\n    to_waiting"),),
+    ),
+    "alone judged by who is left after a cancel": Planting(
+        "`fail` looks for mates that run now, not at how many the claim named",
+        (Patch("lib", "local alone = r.named == 1", WHO_IS_LEFT),),
+    ),
+    "a resent claim that gets other records": Planting(
+        "`claim` does not look up what its id was granted",
+        (Patch("claim", "if status == 'granted' then", "if false then"),),
+    ),
+    "a resent replay that opens a third epoch": Planting(
+        "`replay` takes whatever failed, whichever epoch was named",
+        (
+            Patch("replay", "r.epoch == epoch + 1 then", "r.epoch == epoch + 1 and r.state ~= 'failure' then"),
+            Patch("replay", " or r.epoch ~= epoch then", " then"),
+            Patch("replay", "{epoch = epoch + 1, ", "{epoch = r.epoch + 1, "),
+        ),
+    ),
+    "an unfenced write": Planting(
+        "`held` asks whether the record runs, not by which claim",
+        (Patch("lib", "r.state == 'running' and r.claim == claim_id", "r.state == 'running'"),),
+    ),
+    "a batch whose members' own temporary failures are never charged and never end": Planting(
+        "`fail` charges only who ran alone", (Patch("lib", "if alone or not permanent then attempts", "if alone then attempts"),)
+    ),
+    "a take-over right after a pause, also by the other gateway's reaper": Planting(
+        "`reap` is quiet only in the run that noticed the pause",
+        (
+            Patch(
+                "reap",
+                "local taken_over = quiet and 0",
+                "local taken_over = (not stamp or stamp > now or now - stamp > 2 * period) and 0",
+            ),
+        ),
+    ),
+    "a reaper acting on a stale list": Planting(
+        "`reap` takes over what an earlier run had listed, and does not look at the lease again",
+        (
+            Patch(
+                "reap", "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do", STALE_LIST
+            ),
+        ),
+    ),
+    "a ticket never repaired": Planting(
+        "`heartbeat` never asks for a ticket", (Patch("heartbeat", "if idle_beats < 2 then", "if true then"),)
+    ),
+    "a second suspect without a ticket": Planting(
+        "`shortage` counts one suspect at most",
+        (Patch("lib", "+ redis.call('ZCARD', SUSPECTS)", "+ math.min(1, redis.call('ZCARD', SUSPECTS))"),),
+    ),
+    "outstanding off by one": Planting(
+        "what is cancelled stays outstanding",
+        (Patch("lib", LEAVE, f"if state ~= 'cancelled' then {LEAVE} end"),),
+    ),
+}

@@ -1,0 +1,220 @@
+"""The store on Redis or Valkey as the contract tests see it."""
+
+import asyncio
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import cache
+from hashlib import sha1
+from typing import Any
+from unittest.mock import patch
+
+import redis
+
+from app.contract.moves import Limits
+from app.contract.redis_store import blocking, calls, event_loop
+from app.contract.redis_store.calls import Call, Moves, Script, script
+from app.contract.states import State
+from tests.contract.picture import Memory, Move, Picture, Post, Row
+from tests.contract.redis_plantings import PLANTINGS
+from tests.contract.stores import Clock, Patch, Planting
+from tests.support.servers import Valkey
+
+GATEWAY_MOVES = frozenset({"submit", "watch", "cancel", "replay", "bury", "reap", "counts", "workers"})
+MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "cover"}
+DUMP = """
+local out = {}
+for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do
+  local kind = redis.call('TYPE', key).ok
+  local held
+  if kind == 'hash' then held = redis.call('HGETALL', key)
+  elseif kind == 'zset' then held = redis.call('ZRANGE', key, 0, -1, 'WITHSCORES')
+  elseif kind == 'string' then held = redis.call('GET', key) end
+  if held then out[#out + 1] = {string.sub(key, #ARGV[1] + 2), held} end
+end
+return out
+"""
+
+
+class RedisUnderTest:
+    """See `StoreUnderTest`."""
+
+    plantings: Mapping[str, Planting] = PLANTINGS
+
+    def __init__(self, server: Valkey, limits: Limits) -> None:
+        self.limits = limits
+        self.clock = Clock()
+        self._server = server
+        self._moves = Moves("contract", limits)
+        self._loop = asyncio.new_event_loop()
+        self._client = redis.Redis(port=server.port)
+        self._dump = self._client.register_script(DUMP)
+        url, offset = server.url(), self.clock.offset
+        self._worker = blocking.RedisWorkerStore(blocking.connect(url, 10), self._moves, offset)
+        self._gateways = [
+            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._moves, 10, offset),
+            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._moves, 10, offset),
+        ]
+
+    def worker_store(self) -> blocking.RedisWorkerStore:
+        return self._worker
+
+    def gateway_store(self, number: int) -> event_loop.RedisGatewayStore:
+        return self._gateways[number]
+
+    def run(self, coroutine: Any) -> Any:
+        return self._loop.run_until_complete(coroutine)
+
+    def send(self, gateway: int, move: Move) -> tuple[int, Any]:
+        call: Call[Any] = getattr(self._moves, move.name)(*move.args)
+        timed = replace(call, read=lambda reply: (int(reply[0]), call.read(reply)))
+        if move.name not in GATEWAY_MOVES:
+            by_worker: tuple[int, Any] = self._worker.run(timed)
+            return by_worker
+        answer: tuple[int, Any] = self.run(self._gateways[gateway].run(timed))
+        return answer
+
+    def subscription(self, channel: str) -> "RedisSubscription":
+        return RedisSubscription(self._server.port, channel)
+
+    def picture(self, model: str) -> Picture:
+        keys = {name.decode(): held for name, held in self._dump(args=[self._moves.prefix(model)])}
+        return _picture(keys)
+
+    def meddle(self, model: str, tickets: int) -> None:
+        self._client.hset(self._moves.prefix(model) + ":meta", "tickets", tickets)
+
+    def forge(self, model: str, task_id: str, *, outstanding: bool) -> None:
+        key = self._moves.prefix(model) + ":outstanding"
+        if outstanding:
+            self._client.zadd(key, {task_id: 1})
+        else:
+            self._client.zrem(key, task_id)
+
+    def flush(self) -> None:
+        self._client.flushall()
+
+    @contextmanager
+    def planted(self, patches: tuple[Patch, ...]) -> Iterator[None]:
+        """Changes the scripts' texts where the three modules read them: another text has another digest, so that is all."""
+
+        @cache
+        def changed(name: str) -> Script:
+            text = script(name).text
+            for one in patches:
+                if one.name in (name, "lib"):
+                    assert text.count(one.old) == 1, f"{one.old!r} is {text.count(one.old)} times in {name}"
+                    text = text.replace(one.old, one.new)
+            return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
+
+        for name in MOVES:
+            changed(name)
+        with (
+            patch.object(calls, "script", changed),
+            patch.object(blocking, "script", changed),
+            patch.object(event_loop, "script", changed),
+        ):
+            yield
+
+    def close(self) -> None:
+        for gateway in self._gateways:
+            self.run(gateway.close())
+        self._loop.close()
+        self._client.close()
+
+
+class RedisSubscription:
+    """See `Subscription`. A PING on the same connection comes back after all that was published before it."""
+
+    def __init__(self, port: int, channel: str) -> None:
+        self._client = redis.Redis(port=port)
+        self._channel = channel
+        self._ear = self._client.pubsub()  # type: ignore[no-untyped-call]
+
+    def confirm(self) -> None:
+        self._ear.subscribe(self._channel)
+        self._until("subscribe")
+
+    def drop(self) -> None:
+        self._ear.close()
+        self._ear = self._client.pubsub()  # type: ignore[no-untyped-call]
+
+    def heard(self) -> list[tuple[str, int, str]]:
+        if not self._ear.subscribed:
+            return []
+        self._ear.ping()
+        return self._until("pong")
+
+    def _until(self, kind: str) -> list[tuple[str, int, str]]:
+        heard: list[tuple[str, int, str]] = []
+        while True:
+            message = self._ear.get_message(timeout=10)
+            assert message is not None, f"no {kind} within 10 s"
+            if message["type"] == kind:
+                return heard
+            if message["type"] == "message":
+                task_id, seq, state = message["data"].decode().split(" ")
+                heard.append((task_id, int(seq), state))
+
+
+def _picture(keys: dict[str, Any]) -> Picture:
+    indexes = {name: _scores(keys.get(name, [])) for name in ("waiting", "running", "retry", "outstanding", "suspects")}
+    ages = {name: _scores(keys.get(name, [])) for name in ("starts_by", "ended", "dead", "tombs")}
+    records = {name.removeprefix("record:"): _row(held) for name, held in keys.items() if name.startswith("record:")}
+    for task_id, at in ages["tombs"].items():
+        records[task_id].ended = at
+    seen = _scores(keys.get("workers", []))
+    meta = {name: int(value) for name, value in _fields(keys.get("meta", [])).items() if name != "drift"}
+    return Picture(
+        records=records,
+        waiting=tuple(indexes["waiting"]),
+        running=indexes["running"],
+        retry=indexes["retry"],
+        outstanding=indexes["outstanding"],
+        suspects=frozenset(indexes["suspects"]),
+        **ages,
+        claims={name.removeprefix("claim:"): _memory(held) for name, held in keys.items() if name.startswith("claim:")},
+        posts={name: _post(keys[f"worker:{name}"], at) for name, at in seen.items()},
+        joins={name.removeprefix("join:"): held.decode() for name, held in keys.items() if name.startswith("join:")},
+        idems={name.removeprefix("idem:"): _told(held) for name, held in keys.items() if name.startswith("idem:")},
+        meta={name: value for name, value in meta.items() if value},
+    )
+
+
+def _scores(pairs: list[bytes]) -> dict[str, int]:
+    return {name.decode(): int(float(score)) for name, score in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
+def _fields(pairs: list[bytes]) -> dict[str, str]:
+    return {name.decode(): value.decode() for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
+
+
+def _told(value: bytes) -> tuple[str, str]:
+    task_id, digest = value.decode().split(" ")
+    return task_id, digest
+
+
+def _row(pairs: list[bytes]) -> Row:
+    held = _fields(pairs)
+    numbers = ("seq", "epoch", "order", "created", "rows", "attempts", "named", "begun", "starts_by", "run_ms", "ended")
+    values: dict[str, Any] = {name: held.get(name, "") for name in ("claim", "worker", "join", "match_id", "version")}
+    values |= {name: int(held.get(name, 0)) for name in numbers}
+    values |= {name: held[name].encode() if name in held else None for name in ("input", "result", "error")}
+    return Row(
+        state=State(held["state"]),
+        suspect=held.get("suspect") == "1",
+        began=held.get("began") == "1",
+        listeners=frozenset(held.get("listeners", "").split()),
+        **values,
+    )
+
+
+def _memory(pairs: list[bytes]) -> Memory:
+    held = _fields(pairs)
+    words = {name.removeprefix("word:"): word for name, word in held.items() if name.startswith("word:")}
+    return Memory(held.get("status", ""), tuple(held.get("ids", "").split()), int(held.get("begun", 0)), words)
+
+
+def _post(pairs: list[bytes], seen: int) -> Post:
+    held = _fields(pairs)
+    return Post(held["state"], held["version"], int(held["batch"]), int(held["since"]), seen, int(held["idle_beats"]))

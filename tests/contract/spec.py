@@ -1,0 +1,93 @@
+"""The protocol as a program: every move on plain objects in memory, written from docs/protocol.md and not from any store.
+
+It is run with the time that the store under test answered, so that answers can be compared exactly. Two things the protocol leaves
+to the store: where in its millisecond a record stands in the order, and how long a retry waits. There the store's choice is looked
+up in what it holds after the move, tested against what is allowed, and taken over.
+"""
+
+from collections.abc import Callable
+
+from app.contract import moves
+from app.contract.states import State
+from tests.contract.picture import Move, Picture
+from tests.contract.spec_gateway import GatewayMoves
+from tests.contract.spec_worker import WorkerMoves
+
+WORKER_GONE_MS = 5_000
+WORKER_LOST = b'{"type":"worker_lost","message":"the worker that ran it stopped answering"}'
+
+
+class Spec(GatewayMoves, WorkerMoves):
+    """All moves; `apply` makes one, `picture` is what a store must hold now."""
+
+    def apply(self, now: int, move: Move, seen: Picture) -> object:
+        """Makes a move at a time of the store's; `seen` is what the store held afterwards."""
+        self.now, self.seen, self.told = now, seen, []
+        act: Callable[..., object] = getattr(self, move.name)
+        return act(*move.args)
+
+    def reap(self, model: str) -> moves.Reaped:
+        """One run for all gateways in half a period; after a pause everybody has a lease's time to renew."""
+        del model
+        period, age = self.limits.reaper_period_ms, self.now - self.stamp
+        if self.stamp and 0 <= age < period / 2:
+            return moves.Reaped(ran=False)
+        if not self.stamp or not 0 <= age <= 2 * period:
+            self.quiet_until = self.now + self.limits.lease_ms
+            self.leases = {task_id: min(until, self.quiet_until) for task_id, until in self.leases.items()}
+            self.dues = {task_id: min(due, self.now + self.limits.retry_cap_ms) for task_id, due in self.dues.items()}
+        self.stamp = self.now
+        quiet = self.now < self.quiet_until
+        taken_over = 0 if quiet else self._take_over()
+        due = [task_id for task_id, at in self.dues.items() if at <= self.now]
+        for task_id in due:
+            self._become(task_id, State.WAITING)
+        late = [i for i in self.among(State.WAITING) if 0 < self.records[i].starts_by <= self.now and not self.records[i].began]
+        for task_id in late:
+            self._become(task_id, State.EXPIRED)
+        forgotten, buried = self._drop_old()
+        self.posts = {name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS}
+        return moves.Reaped(True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage())
+
+    def _take_over(self) -> int:
+        lost = [task_id for task_id, until in self.leases.items() if until <= self.now]
+        for task_id in lost:
+            self._fail(task_id, WORKER_LOST, permanent=False, own=False)
+        return len(lost)
+
+    def _drop_old(self) -> tuple[int, int]:
+        """Results, dead letters and tombstones past their time; what became a tombstone now stays one for its time."""
+        forgotten = self._older(self.limits.result_ttl_ms, State.SUCCESS, State.CANCELLED, State.EXPIRED)
+        buried = self._older(self.limits.dead_letter_ttl_ms, State.FAILURE)
+        for task_id in forgotten + buried:
+            self._entomb(task_id)
+        for task_id in self._older(self.limits.tombstone_ttl_ms, State.FORGOTTEN):
+            del self.records[task_id]
+            self.idems = {key: told for key, told in self.idems.items() if told[0] != task_id}
+        return len(forgotten), len(buried)
+
+    def _older(self, age_ms: int, *states: State) -> list[str]:
+        return [task_id for task_id in self.among(*states) if self.records[task_id].ended <= self.now - age_ms]
+
+    def picture(self) -> Picture:
+        """All that a store must hold, with every index derived from the records."""
+        rows = self.records
+        names = ("tickets", "batch", "stamp", "quiet_until", "repair_at", "repair_step")
+        meta = {"waiting_rows": self.waiting_rows()} | {name: getattr(self, name) for name in names}
+        return Picture(
+            records=rows,
+            waiting=tuple(self.in_order()),
+            running=self.leases,
+            retry=self.dues,
+            outstanding={i: row.created for i, row in rows.items() if row.outstanding},
+            suspects=frozenset(self.suspects()),
+            starts_by={i: row.starts_by for i, row in rows.items() if row.starts_by and row.outstanding and not row.began},
+            ended={i: rows[i].ended for i in self.among(State.SUCCESS, State.CANCELLED, State.EXPIRED)},
+            dead={i: rows[i].ended for i in self.among(State.FAILURE)},
+            tombs={i: rows[i].ended for i in self.among(State.FORGOTTEN)},
+            claims=self.claims,
+            posts=self.posts,
+            joins=self.joins,
+            idems=self.idems,
+            meta={name: value for name, value in meta.items() if value},
+        )

@@ -1,0 +1,140 @@
+"""The moves of gateways in the specification."""
+
+import json
+
+from app.contract import moves
+from app.contract.moves import Submitted, WorkerState
+from app.contract.record import Record, Submission
+from app.contract.states import OUTSTANDING, State
+from tests.contract.picture import Row
+from tests.contract.spec_rows import NotAllowed, Rows
+
+
+class GatewayMoves(Rows):
+    """See `GatewayStore`."""
+
+    def submit(self, s: Submission) -> moves.SubmitAnswer:
+        if s.task_id in self.records:
+            return self._stands(Submitted.ACCEPTED, s.task_id, s)
+        owner, digest = self.idems.get(s.idempotency_key, ("", ""))
+        if owner in self.records and digest != s.body_digest:
+            row = self.records[owner]
+            return moves.SubmitAnswer(Submitted.CONFLICT, owner, row.state, row.seq, self._shortage())
+        twin = owner if owner in self.records else self._twin(s)
+        if not twin:
+            self._create(s)
+        if s.idempotency_key:
+            self.idems[s.idempotency_key] = (twin or s.task_id, s.body_digest)
+        return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
+
+    def _twin(self, s: Submission) -> str:
+        twin = self.joins.get(s.join_key, "")
+        if s.fresh or not twin:
+            return ""
+        row = self.records[twin]
+        return twin if row.outstanding or (row.state is State.SUCCESS and row.version == s.join_version) else ""
+
+    def _create(self, s: Submission) -> None:
+        order = self.seen.records[s.task_id].order
+        if (order + s.head_start_ms * 1000) // 1000 != self.now:
+            raise NotAllowed(f"{s.task_id} stands at {order} in the order, submitted at {self.now}")
+        self.records[s.task_id] = Row(
+            State.WAITING,
+            seq=1,
+            order=order,
+            created=self.now,
+            rows=s.rows,
+            starts_by=self.now + s.time_to_start_ms if s.time_to_start_ms else 0,
+            join=s.join_key,
+            match_id="" if s.match_id is None else str(s.match_id),
+            input=s.input,
+        )
+        if s.listener:
+            self.told.append((s.listener, s.task_id, 1, State.WAITING.value))
+        if s.join_key:
+            self.joins[s.join_key] = s.task_id
+
+    def _stands(self, kind: Submitted, task_id: str, s: Submission) -> moves.SubmitAnswer:
+        """The answer for the record that stands for the request, to which its gateway listens from now on."""
+        row = self.records[task_id]
+        self._listen(row, s.listener)
+        return moves.SubmitAnswer(kind, task_id, row.state, row.seq, self._shortage())
+
+    def _listen(self, row: Row, channel: str) -> None:
+        if row.outstanding and channel:
+            row.listeners |= {channel}
+
+    def watch(self, task_id: str, channel: str) -> Record | None:
+        if task_id not in self.records:
+            return None
+        self._listen(self.records[task_id], channel)
+        return self._view(task_id)
+
+    def _view(self, task_id: str) -> Record:
+        row = self.records[task_id]
+        tomb = row.state is State.FORGOTTEN
+        return Record(
+            task_id=task_id,
+            state=row.state,
+            sequence=row.seq,
+            epoch=row.epoch,
+            attempts=row.attempts,
+            suspect=row.suspect,
+            match_id=int(row.match_id) if row.match_id else None,
+            created_ms=row.created,
+            begun_ms=row.begun,
+            ended_ms=0 if tomb else row.ended,
+            run_ms=row.run_ms,
+            version=row.version,
+            result=json.loads(row.result) if row.result else None,
+            error=json.loads(row.error) if row.error else None,
+            position=self.in_order().index(task_id) if row.state is State.WAITING else None,
+        )
+
+    def cancel(self, task_id: str) -> moves.Cancelled | None:
+        if task_id not in self.records:
+            return None
+        if self.records[task_id].outstanding:
+            self._become(task_id, State.CANCELLED)
+        return moves.Cancelled(self._view(task_id), self.records[task_id].state is State.CANCELLED)
+
+    def replay(self, task_id: str, epoch: int) -> moves.Replayed:
+        row = self.records.get(task_id)
+        if row is None or row.state is State.FORGOTTEN:
+            return moves.Replayed(0, 0)
+        if row.epoch == epoch and row.state is State.FAILURE:
+            row.epoch, row.attempts, row.suspect, row.error, row.ended = epoch + 1, 0, False, None, 0
+            self._become(task_id, State.WAITING)
+        elif row.epoch != epoch + 1:
+            return moves.Replayed(0, 0)
+        return moves.Replayed(row.epoch, self._shortage())
+
+    def bury(self, task_id: str) -> bool:
+        row = self.records.get(task_id)
+        if row is not None and row.state is State.FAILURE:
+            self._entomb(task_id)
+        return row is not None and self.records[task_id].state is State.FORGOTTEN
+
+    def cover(self, model: str, published: int) -> int:
+        del model
+        self.tickets += published
+        return self._shortage()
+
+    def counts(self, model: str) -> moves.QueueCounts:
+        del model
+        order = self.in_order()
+        return moves.QueueCounts(
+            waiting=len(order),
+            running=len(self.among(State.RUNNING)),
+            retry=len(self.among(State.RETRY)),
+            outstanding=len(self.among(*OUTSTANDING)),
+            oldest_waiting_ms=max(0, self.now - self.records[order[0]].created) if order else 0,
+            dead_letters=len(self.among(State.FAILURE)),
+            tickets=self.tickets,
+            drift=0,
+        )
+
+    def workers(self, model: str) -> tuple[moves.WorkerInfo, ...]:
+        del model
+        posts = sorted(self.posts.items(), key=lambda item: (item[1].seen, item[0]))
+        return tuple(moves.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch) for n, p in posts)

@@ -1,0 +1,104 @@
+"""The specification's records and what they go through; the moves are beside it, `spec.py` puts it together."""
+
+import math
+
+from app.contract.moves import Limits
+from app.contract.states import State
+from tests.contract.picture import Memory, Picture, Post, Row
+
+
+class NotAllowed(AssertionError):
+    """The store chose what the protocol does not leave to it."""
+
+
+class Rows:
+    """Records, claims, workers and the guess; indexes are never kept, only derived."""
+
+    def __init__(self, limits: Limits) -> None:
+        self.limits = limits
+        self.records: dict[str, Row] = {}
+        self.leases: dict[str, int] = {}
+        self.dues: dict[str, int] = {}
+        self.claims: dict[str, Memory] = {}
+        self.posts: dict[str, Post] = {}
+        self.joins: dict[str, str] = {}
+        self.idems: dict[str, tuple[str, str]] = {}
+        self.tickets = self.batch = self.stamp = self.quiet_until = self.repair_at = self.repair_step = 0
+        self.told: list[tuple[str, str, int, str]] = []
+        self.now = 0
+        self.seen = Picture()
+
+    # What is derived.
+
+    def among(self, *states: State) -> list[str]:
+        return [task_id for task_id, row in self.records.items() if row.state in states]
+
+    def in_order(self) -> list[str]:
+        return sorted(self.among(State.WAITING), key=lambda task_id: (self.records[task_id].order, task_id))
+
+    def suspects(self) -> list[str]:
+        return [task_id for task_id in self.among(State.WAITING) if self.records[task_id].suspect]
+
+    def waiting_rows(self) -> int:
+        waiting = (self.records[task_id] for task_id in self.among(State.WAITING))
+        return sum(row.rows for row in waiting if not row.suspect)
+
+    def shortage(self, batch: int) -> int:
+        """Tickets missing: one for each batch of ordinary rows, one for each suspect, less those under way."""
+        return max(0, math.ceil(self.waiting_rows() / max(1, batch)) + len(self.suspects()) - self.tickets)
+
+    def _shortage(self) -> int:
+        return self.shortage(self.batch or 1)
+
+    def _held(self, task_id: str, claim_id: str) -> bool:
+        row = self.records.get(task_id)
+        return row is not None and row.state is State.RUNNING and row.claim == claim_id
+
+    # What records go through.
+
+    def _become(self, task_id: str, state: State) -> Row:
+        """Whatever the new state, the hold of a claim on it has ended; the listeners are told."""
+        row = self.records[task_id]
+        row.state, row.seq = state, row.seq + 1
+        row.claim, row.named, row.worker = "", 0, ""
+        self.leases.pop(task_id, None)
+        self.dues.pop(task_id, None)
+        self.told += [(channel, task_id, row.seq, state.value) for channel in sorted(row.listeners)]
+        if row.outstanding:
+            row.begun = 0
+        else:
+            row.ended, row.listeners = self.now, frozenset()
+            row.input = row.input if state is State.FAILURE else None
+            if state is not State.SUCCESS:
+                self._leave_join(task_id)
+        return row
+
+    def _leave_join(self, task_id: str) -> None:
+        self.joins = {key: owner for key, owner in self.joins.items() if owner != task_id}
+
+    def _entomb(self, task_id: str) -> None:
+        self._leave_join(task_id)
+        old = self.records[task_id]
+        self.records[task_id] = Row(State.FORGOTTEN, old.seq + 1, old.epoch, ended=self.now)
+
+    def _fail(self, task_id: str, error: bytes, permanent: bool, own: bool) -> State:
+        """Nothing without begin; doubt for what a mate may have caused; else a charge, and an end when that was the last."""
+        row = self.records[task_id]
+        alone, begun = row.named == 1, row.begun > 0
+        if not begun:
+            return self._become(task_id, State.WAITING).state
+        if not alone and not own:
+            row.suspect = True
+            return self._become(task_id, State.WAITING).state
+        row.error = error
+        if alone or not permanent:
+            row.attempts += 1
+        if permanent or row.attempts >= self.limits.max_attempts:
+            return self._become(task_id, State.FAILURE).state
+        self._become(task_id, State.RETRY)
+        most = min(self.limits.retry_cap_ms, self.limits.retry_base_ms * 2 ** (row.attempts - 1))
+        due = self.seen.retry.get(task_id, self.now)
+        if not self.now <= due <= self.now + most:
+            raise NotAllowed(f"{task_id} is due {due - self.now} ms from now, and may be at most {most}")
+        self.dues[task_id] = due
+        return State.RETRY

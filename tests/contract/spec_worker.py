@@ -1,0 +1,147 @@
+"""The moves of workers in the specification."""
+
+from collections.abc import Sequence
+
+from app.contract import moves
+from app.contract.moves import ALL, VOID, Ask, Beat, Claim, Hold, Outcome, Verb, WorkerState
+from app.contract.states import State
+from tests.contract.picture import Memory, Post
+from tests.contract.spec_rows import Rows
+
+MAX_BACKOFF_MS = 30_000
+
+
+class WorkerMoves(Rows):
+    """See `WorkerStore`."""
+
+    def claim(self, ask: Ask) -> moves.ClaimAnswer:
+        memory = self.claims.get(ask.claim_id)
+        if memory is None:
+            self.tickets = max(0, self.tickets - 1)
+        elif memory.status == "granted":
+            return self._granted(ask)
+        elif memory.status == "nothing":
+            return moves.ClaimAnswer(Claim.NOTHING)
+        elif memory.status == "closed":
+            return moves.ClaimAnswer(Claim.NOTHING, tickets=self.shortage(ask.batch_rows))
+        batch, full = self._batch(ask.batch_rows)
+        age = max((self.now - self.records[task_id].created for task_id in batch), default=0)
+        age = max(0, age)
+        if not batch:
+            self.claims[ask.claim_id] = Memory("nothing")
+            return moves.ClaimAnswer(Claim.NOTHING)
+        if not full and age < ask.max_batch_wait_ms:
+            self.claims[ask.claim_id] = Memory("asking")
+            wait = ask.max_batch_wait_ms - age
+            return moves.ClaimAnswer(Claim.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows))
+        for task_id in batch:
+            row = self._become(task_id, State.RUNNING)
+            row.claim, row.named, row.worker = ask.claim_id, len(batch), ask.worker_id
+            self.leases[task_id] = self.now + self.limits.lease_ms
+        self.claims[ask.claim_id] = Memory("granted", tuple(batch))
+        self.repair_at = self.repair_step = 0
+        return self._granted(ask)
+
+    def _batch(self, most: int) -> tuple[list[str], bool]:
+        """What would be claimed now, and whether waiting longer could not make it fuller."""
+        able = []
+        for task_id in self.in_order():
+            row = self.records[task_id]
+            if row.began or not 0 < row.starts_by <= self.now:
+                able.append(task_id)
+        if able and self.records[able[0]].suspect:
+            return able[:1], True
+        batch: list[str] = []
+        rows = 0
+        for task_id in able:
+            row = self.records[task_id]
+            if row.suspect or (batch and rows + row.rows > most):
+                return batch, True
+            batch.append(task_id)
+            rows += row.rows
+            if rows >= most:
+                return batch, True
+        return batch, False
+
+    def _granted(self, ask: Ask) -> moves.ClaimAnswer:
+        """An input only for what the claim still holds."""
+        granted = []
+        for task_id in self.claims[ask.claim_id].ids:
+            row = self.records.get(task_id)
+            data = row.input if row is not None and self._held(task_id, ask.claim_id) else None
+            granted.append(moves.Granted(task_id, data, row.rows if row is not None else 0))
+        return moves.ClaimAnswer(Claim.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows))
+
+    def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
+        del model
+        held = tuple(task_id for task_id in task_ids if self._held(task_id, claim_id))
+        for task_id in held:
+            row, memory = self.records[task_id], self.claims[claim_id]
+            row.begun, row.began = row.begun or self.now, True
+            memory.begun = memory.begun or row.begun
+        return held
+
+    def renew(self, model: str, claim_id: str, limit_ms: int) -> moves.RenewAnswer:
+        del model
+        memory = self.claims.get(claim_id)
+        if memory is None or memory.status == "asking":
+            return moves.RenewAnswer(Hold.NOT_YET)
+        held = tuple(task_id for task_id in memory.ids if self._held(task_id, claim_id))
+        refused = memory.begun > 0 and self.now > memory.begun + limit_ms
+        if not refused:
+            self.leases |= dict.fromkeys(held, self.now + self.limits.lease_ms)
+        by_others = [task_id for task_id in memory.ids if task_id not in held and task_id not in memory.words]
+        kind = Hold.HELD if held else Hold.LOST if by_others else Hold.ENDED
+        return moves.RenewAnswer(kind, held, refused, self.now - memory.begun if memory.begun else None)
+
+    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> moves.SettleAnswer:
+        """ALL also closes a claim that has not arrived, or waits: nobody is there to run what it would get."""
+        del model
+        words: dict[str, str] = {}
+        for outcome in outcomes:
+            memory = self.claims.get(claim_id)
+            if outcome.task_id != ALL:
+                words[outcome.task_id] = self._settled(claim_id, outcome.task_id, outcome, version)
+            elif memory is None or memory.status == "asking":
+                self.claims[claim_id] = Memory("closed")
+            else:
+                words |= {task_id: self._settled(claim_id, task_id, outcome, version) for task_id in memory.ids}
+        return moves.SettleAnswer(words, self._shortage())
+
+    def _settled(self, claim_id: str, task_id: str, outcome: Outcome, version: str) -> str:
+        memory = self.claims.get(claim_id)
+        if memory is not None and task_id in memory.words:
+            return memory.words[task_id]
+        if memory is None or not self._held(task_id, claim_id):
+            return VOID
+        row = self.records[task_id]
+        if outcome.verb is Verb.FINISH:
+            row.result, row.error, row.version, row.run_ms = outcome.payload, None, version, outcome.run_ms
+            word = self._become(task_id, State.SUCCESS).state
+        elif outcome.verb is Verb.HAND_BACK:
+            word = self._become(task_id, State.WAITING).state
+        else:
+            word = self._fail(task_id, outcome.payload, outcome.verb is Verb.FAIL_FOR_GOOD, outcome.own)
+        memory.words[task_id] = word.value
+        return word.value
+
+    def heartbeat(self, beat: Beat) -> moves.BeatAnswer:
+        waiting = len(self.among(State.WAITING))
+        before = self.posts.pop(beat.worker_id, None)
+        if beat.state is WorkerState.GONE:
+            return moves.BeatAnswer(waiting, 0)
+        changed = before is None or before.state != beat.state.value
+        since = self.now if before is None or changed else before.since
+        counts = beat.state is WorkerState.IDLE and waiting > 0
+        beats = (before.idle_beats if before else 0) + 1 if counts else 0
+        self.posts[beat.worker_id] = Post(beat.state.value, beat.version, beat.batch_rows, since, self.now, beats)
+        self.batch = beat.batch_rows
+        if beat.state is WorkerState.IDLE and changed:
+            self.repair_at = self.repair_step = 0
+        backing_off = self.now < self.repair_at <= self.now + MAX_BACKOFF_MS
+        if beats < 2 or backing_off:
+            return moves.BeatAnswer(waiting, 0)
+        self.repair_step = min(2 * self.repair_step, MAX_BACKOFF_MS) if self.repair_step else beat.period_ms
+        self.repair_at = self.now + self.repair_step
+        self.tickets = sum(post.state == WorkerState.IDLE for post in self.posts.values())
+        return moves.BeatAnswer(waiting, self.tickets)

@@ -1,0 +1,200 @@
+"""Where the machine plays: one model, two gateways, workers' parents, a broker that loses and doubles, and a clock that jumps.
+
+Every move goes through `say`: to the store, past the ledger, through the specification. A third of them is sent twice at once, as
+by a client whose first answer was lost, and all are kept to be sent again late.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from random import Random
+from typing import Any
+
+from app.contract import moves
+from app.contract.moves import ALL, Ask, Beat, Outcome, Verb, WorkerState
+from app.contract.record import Record, Submission
+from tests.contract.actors import Habits, Parent, Waiter
+from tests.contract.ledger import Finding, Ledger, Step, needed
+from tests.contract.picture import Move, Picture, difference
+from tests.contract.spec import Spec
+from tests.contract.spec_rows import NotAllowed
+from tests.contract.stores import StoreUnderTest
+
+MODEL = "m"
+LARGEST_BATCH = 8
+RUN_LIMIT_MS = 6_000
+TELLS_TICKETS = (moves.SubmitAnswer, moves.ClaimAnswer, moves.SettleAnswer, moves.Replayed, moves.Reaped)
+TELL_NOTHING = (moves.Replayed(0, 0), moves.Reaped(ran=False), moves.ClaimAnswer(moves.Claim.NOTHING))
+
+
+@dataclass
+class SaidByWorker:
+    """A worker's side of the store whose every call is looked at; `delivery` says for which one it speaks."""
+
+    stage: "Stage"
+    delivery: int = 0
+
+    def claim(self, ask: Ask) -> moves.ClaimAnswer:
+        answer: moves.ClaimAnswer = self.stage.say("claim", ask, delivery=self.delivery)
+        return answer
+
+    def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
+        held: tuple[str, ...] = self.stage.say("begin", model, claim_id, tuple(task_ids))
+        return held
+
+    def renew(self, model: str, claim_id: str, limit_ms: int) -> moves.RenewAnswer:
+        answer: moves.RenewAnswer = self.stage.say("renew", model, claim_id, limit_ms)
+        return answer
+
+    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> moves.SettleAnswer:
+        answer: moves.SettleAnswer = self.stage.say("settle", model, claim_id, tuple(outcomes), version)
+        return answer
+
+    def heartbeat(self, beat: Beat) -> moves.BeatAnswer:
+        answer: moves.BeatAnswer = self.stage.say("heartbeat", beat)
+        return answer
+
+    def cover(self, model: str, published: int) -> int:
+        missing: int = self.stage.say("cover", model, published)
+        return missing
+
+    def check(self, model: str) -> str:
+        del model
+        return ""
+
+
+class Stage:
+    """See the module."""
+
+    def __init__(self, store: StoreUnderTest, habits: Habits, *, with_spec: bool = True) -> None:
+        store.flush()
+        store.clock.offset_ms = 0
+        self.store = store
+        self._with_spec = with_spec
+        self.dice = Random(0)
+        self.spec = Spec(store.limits)
+        self.ledger = Ledger(store.limits)
+        self.seen = Picture()
+        self.sent: list[tuple[Move, int]] = []
+        self.tickets: list[str] = []
+        self.share_sent_twice = 1 / 3
+        self.share_not_published = 1 / 10
+        self.undisturbed = True
+        """No ticket and no guess was lost, doubled or forged since the two last agreed."""
+        self.claims: list[str] = []
+        self.parents = [self._parent(name, rows, habits) for name, rows in (("w1", 1), ("w8", 8), ("v8", 8))]
+        self.waiter = Waiter(store.subscription("gateway-a"), "gateway-a", self.watch, habits)
+
+    def _parent(self, name: str, batch_rows: int, habits: Habits) -> Parent:
+        return Parent(SaidByWorker(self), MODEL, name, batch_rows, habits, self.new_claim_id)
+
+    def new_claim_id(self) -> str:
+        return f"c{len(self.claims)}"
+
+    # Moves.
+
+    def say(self, name: str, *args: Any, delivery: int = 0) -> Any:
+        """Makes a move, perhaps twice, and publishes the tickets that it asks for."""
+        move = Move(name, args)
+        self.sent.append((move, delivery))
+        answer = self.make(move, delivery)
+        if self.dice.random() < self.share_sent_twice:
+            self.undisturbed &= name != "cover"
+            answer = self.make(move, delivery)
+        self._publish(answer)
+        return answer
+
+    def make(self, move: Move, delivery: int) -> Any:
+        """Sends a move once, and compares."""
+        now, answer = self.store.send(self.dice.randrange(2), move)
+        before, self.seen = self.seen, self.store.picture(MODEL)
+        self.ledger.look(Step(now, move, answer, delivery, before, self.seen))
+        if self._with_spec:
+            self._compare(now, move, answer)
+        self._listen()
+        self.undisturbed &= getattr(answer, "repair", 0) == 0
+        return answer
+
+    def _compare(self, now: int, move: Move, answer: Any) -> None:
+        try:
+            expected = self.spec.apply(now, move, self.seen)
+        except (NotAllowed, KeyError) as error:
+            raise Finding(f"what {move.name} did is not allowed", error) from error
+        if answer != expected:
+            raise Finding(f"the answer of {move.name} is another", f"{move}: {answer}, and not {expected}")
+        if said := difference(self.seen, self.spec.picture()):
+            raise Finding(f"what {move.name} left is another", said)
+
+    def _listen(self) -> None:
+        """A gateway whose subscription stands knows how far each record is that it waits for."""
+        waiter = self.waiter
+        if not (waiter.confirmed and waiter.known):
+            return
+        waiter.hear()
+        for task_id, told in waiter.known.items():
+            row = self.seen.records.get(task_id)
+            if told[1] is not None and row is not None and told != (row.seq, row.state):
+                raise Finding("a waiting gateway missed a move", f"{task_id}: heard {told}, is {row.seq} {row.state}")
+        waiter.answered()
+
+    def watch(self, task_id: str, channel: str) -> Record | None:
+        record: Record | None = self.say("watch", task_id, channel)
+        return record
+
+    # Tickets.
+
+    def _publish(self, answer: Any) -> None:
+        if isinstance(answer, moves.BeatAnswer):
+            self._add(answer.repair)
+        if not isinstance(answer, TELLS_TICKETS) or answer in TELL_NOTHING:
+            return
+        if answer.tickets and self.dice.random() < self.share_not_published:
+            return
+        if answer.tickets:
+            self._add(answer.tickets)
+            self.say("cover", MODEL, answer.tickets)
+        self._covered()
+
+    def _add(self, number: int) -> None:
+        self.tickets += [f"t{self.dice.getrandbits(64):x}" for _ in range(number)]
+
+    def _covered(self) -> None:
+        guess = self.seen.meta.get("tickets", 0)
+        self.undisturbed |= guess == len(self.tickets)
+        if self.undisturbed and len(self.tickets) < needed(self.seen, LARGEST_BATCH):
+            raise Finding("what waits has too few tickets", f"{len(self.tickets)} for {self.seen.waiting}")
+
+    # What takes several moves.
+
+    def take(self, parent: Parent, redelivered: str = "") -> None:
+        """A ticket is delivered: the next one, one that was thought lost long ago, or one that another worker has."""
+        ticket = redelivered
+        if not ticket:
+            ticket = self.tickets.pop(0) if self.tickets else f"s{self.dice.getrandbits(64):x}"
+        self.undisturbed &= not redelivered and ticket[0] == "t" and self.seen.meta.get("tickets", 0) == len(self.tickets) + 1
+        delivery = parent.take(ticket)
+        self.claims.append(delivery.claim_id)
+        assert isinstance(parent.store, SaidByWorker)
+        parent.store.delivery = delivery.number
+
+    def submit(self, submission: Submission) -> moves.SubmitAnswer:
+        answer: moves.SubmitAnswer = self.say("submit", submission)
+        return answer
+
+    def beat(self, parent: Parent, state: WorkerState) -> moves.BeatAnswer:
+        return parent.store.heartbeat(Beat(MODEL, parent.name, state, "v1", parent.batch_rows))
+
+    def pass_seconds(self, seconds: int) -> None:
+        """Time goes by while a gateway's reaper runs each second."""
+        for _ in range(seconds):
+            self.store.clock.offset_ms += 1_000
+            self.say("reap", MODEL)
+
+    def finish_run(self, parent: Parent) -> None:
+        """The healthy end of a run: what holds poison fails as a whole, all else succeeds."""
+        assert parent.current is not None
+        ids = parent.current.granted
+        rows = [self.seen.records.get(task_id) for task_id in ids]
+        if any(row is not None and row.input == b'"poison"' for row in rows):
+            parent.end([Outcome(ALL, Verb.FAIL, b'{"type":"poison"}')])
+        else:
+            parent.end([Outcome(task_id, Verb.FINISH, b"[1]", run_ms=7) for task_id in ids])

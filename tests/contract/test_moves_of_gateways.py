@@ -1,0 +1,211 @@
+"""The protocol's most important promises about submissions, waiting, reapers, tickets and the operator, a sentence each."""
+
+import pytest
+
+from app.contract.moves import Replayed, Submitted, Verb, WorkerState
+from app.contract.states import State
+from tests.contract.acting import MODEL, Cast
+
+
+def test_a_submission_sent_again_is_the_same_record(cast: Cast) -> None:
+    task_id = cast.submit()
+    assert cast.answer(task_id=task_id).kind is Submitted.ACCEPTED
+    assert cast.tell("counts", MODEL).outstanding == 1
+
+
+def test_an_idempotency_key_stands_for_its_first_record(cast: Cast) -> None:
+    task_id = cast.submit(idempotency_key="k", body_digest="x")
+    again = cast.answer(idempotency_key="k", body_digest="x")
+    assert (again.kind, again.task_id) == (Submitted.JOINED, task_id)
+
+
+def test_an_idempotency_key_with_another_body_is_a_conflict(cast: Cast) -> None:
+    task_id = cast.submit(idempotency_key="k", body_digest="x")
+    other = cast.answer(idempotency_key="k", body_digest="y")
+    assert (other.kind, other.task_id) == (Submitted.CONFLICT, task_id)
+
+
+def test_a_request_joins_the_one_that_is_outstanding(cast: Cast) -> None:
+    task_id = cast.submit(join_key="j")
+    assert cast.answer(join_key="j").task_id == task_id
+    cast.tell("cancel", task_id)
+    assert cast.answer(join_key="j").kind is Submitted.ACCEPTED
+
+
+def test_a_request_joins_a_success_of_the_same_version_only(cast: Cast) -> None:
+    task_id = cast.submit(join_key="j")
+    cast.run("c1")
+    cast.settle("c1", Verb.FINISH)
+    assert cast.answer(join_key="j", join_version="v1").task_id == task_id
+    assert cast.answer(join_key="j", join_version="v2").kind is Submitted.ACCEPTED
+
+
+def test_a_fresh_request_does_not_join_but_is_joined_from_then_on(cast: Cast) -> None:
+    cast.submit(join_key="j")
+    fresh = cast.submit(join_key="j", fresh=True)
+    assert cast.answer(join_key="j").task_id == fresh
+
+
+def test_what_did_not_start_in_time_expires_and_is_not_claimed(cast: Cast) -> None:
+    task_id = cast.submit(time_to_start_ms=500)
+    cast.pass_ms(600)
+    assert cast.claimed("c1") == []
+    assert cast.reap().expired == 1
+    assert cast.read(task_id).state is State.EXPIRED
+
+
+def test_a_claim_that_finds_only_what_is_past_its_time_asks_for_no_ticket(cast: Cast) -> None:
+    cast.submit(time_to_start_ms=500)
+    cast.pass_ms(600)
+    assert cast.claim("c1").tickets == 0
+    assert cast.claim("c1").tickets == 0
+
+
+def test_what_has_begun_once_does_not_expire(cast: Cast) -> None:
+    task_id = cast.submit(time_to_start_ms=500)
+    cast.run("c1")
+    cast.settle("c1", Verb.HAND_BACK)
+    cast.pass_ms(600)
+    assert cast.reap().expired == 0
+    assert cast.claimed("c2") == [task_id]
+
+
+def test_a_result_is_gone_after_its_time_and_later_nobody_knows_it(cast: Cast) -> None:
+    task_id = cast.submit(idempotency_key="k")
+    cast.run("c1")
+    cast.settle("c1", Verb.FINISH)
+    cast.pass_ms(cast.store.limits.result_ttl_ms)
+    assert cast.reap().forgotten == 1
+    assert cast.read(task_id).state is State.FORGOTTEN
+    assert cast.answer(idempotency_key="k").task_id == task_id
+    cast.pass_ms(cast.store.limits.tombstone_ttl_ms)
+    cast.reap()
+    assert cast.tell("watch", task_id, "") is None
+    assert cast.answer(idempotency_key="k").kind is Submitted.ACCEPTED
+
+
+def test_a_cancelled_record_is_final_at_once_and_its_claim_writes_nothing(cast: Cast) -> None:
+    task_id = cast.submit()
+    cast.run("c1")
+    assert cast.tell("cancel", task_id).done
+    assert cast.settle("c1", Verb.FINISH) == {task_id: "void"}
+    assert cast.tell("cancel", task_id).done
+
+
+def test_a_replay_names_its_epoch_and_opens_one_however_often_it_arrives(cast: Cast) -> None:
+    task_id = cast.submit()
+    for claim_id, epoch in (("c1", 1), ("c2", 2)):
+        cast.run(claim_id)
+        cast.settle(claim_id, Verb.FAIL_FOR_GOOD)
+        assert cast.tell("replay", task_id, 1).epoch == 2
+        assert cast.read(task_id).epoch == 2
+        assert cast.read(task_id).state is (State.WAITING if epoch == 1 else State.FAILURE)
+    assert cast.tell("replay", task_id, 2).epoch == 3
+    assert cast.tell("replay", task_id, 1) == Replayed(0, 0)
+
+
+def test_a_dead_letter_is_buried_once(cast: Cast) -> None:
+    task_id = cast.submit()
+    assert not cast.tell("bury", task_id)
+    cast.run("c1")
+    cast.settle("c1", Verb.FAIL_FOR_GOOD)
+    assert cast.tell("bury", task_id)
+    assert cast.tell("bury", task_id)
+    assert cast.read(task_id).state is State.FORGOTTEN
+
+
+def test_one_reaper_runs_at_a_time(cast: Cast) -> None:
+    assert [cast.reap().ran, cast.reap().ran] == [True, False]
+
+
+def test_a_lost_worker_is_taken_over_when_its_lease_ran_out(cast: Cast) -> None:
+    cast.pass_seconds(6)
+    task_id = cast.submit()
+    cast.run("c1")
+    assert sum(answer.taken_over for answer in cast.pass_seconds(6)) == 1
+    assert cast.read(task_id).attempts == 1
+    assert cast.read(task_id).error == {"type": "worker_lost", "message": "the worker that ran it stopped answering"}
+
+
+@pytest.mark.parametrize("jump_ms", [12_000, -12_000], ids=["the store stood still", "the clock stepped back"])
+def test_nothing_is_taken_over_for_a_lease_after(cast: Cast, jump_ms: int) -> None:
+    cast.pass_seconds(6)
+    task_id = cast.submit()
+    cast.run("c1")
+    cast.pass_ms(jump_ms)
+    assert cast.reap().quiet
+    seconds = cast.store.limits.lease_ms // 1_000
+    assert sum(answer.taken_over for answer in cast.pass_seconds(seconds - 1)) == 0
+    assert cast.worker.begin(MODEL, "c1", [task_id]) == (task_id,)
+    assert sum(answer.taken_over for answer in cast.pass_seconds(2)) == 1
+
+
+def test_outstanding_is_corrected_record_by_record_and_the_drift_is_counted(cast: Cast) -> None:
+    kept, ended = cast.submit(), cast.submit()
+    cast.tell("cancel", ended)
+    cast.store.forge(MODEL, kept, outstanding=False)
+    cast.store.forge(MODEL, ended, outstanding=True)
+    assert cast.reap().drift == 2
+    counts = cast.tell("counts", MODEL)
+    assert (counts.outstanding, counts.drift) == (1, 2)
+
+
+def test_idle_workers_repair_a_lost_ticket_in_two_beats_and_then_back_off(cast: Cast) -> None:
+    cast.submit()
+    cast.beat("other", WorkerState.IDLE)
+    repairs = []
+    for _ in range(8):
+        repairs.append(cast.beat("w", WorkerState.IDLE).repair)
+        cast.pass_ms(1_000)
+    assert repairs == [0, 2, 2, 0, 2, 0, 0, 0]
+
+
+def test_a_newly_idle_worker_and_a_claim_end_the_back_off(cast: Cast) -> None:
+    cast.submit(), cast.submit()
+    assert [cast.beat("w", WorkerState.IDLE).repair for _ in range(3)] == [0, 1, 0]
+    cast.beat("new", WorkerState.IDLE)
+    assert cast.beat("w", WorkerState.IDLE).repair == 2
+    cast.claimed("c1", rows=1)
+    assert cast.beat("w", WorkerState.IDLE).repair == 2
+
+
+def test_tickets_cover_what_waits_a_batch_each_and_a_suspect_one_to_itself(cast: Cast) -> None:
+    cast.beat("w", WorkerState.IDLE, rows=2)
+    assert cast.answer().tickets == 1
+    assert cast.worker.cover(MODEL, 1) == 0
+    assert cast.answer().tickets == 0
+    assert cast.answer().tickets == 1
+    cast.run("c1", rows=2)
+    cast.settle("c1", Verb.FAIL)
+    assert cast.worker.cover(MODEL, 0) == 3
+
+
+def test_listeners_are_told_id_sequence_and_state(cast: Cast) -> None:
+    ear = cast.store.subscription("gateway")
+    ear.confirm()
+    task_id = cast.submit()
+    assert cast.tell("watch", task_id, "gateway").sequence == 1
+    cast.run("c1")
+    cast.settle("c1", Verb.FINISH)
+    assert ear.heard() == [(task_id, 2, "running"), (task_id, 3, "success")]
+    ear.drop()
+
+
+def test_whoever_waits_for_a_joined_record_is_told_too(cast: Cast) -> None:
+    ear = cast.store.subscription("gateway")
+    ear.confirm()
+    task_id = cast.submit(join_key="j")
+    cast.answer(join_key="j", listener="gateway")
+    cast.tell("cancel", task_id)
+    assert ear.heard() == [(task_id, 2, "cancelled")]
+    ear.drop()
+
+
+def test_live_workers_are_listed_and_silent_ones_are_dropped(cast: Cast) -> None:
+    cast.beat("w", WorkerState.LOADING)
+    cast.beat("gone", WorkerState.IDLE)
+    cast.beat("gone", WorkerState.GONE)
+    assert [(w.worker_id, w.state) for w in cast.tell("workers", MODEL)] == [("w", WorkerState.LOADING)]
+    cast.pass_ms(5_100)
+    cast.reap()
+    assert cast.tell("workers", MODEL) == ()

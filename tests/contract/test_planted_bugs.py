@@ -1,0 +1,43 @@
+"""The machine is worth what it finds: each bug of the protocol's list is planted, and must be found.
+
+Twice: by the ledger alone, which knows nothing of the specification, and with the specification beside. The proof is written to
+docs/planted-bugs.md.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.contract.planted_bugs import BUGS, Bug, hunt
+from tests.contract.stores import StoreUnderTest
+
+PROOF = Path(__file__).parents[2] / "docs" / "planted-bugs.md"
+HEAD = """# Planted bugs
+
+Written by `tests/contract/test_planted_bugs.py`: each bug is planted, and the state machine has to find it, once by what must never
+be seen (the ledger) and once by the specification beside it, whichever of the two speaks first.
+
+| bug | how it is planted | found by the ledger | found with the specification |
+|---|---|---|---|
+"""
+
+
+@pytest.fixture(scope="module")
+def proof() -> Iterator[dict[str, str]]:
+    """Collects a row for each bug; a run of all of them writes the table."""
+    rows: dict[str, str] = {}
+    yield rows
+    if len(rows) == len(BUGS):
+        PROOF.write_text(HEAD + "".join(rows[bug.name] for bug in BUGS))
+
+
+@pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
+def test_a_planted_bug_is_found(store: StoreUnderTest, bug: Bug, proof: dict[str, str]) -> None:
+    by_ledger = hunt(store, bug, with_spec=False)
+    store.clock.offset_ms = 0
+    by_both = hunt(store, bug, with_spec=True)
+    assert by_ledger, f"{bug.name} was not found by the ledger"
+    assert by_both, f"{bug.name} was not found with the specification"
+    how = bug.how or store.plantings[bug.name].how
+    proof[bug.name] = f"| {bug.name} | {how} | {by_ledger} | {by_both} |\n"
