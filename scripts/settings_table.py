@@ -25,9 +25,16 @@ def _rows(who: str, kind: type[BaseSettings], but: Any) -> list[str]:
     rows = [f"| **{who}** | | |"]
     for name, field in kind.model_fields.items():
         if name not in but:
-            default = "" if field.default_factory is not None else str(field.get_default())
+            default = "" if field.default_factory is not None else _said(field.get_default())
             rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
     return rows
+
+
+def _said(default: object) -> str:
+    """A default as one would write it into the environment."""
+    if isinstance(default, tuple):
+        return ",".join(default)
+    return f"{default:g}" if isinstance(default, float) and default < 1e6 else str(default)
 
 
 def written(text: str) -> str:
