@@ -30,6 +30,7 @@ ROWS = list[tuple[str, str, str]]
 
 def load(url: str, seconds: float, callers: int) -> dict[str, Any]:
     """One round of load, by a process of its own."""
+    print(f"{callers} callers for {seconds:g} s on {url}", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "bench.load", url, str(seconds), str(callers), BODY]
     answer: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
     refused = {code: count for code, count in answer["codes"].items() if code[0] != "2"}

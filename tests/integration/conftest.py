@@ -27,7 +27,7 @@ def make_stack(fault_registry: str, tmp_path_factory: pytest.TempPathFactory) ->
     def make(gateways: int = 2, workers: int = 1, **env: str) -> Stack:
         folder = tmp_path_factory.mktemp("stack")
         for earlier in stacks:
-            earlier.stop()
+            stop(earlier)
         valkey = Valkey(folder / "valkey")
         valkey.start()
         stack = Stack(folder, valkey, fault_registry, "fault", {"RETRY_BASE_S": "0.1", "RETRY_CAP_S": "1"} | env)
@@ -37,7 +37,7 @@ def make_stack(fault_registry: str, tmp_path_factory: pytest.TempPathFactory) ->
 
     yield make
     for stack in stacks:
-        stack.stop()
+        stop(stack)
 
 
 def start(stack: Stack, gateways: int, workers: int) -> None:
@@ -48,3 +48,9 @@ def start(stack: Stack, gateways: int, workers: int) -> None:
         stack.add_gateway()
     for worker in stack.workers:
         stack.wait_for(worker)
+
+
+def stop(stack: Stack) -> None:
+    """Stops a stack and the Valkey that was its own."""
+    stack.stop()
+    stack.valkey.kill()

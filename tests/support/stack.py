@@ -154,7 +154,6 @@ class Stack:
             client.close()
         for process in [*self.workers, *self.gateways]:
             process.kill()
-        self.valkey.kill()
 
 
 class Client:

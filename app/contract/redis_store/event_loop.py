@@ -57,9 +57,7 @@ class RedisGatewayStore:
         expiry = loop.call_later(self._timeout_s, _expire, answered)
         self._queue.append((call, answered))
         if len(self._lanes) < LANES:
-            lane = asyncio.create_task(self._run_lane())
-            self._lanes.add(lane)
-            lane.add_done_callback(self._lanes.discard)
+            self._lanes.add(asyncio.create_task(self._run_lane()))
         try:
             reply = await answered
         except TimeoutError as error:
@@ -71,20 +69,27 @@ class RedisGatewayStore:
         return call.read(reply)
 
     async def _run_lane(self) -> None:
-        while self._queue:
-            batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_IN_A_PIPELINE))]
-            batch = [(call, answered) for call, answered in batch if not answered.done()]
-            try:
-                replies = await self._send([call for call, _ in batch])
-            except Exception as error:  # whatever it is, those who wait must hear of it
-                replies = [error] * len(batch)
-            for (_, answered), reply in zip(batch, replies, strict=True):
-                if answered.done():
-                    continue
-                if isinstance(reply, BaseException):
-                    answered.set_exception(reply)
-                else:
-                    answered.set_result(cast(list[Any], reply))
+        """Sends until nothing is queued, and leaves in the same breath: a lane that only looks busy would strand the next call."""
+        try:
+            while self._queue:
+                await self._send_some()
+        finally:
+            self._lanes.discard(cast("asyncio.Task[None]", asyncio.current_task()))
+
+    async def _send_some(self) -> None:
+        batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_IN_A_PIPELINE))]
+        batch = [(call, answered) for call, answered in batch if not answered.done()]
+        try:
+            replies = await self._send([call for call, _ in batch])
+        except Exception as error:  # whatever it is, those who wait must hear of it
+            replies = [error] * len(batch)
+        for (_, answered), reply in zip(batch, replies, strict=True):
+            if answered.done():
+                continue
+            if isinstance(reply, BaseException):
+                answered.set_exception(reply)
+            else:
+                answered.set_result(cast(list[Any], reply))
 
     async def _send(self, calls: list[Call[Any]]) -> list[Any]:
         replies = await self._pipeline(calls)

@@ -1,0 +1,82 @@
+"""What a worker refuses at start, each in one sentence; what its parent does without; and Celery's side of the ticket."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import redis
+
+from app.contract.queue import ticket
+from tests.support.servers import Valkey, die_with_parent
+from tests.support.stack import ROOT
+from tests.support.waiting import until
+
+
+def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:
+    """Starts a worker that is expected to end by itself."""
+    settings = {"STORE_URL": valkey.url(0), "BROKER_URL": valkey.url(1), "PROBE_PORT": "0", "START_TIMEOUT_S": "1"} | env
+    command = [sys.executable, "-m", "worker"]
+    return subprocess.run(command, env=os.environ | settings, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+
+
+@pytest.mark.parametrize(
+    ("env", "sentence"),
+    [
+        ({"LEASE_S": "5"}, "LEASE_S=5 is too short: it must be above 7"),
+        ({"RETRY_BASE_S": "9", "RETRY_CAP_S": "3"}, "RETRY_CAP_S=3 is below RETRY_BASE_S=9"),
+        ({"MAX_BATCH_SIZE": "none"}, "MAX_BATCH_SIZE: Input should be a valid integer"),
+        ({"MODEL_URI": "match-outcome"}, "MODEL_URI: 'match-outcome' is not a model"),
+        ({"STORE_URL": "http://127.0.0.1"}, "STORE_URL must start with redis://"),
+        ({"STORE_URL": "redis://127.0.0.1:1"}, "the store at STORE_URL did not answer within 1 s"),
+        ({"BROKER_URL": "redis://127.0.0.1:1"}, "the broker at BROKER_URL did not answer within 1 s"),
+        ({"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}, "the MLflow registry at http://127.0.0.1:1 does not answer"),
+    ],
+)
+def test_what_cannot_work_is_one_sentence(valkey: Valkey, env: dict[str, str], sentence: str) -> None:
+    ended = started(valkey, **env)
+    said = [line for line in ended.stderr.splitlines() if line.startswith("worker: ")]
+    assert ended.returncode == 1
+    assert len(said) == 1, ended.stderr
+    assert sentence in said[0]
+    assert "Traceback" not in ended.stderr
+
+
+def test_a_model_that_the_registry_does_not_have_is_one_sentence(valkey: Valkey, fault_registry: str) -> None:
+    ended = started(valkey, MODEL_URI="models:/fault@nowhere", MLFLOW_TRACKING_URI=fault_registry)
+    assert ended.returncode == 1
+    assert "worker: models:/fault@nowhere could not be loaded: the registry" in ended.stderr
+
+
+def test_the_parent_imports_neither_torch_nor_mlflow() -> None:
+    program = (
+        "import sys, worker.main, worker.tasks; print([m for m in ('torch', 'mlflow', 'pandas', 'numpy') if m in sys.modules])"
+    )
+    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
+
+
+STOCK = """
+from pathlib import Path
+from celery import Celery
+app = Celery(broker={broker!r})
+app.conf.task_default_queue = "stock"
+@app.task(name="inference.run")
+def run():
+    Path({mark!r}).touch()
+"""
+
+
+def test_a_ticket_is_a_message_that_a_stock_celery_worker_runs(valkey: Valkey, tmp_path: Path) -> None:
+    mark = tmp_path / "ran"
+    (tmp_path / "stock.py").write_text(STOCK.format(broker=valkey.url(1), mark=str(mark)))
+    with redis.Redis.from_url(valkey.url(1)) as broker:
+        broker.lpush("stock", ticket("stock"))
+    command = [sys.executable, "-m", "celery", "-A", "stock", "worker", "--concurrency", "1", "--loglevel", "warning"]
+    with (tmp_path / "log").open("wb") as log:
+        worker = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+    try:
+        until(mark.exists, "the stock worker to run the ticket")
+    finally:
+        worker.terminate()
+        worker.wait(30)

@@ -1,0 +1,42 @@
+"""What the parent makes of a renewal's answer: a verdict about one claim, which must not reach the next one's child."""
+
+import pytest
+
+from app.contract.moves import Hold, RenewAnswer
+from worker.custody import Custody, Verdict, judge
+
+LIMIT_MS = 1000
+
+
+@pytest.mark.parametrize(
+    ("answer", "verdict"),
+    [
+        (RenewAnswer(Hold.NOT_YET), Verdict.KEEP),
+        (RenewAnswer(Hold.ENDED), Verdict.KEEP),
+        (RenewAnswer(Hold.HELD, ("a",), begun_for_ms=LIMIT_MS), Verdict.KEEP),
+        (RenewAnswer(Hold.HELD, ("a",), refused=True), Verdict.KEEP),
+        (RenewAnswer(Hold.HELD, ("a",), begun_for_ms=LIMIT_MS + 1), Verdict.STOP_LIMIT),
+        (RenewAnswer(Hold.LOST), Verdict.STOP_LOST),
+    ],
+)
+def test_only_a_lost_claim_and_the_run_limit_stop_a_child(answer: RenewAnswer, verdict: Verdict) -> None:
+    assert judge(answer, LIMIT_MS) is verdict
+
+
+def test_a_stop_that_comes_when_the_next_claim_is_in_the_child_spares_it() -> None:
+    custody, killed = Custody(), list[int]()
+    custody.open("first")
+    custody.accept("first", 7)
+    custody.close("first")
+    custody.open("second")
+    custody.accept("second", 7)
+    assert not custody.stop("first", killed.append)
+    assert custody.stop("second", killed.append)
+    assert killed == [7]
+
+
+def test_a_claim_that_the_child_has_not_taken_yet_is_not_stopped() -> None:
+    custody, killed = Custody(), list[int]()
+    custody.open("first")
+    assert not custody.stop("first", killed.append)
+    assert killed == []
