@@ -17,12 +17,12 @@ class ChildMarks:
 
     def __init__(self, folder: Path, pid: Callable[[], int] = lambda: 0) -> None:
         self._folder = folder
-        self._unloaded: set[int] = set()
+        self._seen: set[int] = set()
         self.pid = pid
 
     def loaded(self) -> bool:
         """Whether the present child holds the model."""
-        return self._mark().exists()
+        return self._mark().exists() and not self.died()
 
     def version(self) -> str:
         """The version that the present child holds, or ''."""
@@ -31,6 +31,16 @@ class ChildMarks:
         except FileNotFoundError:
             return ""
 
+    def died(self) -> bool:
+        """Whether the pool's child is dead and not replaced yet (a zombie, or gone), by Linux's /proc."""
+        pid = self.pid()
+        if not pid:
+            return False
+        try:
+            return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+        except (FileNotFoundError, ProcessLookupError):
+            return True
+
     def _mark(self) -> Path:
         return self._folder / f"loaded.{self.pid()}"
 
@@ -38,11 +48,12 @@ class ChildMarks:
         """Why the children can't load the model, as a sentence, or ''. Asked again and again, it counts those that died loading."""
         for mark in self._folder.glob("failed.*"):
             return mark.read_text()
-        if self.loaded():
-            self._unloaded.clear()
-        elif pid := self.pid():
-            self._unloaded.add(pid)
-        return "its process died again and again while it loaded" if len(self._unloaded) > MOST_DEATHS else ""
+        if pid := self.pid():
+            self._seen.add(pid)
+        # Judged by their marks, which stay: a child may load, run and die between two looks.
+        if any((self._folder / f"loaded.{pid}").exists() for pid in self._seen):
+            self._seen.clear()
+        return "its process died again and again while it loaded" if len(self._seen) > MOST_DEATHS else ""
 
 
 def mark_loaded(folder: Path, version: str) -> None:

@@ -31,6 +31,9 @@ log = structlog.get_logger()
 LOOP_ALIVE_S = 30.0
 """The parent's event loop counts as alive when it came round within this time."""
 
+REPLACE_S = 15.0
+"""Celery replaces a dead child within 5 s; a worker whose child stays dead for longer ends, to be started again."""
+
 DEAF_S = 90.0
 """An idle worker that gets no ticket for this long while something waits ends itself; repairs come at least every 30 s."""
 
@@ -62,6 +65,7 @@ class Custodian:
         self._loop_seen = time.monotonic()
         self._drain_until: float | None = None
         self._opened = self._opened_before = self._deaf_beats = 0
+        self._dead_since: float | None = None
         self._store_lost = False
         self._thread = threading.Thread(target=self._run, name="custodian", daemon=True)
 
@@ -215,6 +219,17 @@ class Custodian:
     def _check_child(self) -> None:
         if sentence := self.marks.failed():
             self.give_up(f"{self.settings.model_uri} could not be loaded: {sentence}")
+        if not self.marks.died():
+            self._dead_since = None
+            return
+        # Celery looks for dead children every 5 s, and now and then replaces one by a process that it can't talk to.
+        delivery = self.custody.current
+        if delivery is not None and delivery.pid == self.marks.pid() and delivery.claim_id not in self._reason:
+            self._reason[delivery.claim_id] = "worker_lost"
+            self._report(delivery.claim_id, _failed("worker_lost", self.settings), "worker_lost")
+        self._dead_since = self._dead_since or time.monotonic()
+        if time.monotonic() - self._dead_since > REPLACE_S:
+            self.give_up("the process of the model died and was not replaced")
 
     def give_up(self, sentence: str) -> None:
         """Ends a worker that can't go on, with a sentence."""

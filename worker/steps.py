@@ -41,8 +41,6 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
     def start(self, consumer: Any) -> None:
         consumer.app.hub = consumer.hub
         consumer.timer.call_repeatedly(BEAT_S, consumer.app.custodian.loop_turned)
-        # The pool looks for dead children every 5 s; a prediction waits for that look.
-        consumer.timer.call_repeatedly(BEAT_S / 2, consumer.pool.maintain_pool)
 
 
 class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
