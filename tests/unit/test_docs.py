@@ -17,7 +17,7 @@ def test_the_readmes_settings_are_those_of_the_code() -> None:
 def test_every_claim_names_a_test_that_exists() -> None:
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
     assert len(named) > 30
-    missing = [f"{path}::{test}" for path, test in named if test not in tests_of(ROOT / path)]
+    missing = [f"{path}::{test}" for path, test in named if test not in functions_of(ROOT / path)]
     assert missing == []
 
 
@@ -34,8 +34,8 @@ def test_every_link_in_the_documents_leads_somewhere() -> None:
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
 
-def tests_of(path: Path) -> set[str]:
-    """The names of the test functions of a file."""
+def functions_of(path: Path) -> set[str]:
+    """The names of the functions of a file."""
     if not path.exists():
         return set()
     tree = ast.parse(path.read_text(encoding="utf-8"))
