@@ -66,6 +66,7 @@ class Custodian:
         self._drain_until: float | None = None
         self._opened = self._opened_before = self._deaf_beats = 0
         self._dead_since: float | None = None
+        self._ending = threading.Lock()
         self._store_lost = False
         self._thread = threading.Thread(target=self._run, name="custodian", daemon=True)
 
@@ -232,7 +233,8 @@ class Custodian:
             self.give_up("the process of the model died and was not replaced")
 
     def give_up(self, sentence: str) -> None:
-        """Ends a worker that can't go on, with a sentence."""
+        """Ends a worker that can't go on, with one sentence, whichever thread finds it out first."""
+        self._ending.acquire()
         print(f"worker: {sentence}", file=sys.stderr, flush=True)
         self.say_goodbye()
         self.exit_process(1)

@@ -55,7 +55,8 @@ class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
             if state.should_stop is not None or state.should_terminate is not None:
                 raise WorkerShutdown(0)
             if not _child_lives(consumer.controller):
-                custodian.give_up(f"{custodian.settings.model_uri} could not be loaded: its process died")
+                why = custodian.marks.failed() or "its process died"
+                custodian.give_up(f"{custodian.settings.model_uri} could not be loaded: {why}")
             time.sleep(0.05)
         # Every replacement of the child loads the version that the first one found, even if the alias moves meanwhile.
         os.environ["MODEL_URI"] = f"models:/{custodian.settings.model}/{custodian.version}"
