@@ -3,11 +3,9 @@
     ServiceError
     ├── Temporary                  trying again may help
     │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
-    │   ├── BrokerUnavailable      the broker did not take a ticket; the record waits and the workers repair it
     │   └── OutOfMemory            the device could not hold this batch: halve it
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
-        ├── KeyConflict            the idempotency key was used with another body
         └── Misconfigured          said once at start, in one sentence, with what to do
             └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
@@ -31,10 +29,6 @@ class StoreUnavailable(Temporary):
     """The store did not answer in time, or could not write. Whether the move was made may be unknown."""
 
 
-class BrokerUnavailable(Temporary):
-    """A ticket could not be published. Nothing is lost: an idle worker asks for another within two beats."""
-
-
 class OutOfMemory(Temporary):
     """The device's memory did not hold the batch."""
 
@@ -45,10 +39,6 @@ class InvalidInput(Permanent):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
-
-
-class KeyConflict(Permanent):
-    """An idempotency key came again with another body."""
 
 
 class Misconfigured(Permanent):

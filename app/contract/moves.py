@@ -6,7 +6,6 @@ so that what waits is covered (protocol rule 3); 0 nearly always.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any
 
 from app.contract.record import Record
 from app.contract.states import State
@@ -225,6 +224,3 @@ class WorkerInfo:
     version: str
     since_ms: int
     batch_rows: int
-
-
-JsonObject = dict[str, Any]
