@@ -113,6 +113,8 @@ class WorkerMoves(Rows):
         if memory is not None and task_id in memory.words:
             return memory.words[task_id]
         if memory is None or not self._held(task_id, claim_id):
+            if memory is not None and memory.status == "granted":
+                memory.words[task_id] = VOID
             return VOID
         row = self.records[task_id]
         if outcome.verb is Verb.FINISH:

@@ -159,6 +159,15 @@ def test_a_renewal_tells_held_from_ended_and_from_lost(cast: Cast) -> None:
     assert cast.worker.renew(MODEL, "c2", 1_000).kind is Hold.LOST
 
 
+def test_a_claim_that_wrote_in_vain_is_over_and_not_lost(cast: Cast) -> None:
+    task_id = cast.submit()
+    cast.run("c1")
+    cast.tell("cancel", task_id)
+    assert cast.worker.renew(MODEL, "c1", 1_000).kind is Hold.LOST
+    assert cast.settle("c1", Verb.FINISH) == {task_id: "void"}
+    assert cast.worker.renew(MODEL, "c1", 1_000).kind is Hold.ENDED
+
+
 def test_a_renewal_past_the_run_limit_is_refused_and_the_claim_is_taken_over(cast: Cast) -> None:
     task_id = cast.submit()
     cast.pass_seconds(6)

@@ -9,7 +9,11 @@ local function settle(id, verb, own, payload, run_ms)
   local told = redis.call('HGET', ck, 'word:' .. id)
   if told then return told end
   local r = load(id)
-  if not held(r, claim_id) then return 'void' end
+  if not held(r, claim_id) then
+    -- Kept too: the claim is done with it, so a renewal that comes now must not take its child for one that still runs it.
+    if redis.call('HGET', ck, 'status') == 'granted' then redis.call('HSET', ck, 'word:' .. id, 'void') end
+    return 'void'
+  end
   local word
   if verb == 'finish' then
     redis.call('ZREM', RUNNING, id)
