@@ -25,11 +25,21 @@ be seen (the ledger) and once by the specification beside it, whichever of the t
 
 @pytest.fixture(scope="module")
 def proof() -> Iterator[dict[str, str]]:
-    """Collects a row for each bug; a run of all of them writes the table."""
+    """Collects a row for each bug; a run of all of them writes the table when the bugs are no longer those of the table.
+
+    Not at each run: which of the two speaks first, and with what, is drawn anew each time.
+    """
     rows: dict[str, str] = {}
     yield rows
-    if len(rows) == len(BUGS):
+    listed = PROOF.read_text().splitlines() if PROOF.exists() else []
+    now = [_planted(row) for row in rows.values()]
+    if len(rows) == len(BUGS) and sorted(now) != sorted(map(_planted, listed[len(HEAD.splitlines()) :])):
         PROOF.write_text(HEAD + "".join(rows[bug.name] for bug in BUGS))
+
+
+def _planted(row: str) -> list[str]:
+    """A row's bug and how it is planted."""
+    return row.split(" | ")[:2]
 
 
 @pytest.mark.parametrize("bug", BUGS, ids=lambda bug: bug.name)
