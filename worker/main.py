@@ -3,7 +3,6 @@
 The child asks the registry. What it says about a model that can't be had comes back in a mark (`worker.child`).
 """
 
-import time
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +10,7 @@ import structlog
 from celery import Celery
 from celery.signals import worker_shutdown, worker_shutting_down
 
-from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.errors import StoreUnavailable
 from app.contract.queue import celery_config
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
@@ -19,6 +18,7 @@ from app.contract.redis_store.calls import Moves
 from worker import steps
 from worker.child import ChildMarks
 from worker.custodian import Custodian
+from worker.patience import answered
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 def create_app(settings: WorkerSettings) -> Celery:
     """Returns the Celery app of a worker."""
     app = Celery("inference", set_as_current=True)
-    app.conf.update(celery_config(settings.broker_url, settings.queue, settings.load_timeout_s, settings.backstop_s))
+    app.conf.update(celery_config(settings.broker_url, settings.queue, settings.start_limit_s, settings.backstop_s))
     app.conf.include = ["worker.tasks"]
     return app
 
@@ -36,10 +36,12 @@ def create_app(settings: WorkerSettings) -> Celery:
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
-    if warning := _checked(store, settings):
+    limit_s = settings.start_timeout_s
+    if warning := answered("the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable):
         log.warning("store.weak", warning=warning)
     app = create_app(settings)
-    _check_broker(app, settings)
+    # kombu passes on whatever the transport raised.
+    answered("the broker at BROKER_URL did not answer", lambda: _reach(app), limit_s, Exception)
     tickets = Tickets(app, store, settings.model)
     custodian = Custodian(settings, store, tickets, ChildMarks(folder))
     app.custodian = custodian
@@ -57,30 +59,6 @@ def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     )
 
 
-def _checked(store: RedisWorkerStore, settings: WorkerSettings) -> str:
-    """Waits for the store, as long as a start may take; returns its weakness."""
-    end = time.monotonic() + settings.start_timeout_s
-    while True:
-        try:
-            return store.check(settings.model)
-        except StoreUnavailable as error:
-            if time.monotonic() > end:
-                raise Misconfigured(
-                    f"the store at STORE_URL did not answer within {settings.start_timeout_s:g} s: {error}"
-                ) from error
-        time.sleep(0.5)
-
-
-def _check_broker(app: Celery, settings: WorkerSettings) -> None:
-    end = time.monotonic() + settings.start_timeout_s
-    while True:
-        try:
-            with app.connection_for_read() as connection:
-                connection.ensure_connection(max_retries=1, timeout=2)
-                return
-        except Exception as error:  # kombu passes on whatever the transport raised
-            if time.monotonic() > end:
-                raise Misconfigured(
-                    f"the broker at BROKER_URL did not answer within {settings.start_timeout_s:g} s: {error}"
-                ) from error
-        time.sleep(0.5)
+def _reach(app: Celery) -> None:
+    with app.connection_for_read() as connection:
+        connection.ensure_connection(max_retries=1, timeout=2)

@@ -69,6 +69,11 @@ class WorkerSettings(ContractSettings):
         return round((self.run_limit_s + RUN_MARGIN_S) * 1000)
 
     @property
+    def start_limit_s(self) -> float:
+        """What a new child may take before it counts as hung: waiting for the registry, then loading."""
+        return self.start_timeout_s + self.load_timeout_s
+
+    @property
     def backstop_s(self) -> float:
         """Celery's own limit, above all that a task may take: batch wait, run, and the write through an outage of the store."""
         return self.max_batch_wait_ms / 1000 + self.run_limit_s + 300.0

@@ -5,7 +5,6 @@ The parent imports this module too, for the task's name and its request class, s
 
 import os
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +20,7 @@ from app.contract.redis_store.calls import Moves
 from app.contract.settings import read_settings
 from app.telemetry import set_up_logging
 from worker.child import RUN_FOLDER, mark_failed, mark_loaded
+from worker.patience import answered
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -53,25 +53,17 @@ def load_model(**_: Any) -> None:
 def _build(settings: WorkerSettings) -> Runner:
     from worker.models import registry
 
-    model = registry.load(_resolved(settings), settings.mlflow_tracking_uri)
+    resolved = answered(
+        "the registry did not give it",
+        lambda: registry.resolve(settings.model_uri, settings.mlflow_tracking_uri),
+        settings.start_timeout_s,
+        registry.RegistryUnavailable,
+    )
+    model = registry.load(resolved, settings.mlflow_tracking_uri)
     model.warm_up(settings.max_batch_size)
     log.info("model.loaded", model=model.name, version=model.version, device=model.device)
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
-
-
-def _resolved(settings: WorkerSettings) -> Any:
-    """Waits for the registry, as long as a start may take."""
-    from worker.models import registry
-
-    end = time.monotonic() + settings.start_timeout_s
-    while True:
-        try:
-            return registry.resolve(settings.model_uri, settings.mlflow_tracking_uri)
-        except registry.RegistryUnavailable as error:
-            if time.monotonic() > end:
-                raise Misconfigured(str(error)) from error
-        time.sleep(0.5)
 
 
 @shared_task(bind=True, name=TASK_NAME, Request="worker.delivery:Delivery")  # type: ignore[untyped-decorator]

@@ -25,7 +25,7 @@ _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class RegistryUnavailable(Misconfigured):
-    """The registry does not answer: its address is wrong, or it is not up yet."""
+    """The registry does not answer or does not know the model: a mistake in a setting, or just not yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def resolve(model_uri: str, tracking_uri: str) -> Resolved:
     """Resolves `models:/name@alias` or `models:/name/version`; raises `Misconfigured`, within about 15 s, if it can't."""
     found = find(model_uri, tracking_uri)
     if found is None:
-        raise Misconfigured(f"the registry at {tracking_uri} has no {model_uri}: register it, or set its alias, first")
+        raise RegistryUnavailable(f"the registry at {tracking_uri} has no {model_uri}: register it, or set its alias, first")
     return found
 
 
