@@ -10,7 +10,9 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from tests.scripts import readme
 from tests.scripts.local_run import START_S, LocalRun
+from tests.scripts.readme import Shell
 from tests.support.servers import free_port
 from tests.support.stack import ROOT
 from tests.support.waiting import until
@@ -43,6 +45,14 @@ def test_the_printed_lines_predict_when_pasted(run: LocalRun) -> None:
     accepted = pasted(run, "/predict/async/")
     assert accepted["status_url"].startswith("/monitoring/task_status/")
     assert run.status(accepted["task_id"]) == "success"
+
+
+def test_the_calls_of_the_readme_answer_what_it_shows(run: LocalRun) -> None:
+    shell = Shell(run.url)
+    pasted = [(readme.shape(shell.paste(command, shown)), readme.shape(shown)) for command, shown in readme.calls()]
+    assert len(pasted) >= 4, "the README's calls were not found"
+    for answered, shown in pasted:
+        assert answered == shown
 
 
 def test_the_printed_pages_answer(run: LocalRun) -> None:
