@@ -29,6 +29,7 @@ from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
 from app.metrics import Metrics
+from app.pods import KubernetesPods, Pods
 from app.readiness import Readiness, answered
 from app.reaper import Reaper
 from app.registry import MlflowReader, Registry
@@ -77,6 +78,8 @@ class Gateway:
         self.registry = Registry(settings.model_uris, MlflowReader(settings.mlflow_tracking_uri), settings.registry_refresh_s)
         self.readiness = Readiness(self.store, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
+        on_kubernetes = settings.pod_namespace and settings.pod_selector
+        self.pods = Pods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
         self.predictions = Predictions(self.store, self.tickets, self.waiting, self.registry)
         self.app = self._build_app()
 
@@ -90,7 +93,7 @@ class Gateway:
         )
         predict = PredictCalls(self.predictions, self.registry, self.readiness, self.metrics, self.settings)
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
-        routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names))
+        routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names, self.pods))
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
         app.add_middleware(Edge, slashed=routes.PREDICTING, metrics=self.metrics)

@@ -31,6 +31,11 @@ class GatewaySettings(ContractSettings):
         15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
     )
 
+    pod_namespace: str = Field("", description="On Kubernetes, the namespace in which workers run; the chart sets it.")
+    pod_selector: str = Field(
+        "", description="The labels of the workers' pods: /monitoring/workers then says why a wanted one is not there yet."
+    )
+
     @field_validator("model_uris", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:

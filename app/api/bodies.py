@@ -120,10 +120,21 @@ class Worker(BaseModel):
     batch: int
 
 
+class Starting(BaseModel):
+    """A worker's pod that is not ready, and why: no node for it, its image, its volumes, its end again and again, or its model."""
+
+    pod: str
+    model: str
+    reason: Literal["pending", "image", "creating", "crashing", "loading"]
+    message: str
+    since: str
+
+
 class Workers(BaseModel):
-    """All live workers."""
+    """All live workers; `starting` are those to come, null where Kubernetes can't be asked."""
 
     workers: list[Worker]
+    starting: list[Starting] | None
 
 
 class Loaded(BaseModel):

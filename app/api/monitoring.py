@@ -1,6 +1,7 @@
 """Looking at tasks, queues and workers."""
 
 import asyncio
+from dataclasses import asdict
 from typing import Annotated
 
 import orjson
@@ -11,6 +12,7 @@ from app.api import views
 from app.api.predict import JSON
 from app.contract.moves import QueueCounts, WorkerInfo
 from app.contract.store import GatewayStore
+from app.pods import Pods
 from app.service import Predictions
 
 LONGEST_POLL_S = 60
@@ -22,10 +24,11 @@ Wait = Annotated[
 class MonitoringCalls:
     """The handlers."""
 
-    def __init__(self, predictions: Predictions, store: GatewayStore, models: tuple[str, ...]) -> None:
+    def __init__(self, predictions: Predictions, store: GatewayStore, models: tuple[str, ...], pods: Pods) -> None:
         self._predictions = predictions
         self._store = store
         self._models = models
+        self._pods = pods
 
     async def task_status(self, task_id: str, wait: Wait = 0) -> Response:
         """Answers how a task stands; with `wait` once it has ended, or when the time is over."""
@@ -44,10 +47,12 @@ class MonitoringCalls:
         return Response(orjson.dumps({"queues": rows}), 200, None, JSON)
 
     async def workers(self) -> Response:
-        """Answers the live workers."""
+        """Answers the live workers, and on Kubernetes why a wanted one is not there yet."""
         found = await asyncio.gather(*map(self._store.workers, self._models))
+        coming = await self._pods.coming()
         rows = [_worker(model, w) for model, workers in zip(self._models, found, strict=True) for w in workers]
-        return Response(orjson.dumps({"workers": rows}), 200, None, JSON)
+        starting = None if coming is None else [asdict(pod) for pod in coming]
+        return Response(orjson.dumps({"workers": rows, "starting": starting}), 200, None, JSON)
 
 
 def _queue(model: str, counts: QueueCounts) -> dict[str, object]:

@@ -19,7 +19,9 @@ def test_queues_are_counted(site: Site, driver: Driver) -> None:
 
 def test_workers_are_shown(site: Site, driver: Driver) -> None:
     driver.beat(WorkerState.BUSY)
-    (worker,) = site.get("/monitoring/workers").json()["workers"]
+    answer = site.get("/monitoring/workers").json()
+    assert answer["starting"] is None, "nothing starts pods here"
+    (worker,) = answer["workers"]
     assert worker.pop("since").endswith("Z")
     assert worker == {"id": "driver", "model": MODEL, "version": "1", "state": "busy", "batch": 8}
 
