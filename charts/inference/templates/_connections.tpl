@@ -28,6 +28,7 @@
 
 {{/* What a URL says, as YAML. KEDA looks from its own namespace, so a name without a dot gets this one. {root, url, value} */}}
 {{- define "inference.server" -}}
+{{- include "inference.guardConnections" .root }}
 {{- include "inference.guardUrl" . }}
 {{- $url := urlParse .url }}
 {{- $host := $url.hostname }}

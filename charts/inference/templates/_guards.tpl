@@ -55,11 +55,14 @@
 
 {{/* {env, own, value, instead} */}}
 {{- define "inference.guardEnv" -}}
+{{- $shared := list "STORE_TIMEOUT_S" "LEASE_S" "REAPER_PERIOD_S" "MAX_ATTEMPTS" "RETRY_BASE_S" "RETRY_CAP_S" "RESULT_TTL_S" "TOMBSTONE_TTL_S" "DEAD_LETTER_TTL_S" }}
 {{- range $name, $_ := .env }}
 {{- if not (regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" $name) }}
 {{- fail (printf "%s.%s is not the name of an environment variable" $.value $name) }}
 {{- end }}
-{{- if hasKey $.own $name }}
+{{- if has $name $shared }}
+{{- fail (printf "%s sets %s, in which gateways and workers must agree: set settings.%s" $.value $name $name) }}
+{{- else if hasKey $.own $name }}
 {{- fail (printf "%s sets %s, which the chart sets itself from %s" $.value $name $.instead) }}
 {{- end }}
 {{- end }}
@@ -67,11 +70,13 @@
 
 {{- define "inference.guardApi" -}}
 {{- $api := .Values.api }}
-{{- if lt (int $api.terminationGracePeriodSeconds) (add $api.preStopSeconds 10 | int) }}
-{{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 10, which is %d" (add $api.preStopSeconds 10)) }}
+{{- /* Its server gives open requests 20 s to end (--timeout-graceful-shutdown in app/Dockerfile). */}}
+{{- $needed := add $api.preStopSeconds 25 }}
+{{- if lt (int $api.terminationGracePeriodSeconds) (int $needed) }}
+{{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}
 {{- end }}
 {{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "") }}
-{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values (settings, store, broker, mlflow, workerPools)") }}
+{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, keyPrefix, startTimeoutSeconds, workerPools") }}
 {{- end }}
 
 {{- define "inference.guardNames" -}}
@@ -94,7 +99,7 @@
 {{- range $name, $pool := $pools }}
 {{- include "inference.guardPool" (dict "root" $ "pool" $pool "value" (printf "workerPools.%s" $name)) }}
 {{- with get $models $pool.model }}
-{{- fail (printf "the pools %s and %s serve the same model, %s: one model has one queue and one pool, so give one of them maxReplicas enough or another model" . $name $pool.model) }}
+{{- fail (printf "the pools %s and %s serve the same model, %s: one model has one queue and one pool, so disable one of them and raise the other's autoscaling.maxReplicas" . $name $pool.model) }}
 {{- end }}
 {{- $_ := set $models $pool.model $name }}
 {{- end }}
@@ -121,5 +126,5 @@
 {{- end }}
 {{- end }}
 {{- $own := include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml }}
-{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "the pool's other values, or for all programs from settings, store, broker, mlflow") }}
+{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, keyPrefix, startTimeoutSeconds") }}
 {{- end }}
