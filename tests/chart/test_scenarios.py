@@ -10,7 +10,7 @@ import yaml
 from scripts.charts.__main__ import drifted
 from scripts.charts.tools import CHART, ROOT, output, run
 from tests.chart import schemas
-from tests.chart.rendering import SCENARIOS, TRYOUT, Refused, merged, render, scenario
+from tests.chart.rendering import SCENARIOS, TRYOUT, Refused, containers, merged, render, scenario
 
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 
@@ -116,6 +116,33 @@ def test_the_notes_hand_over_the_next_command() -> None:
 def test_the_chart_has_the_version_of_the_program() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     assert yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == project["version"]
+
+
+def test_developing_runs_the_copy_of_the_code_that_skaffold_writes_to() -> None:
+    skaffold = yaml.safe_load((ROOT / "skaffold.yaml").read_text(encoding="utf-8"))
+    (release,) = skaffold["deploy"]["helm"]["releases"]
+    layers = [*release["valuesFiles"], skaffold["profiles"][0]["patches"][0]["value"]]
+    rendered = render(merged(*(yaml.safe_load((ROOT / layer).read_text(encoding="utf-8")) for layer in layers)))
+    artifacts = {each["image"]: each for each in skaffold["build"]["artifacts"]}
+    for component, name in (("api", "inference-api"), ("match-outcome", "inference-worker")):
+        (container,) = rendered.one("Deployment", component)["spec"]["template"]["spec"]["containers"]
+        (place,) = {rule["dest"] for rule in artifacts[name]["sync"]["manual"]}
+        assert f"cp -r /srv {place}; cd {place} && exec python" in " ".join(container["command"])
+        assert rendered.environment(container)["PYTHONPATH"] == place
+
+
+def test_skaffold_builds_the_images_that_the_chart_runs() -> None:
+    skaffold = yaml.safe_load((ROOT / "skaffold.yaml").read_text(encoding="utf-8"))
+    built = {each["image"]: each["docker"]["dockerfile"] for each in skaffold["build"]["artifacts"]}
+    run_by_the_chart = {
+        container["image"].partition(":")[0] for _, pod in scenario("tryout").pods() for container in containers(pod)
+    }
+    assert set(built) == run_by_the_chart
+    assert all((ROOT / dockerfile).is_file() for dockerfile in built.values())
+    templates = skaffold["deploy"]["helm"]["releases"][0]["setValueTemplates"]
+    assert {template for key, template in templates.items() if key.endswith("repository")} == {
+        "{{.IMAGE_REPO_" + image.replace("-", "_") + "}}" for image in built
+    }
 
 
 def test_a_value_that_is_not_there_is_refused_wherever_it_is() -> None:
