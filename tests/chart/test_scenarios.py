@@ -135,7 +135,9 @@ def test_skaffold_builds_the_images_that_the_chart_runs() -> None:
     skaffold = yaml.safe_load((ROOT / "skaffold.yaml").read_text(encoding="utf-8"))
     built = {each["image"]: each["docker"]["dockerfile"] for each in skaffold["build"]["artifacts"]}
     run_by_the_chart = {
-        container["image"].partition(":")[0] for _, pod in scenario("tryout").pods() for container in containers(pod)
+        container["image"].partition(":")[0].removeprefix("localhost/")
+        for _, pod in scenario("tryout").pods()
+        for container in containers(pod)
     }
     assert set(built) == run_by_the_chart
     assert all((ROOT / dockerfile).is_file() for dockerfile in built.values())
