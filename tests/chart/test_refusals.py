@@ -115,3 +115,11 @@ def test_the_settings_that_all_share_are_the_programs_own_with_their_limits() ->
     limits = ("type", "minimum", "maximum", "exclusiveMinimum")
     for name, described in ours.items():
         assert described == {key: theirs[name.lower()][key] for key in limits if key in theirs[name.lower()]}, name
+
+
+def test_none_of_the_settings_that_all_share_can_be_set_on_one_side_alone() -> None:
+    values = yaml.safe_load(schema.make((CHART / "values.yaml").read_text(encoding="utf-8")))
+    for name in values["properties"]["settings"]["properties"]:
+        for one_side in ({"api": {"env": {name: 1}}}, pool(env={name: 1})):
+            with pytest.raises(Refused, match=f"must agree: set settings.{name}"):
+                render(merged(TRYOUT, one_side))
