@@ -1,0 +1,119 @@
+{{/* Where store, broker and MLflow are, and how the programs are told. */}}
+
+{{- define "inference.storeUrl" -}}
+{{- if .Values.tryout.enabled }}redis://{{ include "inference.fullname" . }}-valkey:6379/0{{ else }}{{ .Values.store.url }}{{ end }}
+{{- end }}
+
+{{/* By default the store's server, database 1. */}}
+{{- define "inference.brokerUrl" -}}
+{{- $store := include "inference.storeUrl" . }}
+{{- if .Values.broker.url }}{{ .Values.broker.url }}
+{{- else if and $store (not .Values.broker.existingSecret) }}{{ regexReplaceAll "^([a-z]+://[^/?]*)(/[^?]*)?" $store "${1}/1" }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.storeSecret" -}}
+{{- .Values.store.existingSecret | default (printf "%s-store" (include "inference.fullname" .)) }}
+{{- end }}
+
+{{- define "inference.brokerSecret" -}}
+{{- if include "inference.brokerUrl" . }}{{ include "inference.fullname" . }}-broker
+{{- else }}{{ .Values.broker.existingSecret | default .Values.store.existingSecret }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.trackingUri" -}}
+{{- if .Values.tryout.enabled }}http://{{ include "inference.fullname" . }}-mlflow:5000{{ else }}{{ .Values.mlflow.trackingUri }}{{ end }}
+{{- end }}
+
+{{/* What a URL says, as YAML. KEDA looks from its own namespace, so a name without a dot gets this one. {root, url, value} */}}
+{{- define "inference.server" -}}
+{{- include "inference.guardConnections" .root }}
+{{- include "inference.guardUrl" . }}
+{{- $url := urlParse .url }}
+{{- $host := $url.hostname }}
+{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default "6379" }}
+{{- $bare := not (or (contains "." $host) (contains ":" $host)) }}
+{{- $reached := $bare | ternary (printf "%s.%s.svc" $host .root.Release.Namespace) $host }}
+{{- $userinfo := regexSplit ":" $url.userinfo 2 }}
+address: {{ printf "%s:%s" (contains ":" $reached | ternary (printf "[%s]" $reached) $reached) $port | quote }}
+port: {{ $port }}
+database: {{ trimPrefix "/" $url.path | default "0" }}
+tls: {{ eq $url.scheme "rediss" }}
+username: {{ include "inference.unescape" (index $userinfo 0) | quote }}
+password: {{ include "inference.unescape" (len $userinfo | eq 2 | ternary (last $userinfo) "") | quote }}
+{{- end }}
+
+{{/* Undoes %40 and the like: a URL's path is the one thing that Sprig gives unescaped. */}}
+{{- define "inference.unescape" -}}
+{{- (urlParse (printf "http://host/%s" .)).path | trimPrefix "/" }}
+{{- end }}
+
+{{/* The store as KEDA and the NetworkPolicies must know it. */}}
+{{- define "inference.store" -}}
+{{- if .Values.store.existingSecret }}{{ pick .Values.store "port" "database" "tls" | toYaml }}
+{{- else }}{{ include "inference.server" (dict "root" . "url" (include "inference.storeUrl" .) "value" "store.url") }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.brokerPort" -}}
+{{- if include "inference.brokerUrl" . }}
+{{- (include "inference.server" (dict "root" . "url" (include "inference.brokerUrl" .) "value" "broker.url") | fromYaml).port }}
+{{- else if .Values.broker.existingSecret }}{{ .Values.broker.port }}
+{{- else }}{{ .Values.store.port }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.mlflowPort" -}}
+{{- $uri := include "inference.trackingUri" . }}
+{{- regexFind ":[0-9]+(/|$)" $uri | trimAll ":/" | default (hasPrefix "https" $uri | ternary "443" "80") }}
+{{- end }}
+
+{{/* Changes when a Secret of this chart changes, and so replaces the pods that read it. */}}
+{{- define "inference.connectionsChecksum" -}}
+{{- printf "%s %s" (include "inference.storeUrl" .) (include "inference.brokerUrl" .) | sha256sum }}
+{{- end }}
+
+{{/* What gateways and workers are both told; names here can't be set by `env`. */}}
+{{- define "inference.sharedEnv" -}}
+STORE_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.storeSecret" . }}, key: url}}}
+BROKER_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.brokerSecret" . }}, key: url}}}
+MLFLOW_TRACKING_URI: {{ include "inference.trackingUri" . | quote }}
+KEY_PREFIX: {{ .Values.keyPrefix | quote }}
+START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
+HOME: /tmp
+{{- range $name, $value := .Values.settings }}
+{{ $name }}: {{ include "inference.text" $value | quote }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.apiEnv" -}}
+{{ include "inference.sharedEnv" . }}
+MODEL_URIS: {{ include "inference.modelUris" . | quote }}
+{{- if .Values.api.podReader.enabled }}
+POD_NAMESPACE: {valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
+POD_SELECTOR: {{ include "inference.podSelector" . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The label selector of this release's workers. */}}
+{{- define "inference.podSelector" -}}
+{{- $terms := list }}
+{{- range $key, $value := include "inference.selectorLabels" (dict "root" . "component" "worker") | fromYaml }}
+{{- $terms = append $terms (printf "%s=%s" $key $value) }}
+{{- end }}
+{{- join "," $terms }}
+{{- end }}
+
+{{- define "inference.workerEnv" -}}
+{{ include "inference.sharedEnv" .root }}
+MODEL_URI: {{ .pool.modelUri | quote }}
+WORKER_ID: {valueFrom: {fieldRef: {fieldPath: metadata.name}}}
+MAX_BATCH_SIZE: {{ .pool.batch.maxSize | int | quote }}
+MAX_BATCH_WAIT_MS: {{ .pool.batch.maxWaitMs | int | quote }}
+RUN_LIMIT_S: {{ .pool.runLimitSeconds | int | quote }}
+LOAD_TIMEOUT_S: {{ .pool.loadTimeoutSeconds | int | quote }}
+DRAIN_TIMEOUT_S: {{ .pool.drain | quote }}
+PROBE_HOST: "0.0.0.0"
+PROBE_PORT: "8081"
+{{- end }}

@@ -1,0 +1,130 @@
+{{/* What can't work stops the rendering here, with a sentence that says what to do. */}}
+
+{{- define "inference.guardUrl" -}}
+{{- if hasPrefix "unix:" .url }}
+{{- fail (printf "%s is a socket, which no other pod can reach: give it as redis://host:port/database" .value) }}
+{{- else if not (regexMatch "^rediss?://[^\\s/?#]+(/[0-9]*)?(\\?[^\\s#]*)?$" .url) }}
+{{- fail (printf "%s must read redis://[user:password@]host:port/database, or rediss:// for TLS; write special characters of a password as %%40" .value) }}
+{{- else if regexMatch "^rediss?://([^@]*@)?(localhost|127\\.|\\[::1\\])" .url }}
+{{- fail (printf "%s names localhost, which is each pod itself: name the Service or server instead" .value) }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.guardConnections" -}}
+{{- $v := .Values }}
+{{- if $v.tryout.enabled }}
+{{- range $name, $value := dict "store.url" $v.store.url "store.existingSecret" $v.store.existingSecret "broker.url" $v.broker.url "broker.existingSecret" $v.broker.existingSecret "mlflow.trackingUri" $v.mlflow.trackingUri "mlflow.existingSecret" $v.mlflow.existingSecret }}
+{{- if $value }}
+{{- fail (printf "tryout.enabled brings its own store and MLflow server: unset %s, or set tryout.enabled=false to use yours" $name) }}
+{{- end }}
+{{- end }}
+{{- else }}
+{{- if not (or $v.store.url $v.store.existingSecret) }}
+{{- fail "there is no store: set store.url or store.existingSecret, or tryout.enabled=true to try the service with a store and an MLflow server of its own" }}
+{{- end }}
+{{- if and $v.store.url $v.store.existingSecret }}
+{{- fail "store.url and store.existingSecret are both set: keep one of them" }}
+{{- end }}
+{{- if and $v.broker.url $v.broker.existingSecret }}
+{{- fail "broker.url and broker.existingSecret are both set: keep one of them" }}
+{{- end }}
+{{- if not $v.mlflow.trackingUri }}
+{{- fail "there is no model registry: set mlflow.trackingUri to your MLflow server, or tryout.enabled=true to try the service with one of its own" }}
+{{- end }}
+{{- if not (regexMatch "^https?://[^\\s/]+(/\\S*)?$" $v.mlflow.trackingUri) }}
+{{- fail (printf "mlflow.trackingUri is %s: pods reach a registry by http:// or https:// alone" $v.mlflow.trackingUri) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* What the programs would refuse at their start, too late for whoever installs. */}}
+{{- define "inference.guardSettings" -}}
+{{- $s := dict "LEASE_S" 10 "REAPER_PERIOD_S" 1 "STORE_TIMEOUT_S" 1.5 "RETRY_BASE_S" 1 "RETRY_CAP_S" 60 }}
+{{- include "inference.merge" (dict "into" $s "from" .Values.settings) }}
+{{- $needed := addf 4 (mulf 3 $s.REAPER_PERIOD_S) }}
+{{- if le (float64 $s.LEASE_S) $needed }}
+{{- fail (printf "settings.LEASE_S must be above %v: a heartbeat of 1 s, three times REAPER_PERIOD_S and 3 s to reconnect" $needed) }}
+{{- end }}
+{{- if ge (mulf 2 $s.STORE_TIMEOUT_S) (float64 $s.LEASE_S) }}
+{{- fail "settings.STORE_TIMEOUT_S must be below half of settings.LEASE_S" }}
+{{- end }}
+{{- if lt (float64 $s.RETRY_CAP_S) (float64 $s.RETRY_BASE_S) }}
+{{- fail "settings.RETRY_CAP_S is below settings.RETRY_BASE_S: raise it" }}
+{{- end }}
+{{- end }}
+
+{{/* {env, own, value, instead} */}}
+{{- define "inference.guardEnv" -}}
+{{- $shared := list "STORE_TIMEOUT_S" "LEASE_S" "REAPER_PERIOD_S" "MAX_ATTEMPTS" "RETRY_BASE_S" "RETRY_CAP_S" "RESULT_TTL_S" "TOMBSTONE_TTL_S" "DEAD_LETTER_TTL_S" }}
+{{- range $name, $_ := .env }}
+{{- if not (regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" $name) }}
+{{- fail (printf "%s.%s is not the name of an environment variable" $.value $name) }}
+{{- end }}
+{{- if has $name $shared }}
+{{- fail (printf "%s sets %s, in which gateways and workers must agree: set settings.%s" $.value $name $name) }}
+{{- else if hasKey $.own $name }}
+{{- fail (printf "%s sets %s, which the chart sets itself from %s" $.value $name $.instead) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.guardApi" -}}
+{{- $api := .Values.api }}
+{{- /* Its server gives open requests 20 s to end (--timeout-graceful-shutdown in app/Dockerfile). */}}
+{{- $needed := add $api.preStopSeconds 25 }}
+{{- if lt (int $api.terminationGracePeriodSeconds) (int $needed) }}
+{{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}
+{{- end }}
+{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "") }}
+{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, keyPrefix, startTimeoutSeconds, workerPools") }}
+{{- end }}
+
+{{- define "inference.guardNames" -}}
+{{- $fullname := include "inference.fullname" . }}
+{{- if gt (len $fullname) 40 }}
+{{- fail (printf "%s is too long a start for names: set fullnameOverride to at most 40 characters" $fullname) }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.guardPools" -}}
+{{- $pools := dict }}
+{{- include "inference.pools" (dict "root" . "into" $pools) }}
+{{- if not $pools }}
+{{- fail "no pool is enabled, so nothing could be predicted: enable one of workerPools" }}
+{{- end }}
+{{- if and .Values.api.defaultPool (not (hasKey $pools .Values.api.defaultPool)) }}
+{{- fail (printf "api.defaultPool is %s, which is not an enabled pool: choose one of %s" .Values.api.defaultPool (keys $pools | sortAlpha | join ", ")) }}
+{{- end }}
+{{- $models := dict }}
+{{- range $name, $pool := $pools }}
+{{- include "inference.guardPool" (dict "root" $ "pool" $pool "value" (printf "workerPools.%s" $name)) }}
+{{- with get $models $pool.model }}
+{{- fail (printf "the pools %s and %s serve the same model, %s: one model has one queue and one pool, so disable one of them and raise the other's autoscaling.maxReplicas" . $name $pool.model) }}
+{{- end }}
+{{- $_ := set $models $pool.model $name }}
+{{- end }}
+{{- end }}
+
+{{/* {root, pool, value} */}}
+{{- define "inference.guardPool" -}}
+{{- $pool := .pool }}
+{{- if not (regexMatch "^models:/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?[@/][^\\s,@/]+$" $pool.modelUri) }}
+{{- fail (printf "%s.modelUri is %q: it must read models:/name@alias or models:/name/version, the name in small letters, digits and hyphens, 40 at most" .value $pool.modelUri) }}
+{{- end }}
+{{- if gt (len $pool.fullname) 63 }}
+{{- fail (printf "%s would be named %s, longer than the 63 characters that KEDA takes: shorten the pool's name or set fullnameOverride" .value $pool.fullname) }}
+{{- end }}
+{{- if gt (divf $pool.batch.maxWaitMs 1000) (float64 $pool.runLimitSeconds) }}
+{{- fail (printf "%s.batch.maxWaitMs is longer than its runLimitSeconds: shorten it" .value) }}
+{{- end }}
+{{- if gt (int $pool.autoscaling.minReplicas) (int $pool.autoscaling.maxReplicas) }}
+{{- fail (printf "%s.autoscaling.minReplicas is above its maxReplicas: lower it" .value) }}
+{{- end }}
+{{- range $which, $amounts := $pool.resources }}
+{{- if and (kindIs "map" $amounts) (hasKey $amounts $pool.gpu.resource) }}
+{{- fail (printf "%s.resources.%s asks for %s: set %s.gpu.count instead, which also adds the toleration" $.value $which $pool.gpu.resource $.value) }}
+{{- end }}
+{{- end }}
+{{- $own := include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml }}
+{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, keyPrefix, startTimeoutSeconds") }}
+{{- end }}

@@ -1,0 +1,47 @@
+{{/* Rules of NetworkPolicies. */}}
+
+{{/* {ports, to}: to anywhere if `to` is empty */}}
+{{- define "inference.egress" -}}
+- ports:
+    {{- range .ports }}
+    - {port: {{ int . }}, protocol: TCP}
+    {{- end }}
+  {{- with .to }}
+  to:
+    {{- toYaml . | nindent 4 }}
+  {{- end }}
+{{- end }}
+
+{{- define "inference.egressToDns" -}}
+- ports:
+    {{- range .Values.networkPolicy.dnsPorts }}
+    - {port: {{ int . }}, protocol: UDP}
+    - {port: {{ int . }}, protocol: TCP}
+    {{- end }}
+{{- end }}
+
+{{- define "inference.egressToMlflow" -}}
+{{- $to := .Values.networkPolicy.mlflowTo }}
+{{- if .Values.tryout.enabled }}{{ $to = list (dict "podSelector" (dict "matchLabels" (include "inference.selectorLabels" (dict "root" . "component" "mlflow") | fromYaml))) }}{{ end }}
+{{- include "inference.egress" (dict "ports" (list (include "inference.mlflowPort" .)) "to" $to) }}
+{{- end }}
+
+{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow. */}}
+{{- define "inference.sharedEgress" -}}
+{{- $policy := .Values.networkPolicy }}
+{{- $store := include "inference.store" . | fromYaml }}
+{{- $storeTo := $policy.storeTo }}
+{{- $brokerTo := $policy.brokerTo }}
+{{- if .Values.tryout.enabled }}
+{{- $storeTo = list (dict "podSelector" (dict "matchLabels" (include "inference.selectorLabels" (dict "root" . "component" "valkey") | fromYaml))) }}
+{{- $brokerTo = $storeTo }}
+{{- end }}
+{{- $toStore := include "inference.egress" (dict "ports" (list $store.port) "to" $storeTo) }}
+{{- $toBroker := include "inference.egress" (dict "ports" (list (include "inference.brokerPort" .)) "to" $brokerTo) }}
+{{ include "inference.egressToDns" . }}
+{{ $toStore }}
+{{- if ne $toStore $toBroker }}
+{{ $toBroker }}
+{{- end }}
+{{ include "inference.egressToMlflow" . }}
+{{- end }}
