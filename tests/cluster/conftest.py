@@ -1,5 +1,6 @@
 """One installation for all tests here: the README's own, and then a second pool, for a model that does as it is told."""
 
+import os
 import re
 import shlex
 import subprocess
@@ -22,7 +23,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/cluster/" in item.nodeid:
             item.add_marker(pytest.mark.cluster)
-            item.add_marker(pytest.mark.timeout(900))
+            item.add_marker(pytest.mark.timeout(900, func_only=True))
 
 
 def readme_line(start: str) -> list[str]:
@@ -34,10 +35,14 @@ def readme_line(start: str) -> list[str]:
 
 @pytest.fixture(scope="session")
 def cluster() -> Cluster:
-    """The cluster that KUBECONFIG names; its nodes have the images (.ci/cluster brings one, with its images)."""
-    cluster = Cluster(NAMESPACE)
-    assert cluster.env.get("KUBECONFIG"), "set KUBECONFIG to a cluster with KEDA and the images of this project"
-    return cluster
+    """The cluster that KUBECONFIG names, its nodes with the images; else the one that the program in CLUSTER_UP brings."""
+    if "KUBECONFIG" not in os.environ:
+        program = os.environ.get("CLUSTER_UP")
+        assert program, "set KUBECONFIG to a cluster with KEDA and this project's images"
+        exports = subprocess.run([program], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+        for name, value in re.findall(r"(KUBECONFIG|PATH)=(\S+)", exports):
+            os.environ[name] = value.replace("$PATH", os.environ["PATH"])
+    return Cluster(NAMESPACE)
 
 
 @pytest.fixture(scope="session")

@@ -13,10 +13,20 @@ WORK = {"model": "fault", "do": "answer", "seconds": 0.2}
 
 
 def evict(cluster: Cluster, pod: str) -> None:
-    """As a drain does, a PodDisruptionBudget's refusal included."""
+    """As a drain does: asks again while a PodDisruptionBudget holds the pod."""
     eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": cluster.namespace}}
     path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/eviction"
-    cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+
+    def taken() -> bool:
+        try:
+            cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+        except AssertionError as error:
+            if "disruption budget" not in str(error):
+                raise
+            return False
+        return True
+
+    until(taken, f"the disruption budget to let {pod} go", 120, 1)
 
 
 def delete(cluster: Cluster, pod: str) -> None:
@@ -115,5 +125,6 @@ def test_a_store_whose_pod_is_killed_comes_back_by_itself_with_all_that_was_acce
         until(lambda: any(row["status"] == 503 for row in load.failed()), "the store to be missed", 60)
         before = len(load.accepted())
         until(lambda: len(load.accepted()) > before + 20, "submissions to be accepted again", 120)
-    assert {row["status"] for row in load.failed()} == {503}
+    # 0 is no answer: without a store no gateway is ready, and after some seconds the Service has none to send a call to.
+    assert {row["status"] for row in load.failed()} <= {503, 0}
     nothing_is_lost(quiet, load, attempts=1)

@@ -8,8 +8,7 @@ MATCH = {"match_id": 6508}
 
 
 def test_the_installation_is_ready_and_its_own_test_passes(installed: Cluster) -> None:
-    gateways = installed.pods(GATEWAYS)
-    assert [is_ready(pod) for pod in gateways] == [True, True]
+    until(lambda: [is_ready(pod) for pod in installed.pods(GATEWAYS)] == [True, True], "two gateways to be ready", 120, 1)
     assert "Succeeded" in installed.run(*readme_line("helm test"), limit_s=1000)
 
 

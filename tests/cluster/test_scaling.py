@@ -76,7 +76,7 @@ def test_jobs_longer_than_the_cool_down_survive_scaling_down(fault_pool: Cluster
 
 def test_what_keda_reads_is_what_the_gateway_says(fault_pool: Cluster, quiet: PodClient) -> None:
     def agreed(state: str) -> bool:
-        before, metric, queue = quiet.queue("fault"), keda_metric(fault_pool, "inference-fault"), quiet.queue("fault")
+        before, metric, queue = quiet.queue("fault"), keda_metric(fault_pool, "inference-worker-fault"), quiet.queue("fault")
         return bool(queue[state]) and before["outstanding"] == metric == queue["outstanding"]
 
     jobs = quiet.submit(6, model="fault", do="answer", seconds=10)
@@ -86,7 +86,7 @@ def test_what_keda_reads_is_what_the_gateway_says(fault_pool: Cluster, quiet: Po
     until(lambda: agreed("retry"), "KEDA to count what is to be retried", 180, 0.2)
     ended = quiet.ended([*jobs, *flaky], 300)
     assert {ended[task_id]["status"] for task_id in jobs} == {"success"}
-    until(lambda: keda_metric(fault_pool, "inference-fault") == 0, "KEDA to count nothing", 60, 0.5)
+    until(lambda: keda_metric(fault_pool, "inference-worker-fault") == 0, "KEDA to count nothing", 60, 0.5)
 
 
 def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(fault_pool: Cluster, client: PodClient) -> None:

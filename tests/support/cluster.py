@@ -78,7 +78,7 @@ class Cluster:
             yield f"http://127.0.0.1:{local}"
         finally:
             process.kill()
-            process.wait()
+            process.communicate()
 
 
 def is_ready(pod: Json) -> bool:
@@ -138,6 +138,7 @@ class PodClient:
             self.cluster.kubectl("exec", self.pod, "--", "touch", stop)
             load.process.wait(90)
             load.reader.join(10)
+            _close(load.process)
 
 
 class Load:
@@ -184,6 +185,7 @@ class WorkerLogs:
             process.kill()
             process.wait()
             reader.join(10)
+            _close(process)
 
     def _look(self) -> None:
         while not self._over.is_set():
@@ -216,6 +218,11 @@ class WorkerLogs:
     def runs(self) -> list[str]:
         """The task id of every run that began."""
         return [task_id for row in self.events("prediction.began") for task_id in row["task_ids"]]
+
+
+def _close(process: "subprocess.Popen[str]") -> None:
+    assert process.stdout is not None
+    process.stdout.close()
 
 
 def _keep(process: "subprocess.Popen[str]", rows: list[Json]) -> None:
