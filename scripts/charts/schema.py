@@ -1,8 +1,8 @@
 """Makes values.schema.json of values.yaml, so that a value is written down once.
 
-A type is the default's; an object takes no other keys than its defaults'. `# @schema` lines above a value add to that, in YAML and
-in the words of JSON Schema (draft 7); `# --` is its sentence, without which a value is refused. (There are tools for this; none is to
-be had from the registries that this project keeps to.)
+A type is the default's; an object takes no other keys than its defaults'. `# @schema` lines above a value add to that, in YAML
+and in the words of JSON Schema (draft 7); `# --` is its sentence, without which a value is refused. (There are tools for this;
+none is to be had from the registries that this project keeps to.)
 """
 
 import json

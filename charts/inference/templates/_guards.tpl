@@ -3,7 +3,7 @@
 {{- define "inference.guardUrl" -}}
 {{- if hasPrefix "unix:" .url }}
 {{- fail (printf "%s is a socket, which no other pod can reach: give it as redis://host:port/database" .value) }}
-{{- else if not (regexMatch "^rediss?://[^\\s/?#]+(/[0-9]*)?(\\?[^\\s#]*)?$" .url) }}
+{{- else if not (regexMatch "^rediss?://(([-A-Za-z0-9._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*@)?(\\[[0-9A-Fa-f:.]+\\]|[-A-Za-z0-9._]+)(:[0-9]+)?(/[0-9]*)?(\\?[^\\s#]*)?$" .url) }}
 {{- fail (printf "%s must read redis://[user:password@]host:port/database, or rediss:// for TLS; write special characters of a password as %%40" .value) }}
 {{- else if regexMatch "^rediss?://([^@]*@)?(localhost|127\\.|\\[::1\\])" .url }}
 {{- fail (printf "%s names localhost, which is each pod itself: name the Service or server instead" .value) }}

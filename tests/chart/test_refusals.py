@@ -1,0 +1,117 @@
+"""What can't work is refused while it is rendered, with a sentence that says what to do."""
+
+import re
+from typing import Any
+
+import pytest
+import yaml
+
+from app.contract.settings import ContractSettings
+from scripts.charts import schema
+from scripts.charts.tools import CHART
+from tests.chart.rendering import OWN_PARTS, TRYOUT, Refused, merged, render
+
+REGISTRY = {"mlflow": {"trackingUri": "http://mlflow"}}
+
+
+def pool(**values: Any) -> dict[str, Any]:
+    return {"workerPools": {"match-outcome": values}}
+
+
+CONNECTIONS: list[tuple[dict[str, Any], str]] = [
+    ({}, "there is no store: set store.url or store.existingSecret, or tryout.enabled=true"),
+    ({"store": {"url": "redis://cache"}}, "there is no model registry: set mlflow.trackingUri"),
+    (TRYOUT | {"store": {"url": "redis://cache"}}, "tryout.enabled brings its own store and MLflow server: unset store.url"),
+    (TRYOUT | {"store": {"existingSecret": "x"}}, "unset store.existingSecret"),
+    (TRYOUT | {"broker": {"url": "redis://cache"}}, "unset broker.url"),
+    (TRYOUT | REGISTRY, "unset mlflow.trackingUri"),
+    (REGISTRY | {"store": {"url": "redis://a", "existingSecret": "x"}}, "store.url and store.existingSecret are both set"),
+    (OWN_PARTS | {"broker": {"url": "redis://a", "existingSecret": "x"}}, "broker.url and broker.existingSecret are both set"),
+    (REGISTRY | {"store": {"url": "unix:///run/redis.sock"}}, "store.url is a socket, which no other pod can reach"),
+    (REGISTRY | {"store": {"url": "postgres://db/x"}}, "store.url must read redis://"),
+    (REGISTRY | {"store": {"url": "redis://cache/0/1"}}, "store.url must read redis://"),
+    (REGISTRY | {"store": {"url": "redis://:p@ss/word@cache"}}, "write special characters of a password as %40"),
+    (REGISTRY | {"store": {"url": "redis://:secret@localhost:6379"}}, "store.url names localhost, which is each pod itself"),
+    (OWN_PARTS | {"broker": {"url": "amqp://rabbit"}}, "broker.url must read redis://"),
+    (OWN_PARTS | {"mlflow": {"trackingUri": "sqlite:///x"}}, "pods reach a registry by http:// or https:// alone"),
+]
+
+POOLS: list[tuple[dict[str, Any], str]] = [
+    (pool(enabled=False), "no pool is enabled"),
+    ({"workerPools": {"b": {"modelUri": "models:/match-outcome@next"}}}, "the pools b and match-outcome serve the same model"),
+    ({"workerPools": {"b": {}}}, 'workerPools.b.modelUri is "": it must read models:/name@alias'),
+    (pool(modelUri="models:/Upper@x"), "it must read models:/name@alias"),
+    (pool(modelUri="models:/a@x,models:/b@x"), "it must read models:/name@alias"),
+    ({"api": {"defaultPool": "x"}}, "api.defaultPool is x, which is not an enabled pool: choose one of match-outcome"),
+    (pool(autoscaling={"minReplicas": 5}), "minReplicas is above its maxReplicas: lower it"),
+    (pool(batch={"maxWaitMs": 40_000}, runLimitSeconds=30), "batch.maxWaitMs is longer than its runLimitSeconds"),
+    (pool(resources={"limits": {"nvidia.com/gpu": 1}}), "set workerPools.match-outcome.gpu.count instead"),
+    (pool(env={"DRAIN_TIMEOUT_S": 3}), "workerPools.match-outcome.env sets DRAIN_TIMEOUT_S, which the chart sets itself"),
+    (pool(env={"LEASE_S": 30}), "in which gateways and workers must agree: set settings.LEASE_S"),
+    (pool(env={"not a name": 1}), "is not the name of an environment variable"),
+    ({"fullnameOverride": "a" * 41}, "is too long a start for names: set fullnameOverride to at most 40 characters"),
+    ({"fullnameOverride": "a" * 40, "workerPools": {"b" * 40: {"modelUri": "models:/b@x"}}}, "longer than the 63 characters"),
+]
+
+REST: list[tuple[dict[str, Any], str]] = [
+    ({"settings": {"LEASE_S": 7}}, "settings.LEASE_S must be above 7"),
+    ({"settings": {"REAPER_PERIOD_S": 5}}, "settings.LEASE_S must be above 19"),
+    ({"settings": {"STORE_TIMEOUT_S": 5}}, "settings.STORE_TIMEOUT_S must be below half of settings.LEASE_S"),
+    ({"settings": {"RETRY_CAP_S": 0.5}}, "settings.RETRY_CAP_S is below settings.RETRY_BASE_S"),
+    ({"api": {"env": {"STORE_URL": "redis://x"}}}, "api.env sets STORE_URL, which the chart sets itself"),
+    ({"api": {"env": {"MAX_ATTEMPTS": 1}}}, "set settings.MAX_ATTEMPTS"),
+    ({"api": {"terminationGracePeriodSeconds": 20}}, "must be at least api.preStopSeconds + 25, which is 30"),
+    ({"settings": {"LEASE_S": "10"}}, "got string, want number"),
+    ({"settings": {"MAX_ATTEMPTS": 0}}, "minimum: got 0, want 1"),
+    ({"keyPrefix": "Upper"}, "does not match pattern"),
+    ({"workerPools": {"Upper": {}}}, "additional properties 'Upper' not allowed"),
+    (pool(gpu={"count": -1}), "minimum: got -1, want 0"),
+    (pool(autoscaling={"maxReplicas": 0}), "minimum: got 0, want 1"),
+    (pool(image={"pullPolicy": "Sometimes"}), "must be one of"),
+]
+
+
+@pytest.mark.parametrize(("values", "sentence"), CONNECTIONS)
+def test_where_the_parts_are(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Refused, match=re.escape(sentence)):
+        render(values)
+
+
+@pytest.mark.parametrize(("values", "sentence"), POOLS + REST)
+def test_what_contradicts_itself(values: dict[str, Any], sentence: str) -> None:
+    with pytest.raises(Refused, match=re.escape(sentence)):
+        render(merged(TRYOUT, values))
+
+
+@pytest.mark.parametrize(
+    "url", ["redis://:hunter2@cache/0/1", "redis://:hunter2%zz@cache", "redis://:hunter2^@cache", "amqp://:hunter2@x"]
+)
+def test_a_refusal_shows_no_password(url: str) -> None:
+    with pytest.raises(Refused) as refused:
+        render(REGISTRY | {"store": {"url": url}})
+    assert "hunter2" not in str(refused.value)
+
+
+def test_every_guard_is_in_the_table() -> None:
+    """A `fail` that nothing here triggers is a sentence that nobody has read."""
+    guards = (CHART / "templates" / "_guards.tpl").read_text(encoding="utf-8")
+    sentences = re.findall(r'fail \(?(?:printf )?"([^"]*(?:\\"[^"]*)*)"', guards)
+    assert len(sentences) == guards.count("fail ")
+    said = [re.compile(re.sub(r"%%|%[sdqv]", ".*", re.escape(sentence).replace(r"\%", "%"))) for sentence in sentences]
+    shown = set()
+    for values, _ in [*CONNECTIONS, *((merged(TRYOUT, values), sentence) for values, sentence in POOLS + REST)]:
+        with pytest.raises(Refused) as refused:
+            render(values)
+        shown |= {pattern.pattern for pattern in said if pattern.search(str(refused.value))}
+    assert shown == {pattern.pattern for pattern in said}
+
+
+def test_the_settings_that_all_share_are_the_programs_own_with_their_limits() -> None:
+    values = yaml.safe_load(schema.make((CHART / "values.yaml").read_text(encoding="utf-8")))
+    ours = values["properties"]["settings"]["properties"]
+    theirs = ContractSettings.model_json_schema()["properties"]
+    placed = {"STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "KEY_PREFIX", "START_TIMEOUT_S"}
+    assert set(ours) == {name.upper() for name in theirs} - placed
+    limits = ("type", "minimum", "maximum", "exclusiveMinimum")
+    for name, described in ours.items():
+        assert described == {key: theirs[name.lower()][key] for key in limits if key in theirs[name.lower()]}, name
