@@ -9,11 +9,29 @@ from collections import Counter
 
 import pytest
 
-ROOT_STAGES = ("tests/unit", "tests/contract", "tests/gateway", "tests/worker", "tests/integration", "tests/scripts")
-"""Fast to slow. A folder not named here comes between the third and the last."""
+from scripts.charts.tools import path_of
 
-LEFT_OUT = {"kill": "kills every process in mid-batch, two hundred records each: minutes of both cores"}
+ROOT_STAGES = (
+    "tests/unit",
+    "tests/contract",
+    "tests/gateway",
+    "tests/models",
+    "tests/integration",
+    "tests/scripts",
+    "tests/chart",
+    "tests/cluster",
+)
+"""Fast to slow. A folder not named here comes after the third."""
+
+LEFT_OUT = {
+    "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
+    "chart": "needs helm, helm-docs and kubeconform (scripts/chart --tools)",
+    "cluster": "needs a cluster with KEDA and our images, named by KUBECONFIG, and a quarter of an hour",
+}
 """Marks that are left out unless asked for, and why."""
+
+CHART_TOOLS = ("helm", "helm-docs", "kubeconform")
+"""Where these are, the chart's tests are quick enough for everybody."""
 
 _left_out: pytest.StashKey[Counter[str]] = pytest.StashKey()
 
@@ -27,7 +45,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     """Leaves out what is slow, unless the person asked for every suite, by a mark or by a test's own address."""
     items.sort(key=_stage)
     asked = config.option.every_suite or config.option.markexpr or any("::" in argument for argument in config.args)
-    marks = {} if asked else LEFT_OUT
+    marks = () if asked else [mark for mark in LEFT_OUT if mark != "chart" or not all(map(path_of, CHART_TOOLS))]
     out = {item: mark for item in items for mark in marks if item.get_closest_marker(mark)}
     config.stash[_left_out] = Counter(out.values())
     if out:

@@ -52,16 +52,21 @@ def load_model(**_: Any) -> None:
 
 def _build(settings: WorkerSettings) -> Runner:
     from worker.models import registry
+    from worker.models.laps import Laps, process_age_s
 
+    began_s, laps = process_age_s(), Laps()
     resolved = answered(
         "the registry did not give it",
         lambda: registry.resolve(settings.model_uri, settings.mlflow_tracking_uri),
         settings.start_timeout_s,
         registry.RegistryUnavailable,
     )
-    model = registry.load(resolved, settings.mlflow_tracking_uri)
+    laps.lap("registry")
+    model = registry.load(resolved, settings.mlflow_tracking_uri, laps)
     model.warm_up(settings.max_batch_size)
-    log.info("model.loaded", model=model.name, version=model.version, device=model.device)
+    laps.lap("warm_up")
+    seconds = {"process": began_s} | laps.seconds
+    log.info("model.loaded", model=model.name, version=model.version, device=model.device, seconds=seconds)
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
 

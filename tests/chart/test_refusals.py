@@ -36,10 +36,12 @@ CONNECTIONS: list[tuple[dict[str, Any], str]] = [
     (OWN_PARTS | {"mlflow": {"trackingUri": "sqlite:///x"}}, "pods reach a registry by http:// or https:// alone"),
 ]
 
+B = {"api": {"defaultPool": "b"}}
 POOLS: list[tuple[dict[str, Any], str]] = [
     (pool(enabled=False), "no pool is enabled"),
-    ({"workerPools": {"b": {"modelUri": "models:/match-outcome@next"}}}, "the pools b and match-outcome serve the same model"),
-    ({"workerPools": {"b": {}}}, 'workerPools.b.modelUri is "": it must read models:/name@alias'),
+    ({"workerPools": {"b": {"modelUri": "models:/b@x"}}}, "there are several pools, and a request may name no model"),
+    (B | {"workerPools": {"b": {"modelUri": "models:/match-outcome@next"}}}, "the pools b and match-outcome serve the same model"),
+    (B | {"workerPools": {"b": {}}}, 'workerPools.b.modelUri is "": it must read models:/name@alias'),
     (pool(modelUri="models:/Upper@x"), "it must read models:/name@alias"),
     (pool(modelUri="models:/a@x,models:/b@x"), "it must read models:/name@alias"),
     ({"api": {"defaultPool": "x"}}, "api.defaultPool is x, which is not an enabled pool: choose one of match-outcome"),
@@ -50,7 +52,10 @@ POOLS: list[tuple[dict[str, Any], str]] = [
     (pool(env={"LEASE_S": 30}), "in which gateways and workers must agree: set settings.LEASE_S"),
     (pool(env={"not a name": 1}), "is not the name of an environment variable"),
     ({"fullnameOverride": "a" * 41}, "is too long a start for names: set fullnameOverride to at most 40 characters"),
-    ({"fullnameOverride": "a" * 40, "workerPools": {"b" * 40: {"modelUri": "models:/b@x"}}}, "longer than the 63 characters"),
+    (
+        {"fullnameOverride": "a" * 40, "api": {"defaultPool": "b" * 40}, "workerPools": {"b" * 40: {"modelUri": "models:/b@x"}}},
+        "longer than the 63 characters",
+    ),
 ]
 
 REST: list[tuple[dict[str, Any], str]] = [

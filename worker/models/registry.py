@@ -9,15 +9,17 @@ import os
 import shutil
 import tempfile
 import weakref
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from app.contract.errors import Misconfigured
 from app.contract.settings import model_of_uri
 from worker.models import Model
+from worker.models.laps import Laps
 
 TIMEOUT_S = 5
 RETRIES = 1
@@ -67,16 +69,21 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
     return Resolved(name, str(found.version), f"models:/{name}/{found.version}")
 
 
-def load(resolved: Resolved, tracking_uri: str) -> Model:
+def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None) -> Model:
     """Downloads a version and puts it on its device; raises `Misconfigured` for one that this worker can't serve."""
     from worker.models.loaded import LoadedModel
     from worker.models.mlmodel import read
 
+    laps = laps or Laps()
     folder = Path(tempfile.mkdtemp(prefix=f"model-{resolved.name}-{resolved.version}-"))
     try:
         with _environment(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false"):
             mlmodel = read(_download(resolved, tracking_uri, folder))
-            model = LoadedModel(resolved.name, resolved.version, mlmodel, _engine(mlmodel, resolved))
+            laps.lap("download")
+            make = _engine(mlmodel, resolved)
+            laps.lap("imports")
+            model = LoadedModel(resolved.name, resolved.version, mlmodel, _made(make, resolved))
+            laps.lap("load")
     except BaseException:
         shutil.rmtree(folder, ignore_errors=True)
         raise
@@ -98,19 +105,27 @@ def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
         raise Misconfigured(f"{resolved.uri} can't be downloaded from {tracking_uri}: {_first_line(error)}") from error
 
 
-def _engine(mlmodel: Any, resolved: Resolved) -> Any:
-    from mlflow.exceptions import MlflowException
-
+def _engine(mlmodel: Any, resolved: Resolved) -> Callable[[], Any]:
+    """Imports what the model's kind needs, which takes seconds, and returns what makes its engine."""
     try:
         if "pytorch" in mlmodel.flavors:
             import torch
 
             from worker.models.torch_model import TorchEngine, choose_device
 
-            return TorchEngine(mlmodel, choose_device(torch.cuda.is_available()))
+            return partial(TorchEngine, mlmodel, choose_device(torch.cuda.is_available()))
         from worker.models.pyfunc_model import PyfuncEngine
 
-        return PyfuncEngine(mlmodel)
+        return partial(PyfuncEngine, mlmodel)
+    except ImportError as error:
+        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {_first_line(error)}") from error
+
+
+def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
+    from mlflow.exceptions import MlflowException
+
+    try:
+        return make()
     except (MlflowException, ImportError) as error:
         raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {_first_line(error)}") from error
 

@@ -92,6 +92,9 @@
 {{- if not $pools }}
 {{- fail "no pool is enabled, so nothing could be predicted: enable one of workerPools" }}
 {{- end }}
+{{- if and (gt (len $pools) 1) (not .Values.api.defaultPool) }}
+{{- fail (printf "there are several pools, and a request may name no model: set api.defaultPool to the one that answers it (%s)" (keys $pools | sortAlpha | join ", ")) }}
+{{- end }}
 {{- if and .Values.api.defaultPool (not (hasKey $pools .Values.api.defaultPool)) }}
 {{- fail (printf "api.defaultPool is %s, which is not an enabled pool: choose one of %s" .Values.api.defaultPool (keys $pools | sortAlpha | join ", ")) }}
 {{- end }}

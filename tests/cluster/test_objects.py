@@ -1,0 +1,67 @@
+"""What the cluster itself says of the rendered objects, before anything is installed: its admission, KEDA's among it."""
+
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.support.cluster import Cluster
+from tests.support.stack import ROOT
+
+CHART = "charts/inference"
+
+
+@pytest.mark.parametrize("values", sorted((ROOT / CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem)
+def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Path) -> None:
+    """In a namespace of its own, whose Pod Security is "restricted"; KEDA's webhook looks for the Deployment, so it goes first."""
+    name = f"admission-{values.stem.removesuffix('-values')}"
+    cluster.run("kubectl", "create", "namespace", name)
+    try:
+        cluster.run("kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+        rendered = cluster.run("helm", "template", "x", CHART, "-n", name, "-f", str(values), "--no-hooks")
+        objects = [found for found in yaml.safe_load_all(rendered) if found]
+        deployments = [found for found in objects if found["kind"] == "Deployment"]
+        for found in deployments:
+            found["spec"]["replicas"] = 0
+        cluster.run("kubectl", "-n", name, "apply", "-f", "-", stdin=_list(deployments))
+        rest = [found for found in objects if found["kind"] != "Deployment"]
+        said = cluster.run("kubectl", "-n", name, "apply", "--dry-run=server", "-f", "-", stdin=_list(rest))
+        assert said.count("dry run") == len(rest)
+        assert "Warning" not in said
+    finally:
+        cluster.run("kubectl", "delete", "namespace", name, "--wait=false")
+
+
+def test_kedas_admission_refuses_a_second_master_of_the_same_workers(fault_pool: Cluster) -> None:
+    """That it answers at all: its webhooks fail open, and an admission that nobody asks would admit anything."""
+    scaled = fault_pool.get("scaledobject", "inference-worker-fault")
+    body = {key: scaled[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": "second"}}
+    with pytest.raises(AssertionError, match="already managed by"):
+        fault_pool.kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
+
+
+def test_skaffold_understands_its_configuration(cluster: Cluster) -> None:
+    for profile in ("", "kind", "cluster"):
+        choice = ["--profile", profile] if profile else []
+        done = subprocess.run(
+            ["skaffold", "diagnose", "--yaml-only", *choice],
+            env=cluster.env | {"HOME": os.environ.get("HOME", "/root")},
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, done.stderr
+        built = yaml.safe_load(done.stdout)["build"]["artifacts"]
+        assert {artifact["docker"]["dockerfile"] for artifact in built} == {
+            "app/Dockerfile",
+            "worker/Dockerfile",
+            "k8s/tryout/Dockerfile",
+        }
+
+
+def _list(objects: list[dict[str, object]]) -> str:
+    return json.dumps({"apiVersion": "v1", "kind": "List", "items": objects})
