@@ -24,6 +24,7 @@ from app.api.health import HealthCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
 from app.contract.errors import Misconfigured, Temporary
+from app.contract.gaps import Gap, reach
 from app.contract.redis_store import RedisGatewayStore
 from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
@@ -112,6 +113,7 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        reach(Gap.CLOSING)
         await self.store.close()
         await self.news_client.aclose()
         await self.broker_client.aclose()

@@ -6,6 +6,7 @@ from dataclasses import asdict
 import structlog
 
 from app.contract.errors import StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.moves import Reaped
 from app.contract.store import GatewayStore
 from app.readiness import Readiness
@@ -41,6 +42,7 @@ class Reaper:
         except StoreUnavailable as error:
             log.warning("reaper.missed", model=model, reason=str(error))
             return
+        reach(Gap.REAPED)
         self._tickets.need(model, reaped.tickets)
         _tell(model, reaped)
 

@@ -11,6 +11,7 @@ from typing import Any
 import orjson
 
 from app.contract.errors import StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.ids import model_of, new_task_id
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
@@ -79,7 +80,9 @@ class Predictions:
 
     async def submit(self, submission: Submission) -> SubmitAnswer:
         """Writes the record down, or joins; raises `StoreUnavailable`."""
+        reach(Gap.ASKED)
         answer = await self._store.submit(submission)
+        reach(Gap.WRITTEN)
         self._tickets.need(submission.model, answer.tickets)
         return answer
 

@@ -13,6 +13,7 @@ from prometheus_client import Counter
 from redis.exceptions import RedisError
 
 from app.contract.errors import StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.queue import queue_name, ticket
 from app.contract.store import GatewayStore
 from app.settings import GatewaySettings
@@ -74,10 +75,12 @@ class TicketPublisher:
     async def _cover(self, model: str, line: _Line) -> None:
         missing = line.take()
         while missing > 0:
+            reach(Gap.TICKETS_MISSING)
             published = min(missing, MOST_AT_ONCE)
             queue = queue_name(self._key_prefix, model)
             await self._client.lpush(queue, *(ticket(queue) for _ in range(published)))
             self._counter.labels(model, "published").inc(published)
+            reach(Gap.TICKETS_PUBLISHED)
             missing = await self._store.cover(model, published)
             # Answers that came meanwhile were counted before these tickets were: only the store knows what is still missing.
             while missing == 0 and line.take():

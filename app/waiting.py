@@ -18,6 +18,7 @@ import structlog
 from redis.exceptions import RedisError
 
 from app.contract.errors import StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.record import Record
 from app.contract.states import FINAL
 from app.contract.store import GatewayStore
@@ -111,6 +112,7 @@ class Waiting:
                 async with asyncio.timeout_at(min(deadline, loop.time() + self._reread_s)):
                     await event.wait()
             event.clear()
+            reach(Gap.NEWS_HEARD)
             over = self.stopping or loop.time() >= deadline
             try:
                 record = await self._store.watch(task_id, self.channel)
@@ -120,11 +122,13 @@ class Waiting:
                 continue
             self.waits.saw(task_id, record)
             if over or record is None or record.final:
+                reach(Gap.END_READ)
                 return record
 
     def stop(self) -> None:
         """Ends all waits, and any that comes: the gateway is about to end."""
         self.stopping = True
+        reach(Gap.STOPPING)
         self.waits.wake_all()
 
     async def run(self) -> None:
@@ -154,6 +158,7 @@ class Waiting:
             asked = message is None
 
     async def _catch_up(self) -> None:
+        reach(Gap.SUBSCRIBED)
         ids = self.waits.ids
         records = await asyncio.gather(*(self._store.watch(task_id, self.channel) for task_id in ids))
         for task_id, record in zip(ids, records, strict=True):

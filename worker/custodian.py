@@ -18,6 +18,7 @@ import structlog
 from billiard.exceptions import TimeLimitExceeded
 
 from app.contract.errors import StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.moves import ALL, Beat, BeatAnswer, Outcome, SettleAnswer, Verb, WorkerState
 from app.contract.settings import BEAT_S
 from app.contract.store import WorkerStore
@@ -106,6 +107,7 @@ class Custodian:
         """A signal to stop: once, let the run end if it fits; again, hand it back now."""
         now = time.monotonic()
         self._drain_until = now + self.settings.drain_timeout_s if self._drain_until is None else now
+        reach(Gap.DRAINING)
         self._wake.set()
 
     # Asked by the probes
@@ -135,6 +137,7 @@ class Custodian:
         """Takes this worker off the list, if the store answers."""
         try:
             self._beat(WorkerState.GONE)
+            reach(Gap.GOODBYE)
         except StoreUnavailable:
             log.info("worker.goodbye_unheard")
 
@@ -155,6 +158,8 @@ class Custodian:
 
     def _listen(self, answer: BeatAnswer) -> None:
         """Publishes what is missing; a worker that hears none of it for long has lost its consumer, and had better start again."""
+        if answer.repair:
+            reach(Gap.REPAIR_DUE)
         self.tickets.publish(answer.repair)
         idle = self.state is WorkerState.IDLE and answer.waiting > 0 and self._opened == self._opened_before
         self._deaf_beats = self._deaf_beats + 1 if idle else 0
@@ -171,6 +176,7 @@ class Custodian:
         if delivery is None:
             return
         answer = self.store.renew(self.settings.model, delivery.claim_id, self.settings.run_limit_ms)
+        reach(Gap.RENEWED)
         verdict = judge(answer, round(self.settings.run_limit_s * 1000))
         if verdict is Verdict.STOP_LOST:
             self._stop(delivery.claim_id, Outcome(ALL, Verb.HAND_BACK), "lost")
@@ -182,6 +188,7 @@ class Custodian:
         self._reason[claim_id] = reason
         try:
             self._settle(Report(claim_id, outcome, reason))
+            reach(Gap.STOP_TOLD)
         finally:
             stopped = self.custody.stop(claim_id, lambda pid: os.kill(pid, signal.SIGKILL))
             log.warning("child.stopped" if stopped else "child.spared", claim_id=claim_id, reason=reason)
@@ -192,12 +199,14 @@ class Custodian:
 
     def _send_reports(self) -> None:
         while self._reports:
+            reach(Gap.REPORT_DUE)
             self._settle(self._reports[0])
             self._reports.popleft()
 
     def _settle(self, report: Report) -> SettleAnswer:
         answer = self.store.settle(self.settings.model, report.claim_id, [report.outcome], self.version)
         log.info("claim.reported", claim_id=report.claim_id, reason=report.reason, records=answer.words)
+        reach(Gap.REPORTED)
         self.tickets.cover(answer.tickets)
         return answer
 
@@ -210,6 +219,7 @@ class Custodian:
         if delivery is not None:
             try:
                 answer = self._settle(Report(delivery.claim_id, Outcome(ALL, Verb.HAND_BACK), "drain"))
+                reach(Gap.HANDED_BACK)
                 handed_back = sum(word == "waiting" for word in answer.words.values())
             except StoreUnavailable as error:
                 log.warning("worker.hand_back_unheard", error=str(error))

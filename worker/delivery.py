@@ -9,6 +9,7 @@ from typing import Any
 from billiard.exceptions import TimeLimitExceeded
 from celery.worker.request import Request
 
+from app.contract.gaps import Gap, reach
 from app.contract.ids import new_claim_id
 
 ACK_S = 1.0
@@ -24,6 +25,7 @@ class Delivery(Request):  # type: ignore[misc]
         self.request_dict["claim_id"] = self.claim_id
         self._custodian = self._app.custodian
         self._custodian.opened(self.claim_id)
+        reach(Gap.TICKET_RECEIVED)
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         self._custodian.accepted(self.claim_id, pid)
@@ -39,7 +41,9 @@ class Delivery(Request):  # type: ignore[misc]
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
 
     def acknowledge(self) -> None:
+        reach(Gap.UNACKNOWLEDGED)
         super().acknowledge()
+        reach(Gap.ACKNOWLEDGED)
         self._custodian.closed(self.claim_id)
         self._app.hub.call_later(ACK_S, self._check_acknowledged)
 

@@ -12,6 +12,7 @@ import orjson
 import structlog
 
 from app.contract.errors import InvalidInput, OutOfMemory, Permanent, StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
 from app.contract.store import WorkerStore
 from worker import metrics
@@ -45,16 +46,19 @@ class Runner:
 
     def run(self, claim_id: str) -> None:
         """Carries one ticket out."""
+        reach(Gap.TICKET_TAKEN)
         answer = self._claim(claim_id)
         records = [record for record in answer.records if record.input is not None]
         if not records:
             metrics.EMPTY_CLAIMS.labels(self._model.name).inc()
             return
         ids = [record.task_id for record in records]
+        reach(Gap.COVERED)
         held = set(_patiently(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
         records = [record for record in records if record.task_id in held]
         if not records:
             return
+        reach(Gap.BEGUN)
         log.info("prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records])
         self._write(claim_id, self._outcomes(records, alone=len(answer.records) == 1))
 
@@ -64,8 +68,10 @@ class Runner:
         try:
             answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
             while answer.kind is Claim.WAIT:
+                reach(Gap.CLAIM_WAITS)
                 time.sleep(answer.wait_ms / 1000)
                 answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+            reach(Gap.CLAIMED)
             self._tickets.cover(answer.tickets)
         except StoreUnavailable as error:
             log.warning("claim.given_up", claim_id=claim_id, error=str(error))
@@ -109,7 +115,9 @@ class Runner:
         def settle() -> SettleAnswer:
             return self._store.settle(own.model, claim_id, outcomes, self._model.version)
 
+        reach(Gap.RUN)
         answer = _patiently(settle, own.backstop_s)
+        reach(Gap.SETTLED)
         for word in answer.words.values():
             metrics.ENDED.labels(own.model, word).inc()
         if refused := [task_id for task_id, word in answer.words.items() if word == VOID]:

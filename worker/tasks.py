@@ -13,6 +13,7 @@ from celery import current_app, shared_task
 from celery.signals import worker_process_init
 
 from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
@@ -47,6 +48,7 @@ def load_model(**_: Any) -> None:
         mark_failed(folder, f"{type(error).__name__}: {error}")
         sys.exit(1)
     _loaded.append(runner)
+    reach(Gap.LOADED)
     mark_loaded(folder, runner.version)
 
 
@@ -76,5 +78,6 @@ def run_ticket(self: Any) -> None:
     """A ticket: claim what waits and run it."""
     try:
         _loaded[0].run(self.request.claim_id)
+        reach(Gap.DONE)
     except StoreUnavailable as error:
         log.error("claim.left_to_the_reaper", claim_id=self.request.claim_id, error=str(error))

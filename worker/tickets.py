@@ -5,6 +5,7 @@ from typing import Any
 import structlog
 from kombu.exceptions import OperationalError
 
+from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
 from app.contract.store import WorkerStore
 
@@ -25,6 +26,7 @@ class Tickets:
             published = self.publish(missing)
             if published < missing:
                 return
+            reach(Gap.WORKER_TICKETS_PUBLISHED)
             missing = self._store.cover(self._model, published)
 
     def publish(self, count: int) -> int:

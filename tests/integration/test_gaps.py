@@ -1,0 +1,69 @@
+"""Every named gap is one that ordinary work, its repairs and a drain run into: a name that nothing reaches would prove nothing."""
+
+import signal
+from pathlib import Path
+
+import pytest
+import redis
+
+from app.contract.gaps import Gap
+from app.contract.queue import queue_name
+from tests.integration.conftest import start, stop
+from tests.support.gap_hook import Gaps, Role, environment
+from tests.support.servers import Valkey
+from tests.support.stack import Client, Stack
+from tests.support.waiting import until
+
+SETTINGS = {"MAX_BATCH_SIZE": "8", "MAX_BATCH_WAIT_MS": "100", "MAX_ATTEMPTS": "1", "RUN_LIMIT_S": "2", "DRAIN_TIMEOUT_S": "0"}
+
+
+@pytest.fixture
+def gaps(tmp_path: Path) -> Gaps:
+    return Gaps(tmp_path / "gaps")
+
+
+@pytest.fixture
+def stack(tmp_path: Path, fault_registry: str) -> Stack:
+    return Stack(tmp_path, Valkey(tmp_path / "valkey"), fault_registry, "fault", SETTINGS)
+
+
+def work_that_fails_in_every_way(client: Client) -> None:
+    """A sync call; a batch in doubt; a child that dies; one that hangs and is stopped."""
+    assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200
+    for fault in ("raise", "exit", "hang"):
+        ids = [client.submit({"do": fault if value == 2 else "answer", "value": value}) for value in range(4)]
+        assert [client.ended(task_id)["status"] for task_id in ids].count("failure") == 1
+
+
+def a_lost_ticket(stack: Stack, client: Client) -> None:
+    first = client.submit({"do": "answer", "seconds": 1.0})
+    until(lambda: client.status(first)["status"] == "started", "the first to start")
+    second = client.submit({"do": "answer"})
+    with redis.Redis.from_url(stack.valkey.url(1)) as broker:
+        until(lambda: broker.delete(queue_name("inference", "fault")), "its ticket in the broker")
+    assert client.ended(second)["status"] == "success"
+
+
+def a_drain(stack: Stack, client: Client) -> None:
+    """The worker hands back what it runs; then the gateways go."""
+    task_id = client.submit({"do": "answer", "seconds": 3.0})
+    until(lambda: client.status(task_id)["status"] == "started", "it to start")
+    for process in (*stack.workers, *stack.gateways):
+        process.signal(signal.SIGTERM)
+        process.wait()
+
+
+def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(stack: Stack, gaps: Gaps) -> None:
+    stack.valkey.start()
+    stack.env |= environment(gaps.folder, Role.GATEWAY)
+    start(stack, gateways=2, workers=0)
+    stack.env |= environment(gaps.folder, Role.PARENT)
+    start(stack, gateways=0, workers=1)
+    try:
+        client = stack.client()
+        work_that_fails_in_every_way(client)
+        a_lost_ticket(stack, client)
+        a_drain(stack, client)
+    finally:
+        stop(stack)
+    assert {gap.name for gap in Gap} - {gap.name for gap, _ in gaps.hit()} == set(), "gaps that were never reached"
