@@ -59,6 +59,10 @@ class Valkey:
         assert self._process is not None
         self._process.send_signal(number)
 
+    def died(self) -> bool:
+        """Whether it ended and nobody started it again."""
+        return self._process is not None and self._process.poll() is not None
+
     def kill(self) -> None:
         if self._process is not None:
             self._process.kill()

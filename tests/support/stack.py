@@ -64,6 +64,10 @@ class Process:
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
 
+    def died(self) -> bool:
+        """Whether it ended and nobody started it again."""
+        return self.popen is not None and self.popen.poll() is not None
+
     def kill(self) -> None:
         """Ends it, and what it left in its session."""
         if self.popen is None:

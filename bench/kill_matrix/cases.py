@@ -1,0 +1,78 @@
+"""What is tried: each gap in the process in which it lies, and random moments of every process, each by three signals and two B."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from enum import StrEnum
+from random import Random
+
+from app.contract.gaps import Gap
+from tests.support.gap_hook import Role
+
+
+class Signal(StrEnum):
+    """STOP means stopped for longer than a lease, and resumed."""
+
+    KILL = "SIGKILL"
+    TERM = "SIGTERM"
+    STOP = "SIGSTOP"
+
+
+BATCHES = (1, 8)
+ANY_MOMENT = "any moment"
+_SHARED = (Gap.WORKER_TICKETS_PUBLISHED,)
+_CHILD_FROM, _PARENT_FROM = list(Gap).index(Gap.LOADED), list(Gap).index(Gap.TICKET_RECEIVED)
+GAPS: dict[Role, tuple[Gap, ...]] = {
+    Role.GATEWAY: tuple(Gap)[:_CHILD_FROM],
+    Role.CHILD: tuple(gap for gap in tuple(Gap)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,
+    Role.PARENT: tuple(Gap)[_PARENT_FROM:],
+}
+"""In which process a gap lies; the order of `Gap` says it."""
+
+_NOT_ALONE = (Gap.CLAIM_WAITS,)
+"""What B = 1 has not: a batch of one is full."""
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One strike. `gap` is None for a random moment."""
+
+    role: Role
+    gap: Gap | None
+    signal: Signal
+    batch: int
+
+    @property
+    def place(self) -> str:
+        """Where it strikes, in words."""
+        return self.gap.value if self.gap else ANY_MOMENT
+
+    def __str__(self) -> str:
+        return f"{self.signal} of the {self.role} at {self.place}, B = {self.batch}"
+
+
+def all_cases() -> list[Case]:
+    """Every case, by process, gap, signal and B."""
+    return [
+        Case(role, gap, signal, batch)
+        for role in Role
+        for gap in (*GAPS.get(role, ()), None)
+        for signal in Signal
+        for batch in BATCHES
+        if batch > 1 or gap not in _NOT_ALONE
+    ]
+
+
+def draw(count: int, random: Random) -> list[Case]:
+    """A sample that spreads over the places first, and over signals and B as evenly as chance has it."""
+    left = all_cases()
+    random.shuffle(left)
+    drawn: list[Case] = []
+    while left and len(drawn) < count:
+        drawn += _one_a_place(left)[: count - len(drawn)]
+        left = [case for case in left if case not in drawn]
+    return drawn
+
+
+def _one_a_place(cases: Sequence[Case]) -> list[Case]:
+    """The first of each place in a shuffled list."""
+    return list({(case.role, case.gap): case for case in reversed(cases)}.values())

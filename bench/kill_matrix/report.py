@@ -1,0 +1,98 @@
+"""The matrix as Markdown."""
+
+import platform
+from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
+from itertools import groupby
+
+import psutil
+
+from app.contract.gaps import Gap
+from bench.kill_matrix.cases import ANY_MOMENT, BATCHES, GAPS, Case, Signal, all_cases
+from bench.kill_matrix.play import Verdict
+from bench.kill_matrix.stand import LEASE_S
+from tests.support.gap_hook import Role
+
+HEAD = """# The kill matrix
+
+Each named gap between two effects that others can see ([gaps.py](../app/contract/gaps.py)) is struck in the process in which it
+lies, while records are submitted and run: two gateways, calls alternating, some of them waiting; two workers; the store and the
+broker are two Valkeys with `appendfsync always`. A process that stands in the gap is sent SIGKILL, SIGTERM, or SIGSTOP for longer
+than a lease ({lease:g} s) and then SIGCONT; what died is started again as a supervisor would. The last row of a table is a moment
+drawn by chance. One record in a hundred is a poison that raises, and in a quarter of the cases one ends the process of the model;
+three attempts.
+
+*Lost*: a 2xx whose record is not there, has not ended or has the wrong result. *Changed*: a record, or what its caller was told,
+differs from how it was first seen to end, up to the end of the whole run. *Innocents*: records that are no poison and became dead
+letters. *Outstanding*: what is left when all is over. Each of them must be 0, or the command fails, as it does when a gap is never
+hit.
+
+A cell: how long after the signal work went on, then how many innocent records ran more than once. *Went on* means that a record
+which the struck worker had begun ended or ran under another claim; where it held none, and for other processes, that any record
+ended. Cells that begin with ✗ failed.
+"""
+
+
+def document(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str) -> str:
+    """The page."""
+    parts = [HEAD.format(lease=LEASE_S), "## This run", "", *_run(verdicts, failures, seed, command), ""]
+    for role in Role:
+        mine = [verdict for verdict in verdicts if verdict.case.role is role]
+        if mine:
+            parts += [f"## {role.capitalize()}", "", *_table(role, mine), ""]
+    return "\n".join(parts)
+
+
+def _run(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str) -> list[str]:
+    machine = f"{psutil.cpu_count()} shared cores, {platform.machine()}, Python {platform.python_version()}, Valkey 9.1"
+    when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}; `{command}`, seed `{seed}`, {len(verdicts)} of {len(all_cases())} cases."
+    rows = [f"| {what} | {figure} |" for what, figure in totals(verdicts)]
+    return [
+        when,
+        "",
+        "| what | all cases |",
+        "|---|---|",
+        *rows,
+        *(["", *(f"- ✗ {line}" for line in failures)] if failures else []),
+    ]
+
+
+def totals(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
+    """What must be nothing, and what may be something."""
+    all_ = list(verdicts)
+    slowest = max((one for one in all_ if one.recovery_s is not None), key=lambda one: one.recovery_s or 0, default=None)
+    return [
+        ("cases", str(len(all_))),
+        ("records accepted", f"{sum(one.accepted for one in all_):,}"),
+        ("lost", str(sum(len(one.lost) for one in all_))),
+        ("changed after they ended", str(sum(len(one.changed) for one in all_))),
+        ("innocents dead-lettered", str(sum(len(one.innocents) for one in all_))),
+        ("left outstanding", str(sum(one.outstanding for one in all_))),
+        ("other trouble", str(sum(len(one.trouble) for one in all_))),
+        ("innocents that ran more than once", str(sum(one.again for one in all_))),
+        ("calls without an answer or with a 503", str(sum(one.unanswered for one in all_))),
+        ("slowest to go on", f"{slowest.recovery_s:.1f} s: {slowest.case}" if slowest else "-"),
+    ]
+
+
+def _table(role: Role, verdicts: Sequence[Verdict]) -> list[str]:
+    columns = [(signal, batch) for signal in Signal for batch in BATCHES]
+    head = "".join(f" {signal}, B = {batch} |" for signal, batch in columns)
+    places: list[Gap | None] = [*GAPS.get(role, ()), None]
+    by_case = {case: list(found) for case, found in groupby(sorted(verdicts, key=_order), key=lambda one: one.case)}
+    rows = []
+    for gap in places:
+        cells = [by_case.get(Case(role, gap, signal, batch), []) for signal, batch in columns]
+        if any(cells):
+            rows.append(f"| {gap or ANY_MOMENT} |" + "".join(f" {_cell(found)} |" for found in cells))
+    return [f"| {'gap' if role in GAPS else 'moment'} |{head}", "|---" * (len(columns) + 1) + "|", *rows]
+
+
+def _order(verdict: Verdict) -> str:
+    return str(verdict.case)
+
+
+def _cell(found: Sequence[Verdict]) -> str:
+    return "; ".join(
+        f"{'' if one.good else '✗ '}{'–' if one.recovery_s is None else f'{one.recovery_s:.1f} s'}, {one.again}" for one in found
+    )
