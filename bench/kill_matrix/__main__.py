@@ -5,6 +5,7 @@ never hit.
 """
 
 import argparse
+import re
 import secrets
 import subprocess
 import sys
@@ -27,11 +28,12 @@ def options() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--cases", type=int, default=16, help="how many cases to draw")
     which.add_argument("--all", action="store_true", help="all cases")
-    which.add_argument("--only", default="", help="the cases whose name contains this")
+    which.add_argument("--only", default="", help="the cases whose name matches this regular expression")
     parser.add_argument("--records", type=int, default=500, help="records that each case gets accepted")
     parser.add_argument("--seed", default="", help="repeats a run's choices")
     parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case after so many")
     parser.add_argument("--side-by-side", action="store_true", help="B = 1 and B = 8 at once, on a stand each")
+    parser.add_argument("--logs", type=Path, help="a new folder to keep what the processes said")
     parser.add_argument("--write", action="store_true", help="write docs/kill-matrix.md")
     return parser.parse_args()
 
@@ -41,10 +43,11 @@ def main() -> int:
     asked = options()
     seed = asked.seed or secrets.token_hex(4)
     cases = draw(len(all_cases()) if asked.all or asked.only else asked.cases, Random(seed))
-    cases = [case for case in cases if asked.only in str(case)]
+    cases = [case for case in cases if re.search(asked.only, str(case))]
     print(f"seed {seed}: {len(cases)} cases", file=sys.stderr, flush=True)
     plan = Plan(cases, asked.records, seed, asked.side_by_side, time.monotonic() + asked.minutes * 60)
-    with tempfile.TemporaryDirectory(prefix="kill-matrix-") as folder:
+    with tempfile.TemporaryDirectory(prefix="kill-matrix-") as temporary:
+        folder = asked.logs or temporary
         mlflow = MlflowServer(Path(folder) / "mlflow")
         mlflow.start()
         try:

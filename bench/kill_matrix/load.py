@@ -12,7 +12,8 @@ import httpx2
 
 ASKERS, WAITERS = 3, 2
 CALL_S, WAIT_S = 4.0, 30.0
-TRICKLE_S = 0.03
+AGAIN_S = 0.03
+TRICKLE_S = 0.25
 TAKEN_LATE = ("urn:inference:stopping", "urn:inference:not-done-in-time", "urn:inference:prediction-failed")
 """Problems that name a task which was accepted."""
 
@@ -75,7 +76,7 @@ class Load:
         with httpx2.Client(timeout=WAIT_S if waits else CALL_S) as http:
             while not (self._stop.is_set() or (self._enough() and self.struck.is_set())):
                 if not self._call(http, urls, waits):
-                    time.sleep(TRICKLE_S)
+                    time.sleep(AGAIN_S)
                 if self._enough():
                     time.sleep(TRICKLE_S)
 

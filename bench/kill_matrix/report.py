@@ -19,7 +19,7 @@ Each named gap between two effects that others can see ([gaps.py](../app/contrac
 lies, while records are submitted and run: two gateways, calls alternating, some of them waiting; two workers; the store and the
 broker are two Valkeys with `appendfsync always`. A process that stands in the gap is sent SIGKILL, SIGTERM, or SIGSTOP for longer
 than a lease ({lease:g} s) and then SIGCONT; what died is started again as a supervisor would. The last row of a table is a moment
-drawn by chance. One record in a hundred is a poison that raises, and in a quarter of the cases one ends the process of the model;
+drawn by chance. One record in a hundred is a poison that raises, and in a tenth of the cases one ends the process of the model;
 three attempts.
 
 *Lost*: a 2xx whose record is not there, has not ended or has the wrong result. *Changed*: a record, or what its caller was told,

@@ -19,7 +19,7 @@ from tests.support.stack import Process, Stack
 from tests.support.waiting import until
 
 LEASE_S = 8.0
-SLOW_S, DRAIN_S = 3.0, 1.0
+SLOW_S, DRAIN_S = 5.0, 1.0
 KEYS = "{inference:fault}"
 QUEUE = queue_name("inference", "fault")
 SETTINGS = {

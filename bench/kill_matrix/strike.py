@@ -12,7 +12,8 @@ from tests.support.gap_hook import Role
 from tests.support.stack import Process
 from tests.support.waiting import until
 
-REACH_S = 45.0
+REACH_S, TRIES = 20.0, 3
+"""How long a gap is waited for after a provocation, and how often it is provoked."""
 NUMBERS = {Signal.KILL: signal.SIGKILL, Signal.TERM: signal.SIGTERM, Signal.STOP: signal.SIGSTOP}
 Reached = Callable[[], bool]
 
@@ -36,7 +37,7 @@ def lose_the_tickets(stand: Stand, load: Load, reached: Reached) -> None:
         stand.broker.delete(QUEUE)
         return reached()
 
-    until(lose, "a beat to repair", REACH_S, step_s=0.5)
+    _comes(lose, step_s=0.5)
 
 
 def miscount_the_tickets(stand: Stand, load: Load, reached: Reached) -> None:
@@ -47,12 +48,12 @@ def miscount_the_tickets(stand: Stand, load: Load, reached: Reached) -> None:
         stand.store.hincrby(f"{KEYS}:meta", "tickets", -2)
         return reached()
 
-    until(miscount, "tickets to be missed", REACH_S)
+    _comes(miscount)
 
 
 def kill_a_child_at_work(stand: Stand, load: Load, reached: Reached) -> None:
-    """One that has begun with something; should it end before the signal comes, another one."""
-    del load
+    """One that has begun with something."""
+    del load, reached
 
     def kill() -> bool:
         for worker in stand.stack.workers:
@@ -61,10 +62,7 @@ def kill_a_child_at_work(stand: Stand, load: Load, reached: Reached) -> None:
                 return True
         return False
 
-    for _ in range(3):
-        until(kill, "a child at work", REACH_S, step_s=0.001)
-        if _comes(reached, 12):
-            return
+    _comes(kill, step_s=0.001)
 
 
 def run_something_slow(stand: Stand, load: Load) -> tuple[str, Process]:
@@ -91,16 +89,16 @@ def take_over_from_the_living(stand: Stand, load: Load, reached: Reached) -> Non
     """Lets the lease of a run that goes on run out, as if its renewals had been late: the parent must then stop it."""
     del reached
     task_id, _ = run_something_slow(stand, load)
-    record = f"{KEYS}:record:{task_id}"
-    claim = stand.store.hget(record, "claim")
+    claim = stand.store.hget(f"{KEYS}:record:{task_id}", "claim")
+    mates = str(stand.store.hget(f"{KEYS}:claim:{claim}", "ids")).split()
 
     def taken() -> bool:
-        if stand.store.hget(record, "claim") != claim:
+        if stand.store.hget(f"{KEYS}:record:{task_id}", "claim") != claim:
             return True
-        stand.store.zadd(f"{KEYS}:running", {task_id: 0}, xx=True)
+        stand.store.zadd(f"{KEYS}:running", dict.fromkeys(mates, 0), xx=True)
         return False
 
-    until(taken, "the reaper to take it over", REACH_S)
+    _comes(taken)
 
 
 def stop_a_gateway(stand: Stand, load: Load, reached: Reached) -> None:
@@ -131,8 +129,11 @@ def target_of(stand: Stand, load: Load, case: Case, random: Random) -> int:
             return random.choice(workers).model_process()
         return random.choice(stand.stack.gateways if case.role is Role.GATEWAY else workers).pid
     stand.gaps.arm(case.gap, case.role)
-    _provocation(case)(stand, load, lambda: bool(stand.gaps.standing()))
-    return until(stand.gaps.standing, f"a {case.role} to reach: {case.place}", REACH_S, step_s=0.002)
+    for _ in range(TRIES):
+        _provocation(case)(stand, load, lambda: bool(stand.gaps.standing()))
+        if _comes(lambda: bool(stand.gaps.standing()), step_s=0.002):
+            return stand.gaps.standing()
+    raise AssertionError(f"no {case.role} reached: {case.place}")
 
 
 def _provocation(case: Case) -> Callable[[Stand, Load, Reached], None]:
@@ -153,8 +154,9 @@ def strike(stand: Stand, case: Case, target: int) -> None:
         stand.gaps.disarm(case.gap, case.role)
 
 
-def _comes(condition: Reached, limit_s: float) -> bool:
+def _comes(condition: Reached, step_s: float = 0.02) -> bool:
+    """Whether something comes true in time."""
     try:
-        return until(condition, "it", limit_s, step_s=0.002)
+        return until(condition, "it", REACH_S, step_s)
     except AssertionError:
         return False

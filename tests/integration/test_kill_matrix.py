@@ -1,0 +1,38 @@
+"""A sample of the kill matrix, drawn by a seed that is printed; `KILL_SEED=…` draws the same again. All of it: docs/kill-matrix.md."""
+
+import os
+import secrets
+import time
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from app.contract.gaps import Gap
+from bench.kill_matrix.cases import GAPS, all_cases, draw
+from bench.kill_matrix.matrix import Plan, run
+from bench.kill_matrix.report import document
+
+CASES, RECORDS = 14, 500
+LAST_START_S = 420.0
+"""No case begins later, so that a slow machine ends within ten minutes too."""
+
+
+def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
+    assert {gap for gaps in GAPS.values() for gap in gaps} == set(Gap)
+    assert {case.gap for case in all_cases()} == {*Gap, None}
+    assert draw(CASES, Random("a")) == draw(CASES, Random("a")) != draw(CASES, Random("b"))
+    assert set(draw(len(all_cases()), Random("a"))) == set(all_cases())
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(900)
+def test_a_sample_of_the_kill_matrix(fault_registry: str, tmp_path: Path) -> None:
+    seed = os.environ.get("KILL_SEED") or secrets.token_hex(4)
+    print(f"KILL_SEED={seed}")
+    plan = Plan(draw(CASES, Random(seed)), RECORDS, seed, until=time.monotonic() + LAST_START_S)
+    result = run(plan, tmp_path, fault_registry)
+    print(document(result.verdicts, result.failures, seed, "a sample"))
+    assert [str(verdict) for verdict in result.verdicts if not verdict.good] == []
+    assert result.failures == []
+    assert all(verdict.accepted >= RECORDS for verdict in result.verdicts)
