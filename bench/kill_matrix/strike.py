@@ -89,7 +89,7 @@ def take_over_from_the_living(stand: Stand, load: Load, reached: Reached) -> Non
     """Lets the lease of a run that goes on run out, as if its renewals had been late: the parent must then stop it."""
     del reached
     task_id, _ = run_something_slow(stand, load)
-    claim = stand.store.hget(f"{KEYS}:record:{task_id}", "claim")
+    claim = str(stand.store.hget(f"{KEYS}:record:{task_id}", "claim") or "")
     mates = str(stand.store.hget(f"{KEYS}:claim:{claim}", "ids")).split()
 
     def taken() -> bool:

@@ -1,4 +1,4 @@
-"""A sample of the kill matrix, drawn by a seed that is printed; `KILL_SEED=…` draws the same again. All of it: docs/kill-matrix.md."""
+"""A sample of the kill matrix, drawn by a seed that is printed; `KILL_SEED=…` draws it again. All of it: docs/kill-matrix.md."""
 
 import os
 import secrets
