@@ -26,7 +26,11 @@ GAPS: dict[Role, tuple[Gap, ...]] = {
     Role.CHILD: tuple(gap for gap in tuple(Gap)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,
     Role.PARENT: tuple(Gap)[_PARENT_FROM:],
 }
-"""In which process a gap lies; the order of `Gap` says it."""
+"""In which process a gap lies; the order of `Gap` says it. The child's are struck with its parent, too."""
+GAPS[Role.WORKER] = GAPS[Role.CHILD]
+
+SIGNALS = {Role.WORKER: (Signal.KILL, Signal.STOP)}
+"""A child is never told to end together with its parent."""
 
 _NOT_ALONE = (Gap.CLAIM_WAITS,)
 """What B = 1 has not: a batch of one is full."""
@@ -46,6 +50,11 @@ class Case:
         """Where it strikes, in words."""
         return self.gap.value if self.gap else ANY_MOMENT
 
+    @property
+    def stands(self) -> Role:
+        """Whose process stands in the gap."""
+        return Role.CHILD if self.role is Role.WORKER else self.role
+
     def __str__(self) -> str:
         return f"{self.signal} of the {self.role} at {self.place}, B = {self.batch}"
 
@@ -56,7 +65,7 @@ def all_cases() -> list[Case]:
         Case(role, gap, signal, batch)
         for role in Role
         for gap in (*GAPS.get(role, ()), None)
-        for signal in Signal
+        for signal in SIGNALS.get(role, tuple(Signal))
         for batch in BATCHES
         if batch > 1 or gap not in _NOT_ALONE
     ]

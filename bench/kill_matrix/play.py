@@ -92,12 +92,12 @@ class Player:
         try:
             if case.role not in self._stand.valkeys:
                 target = target_of(self._stand, load, case, self._random)
-            worker = case.role in (Role.PARENT, Role.CHILD)
+            worker = case.role in (Role.PARENT, Role.CHILD, Role.WORKER)
             observer.strike(self._stand.held_by(self._stand.owner(target).name) if worker else {})
             strike(self._stand, case, target)
         finally:
             if case.gap:
-                self._stand.gaps.disarm(case.gap, case.role)
+                self._stand.gaps.disarm(case.gap, case.stands)
             load.struck.set()
 
     def _judge(self, verdict: Verdict, load: Load, observer: Observer) -> None:

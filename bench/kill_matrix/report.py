@@ -8,7 +8,7 @@ from itertools import groupby
 import psutil
 
 from app.contract.gaps import Gap
-from bench.kill_matrix.cases import ANY_MOMENT, BATCHES, GAPS, Case, Signal, all_cases
+from bench.kill_matrix.cases import ANY_MOMENT, BATCHES, GAPS, SIGNALS, Case, Signal, all_cases
 from bench.kill_matrix.play import Verdict
 from bench.kill_matrix.stand import LEASE_S
 from tests.support.gap_hook import Role
@@ -18,7 +18,8 @@ HEAD = """# The kill matrix
 Each named gap between two effects that others can see ([gaps.py](../app/contract/gaps.py)) is struck in the process in which it
 lies, while records are submitted and run: two gateways, calls alternating, some of them waiting; two workers; the store and the
 broker are two Valkeys with `appendfsync always`. A process that stands in the gap is sent SIGKILL, SIGTERM, or SIGSTOP for longer
-than a lease ({lease:g} s) and then SIGCONT; what died is started again as a supervisor would. The last row of a table is a moment
+than a lease ({lease:g} s) and then SIGCONT; in the gaps of a worker's child, the child alone, or with its parent, as when a pod or
+node goes. What died is started again as a supervisor would. The last row of a table is a moment
 drawn by chance. One record in a hundred is a poison that raises, and in a tenth of the cases one ends the process of the model;
 three attempts.
 
@@ -76,7 +77,7 @@ def totals(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
 
 
 def _table(role: Role, verdicts: Sequence[Verdict]) -> list[str]:
-    columns = [(signal, batch) for signal in Signal for batch in BATCHES]
+    columns = [(signal, batch) for signal in SIGNALS.get(role, tuple(Signal)) for batch in BATCHES]
     head = "".join(f" {signal}, B = {batch} |" for signal, batch in columns)
     places: list[Gap | None] = [*GAPS.get(role, ()), None]
     by_case = {case: list(found) for case, found in groupby(sorted(verdicts, key=_order), key=lambda one: one.case)}

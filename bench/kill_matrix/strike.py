@@ -125,10 +125,10 @@ def target_of(stand: Stand, load: Load, case: Case, random: Random) -> int:
     """The process to strike, which stands in the gap if the case names one. Fails if nobody gets there."""
     if case.gap is None:
         workers = [worker for worker in stand.stack.workers if worker.model_process()]
-        if case.role is Role.CHILD:
+        if case.stands is Role.CHILD:
             return random.choice(workers).model_process()
         return random.choice(stand.stack.gateways if case.role is Role.GATEWAY else workers).pid
-    stand.gaps.arm(case.gap, case.role)
+    stand.gaps.arm(case.gap, case.stands)
     for _ in range(TRIES):
         _provocation(case)(stand, load, lambda: bool(stand.gaps.standing()))
         if _comes(lambda: bool(stand.gaps.standing()), step_s=0.002):
@@ -144,14 +144,25 @@ def _provocation(case: Case) -> Callable[[Stand, Load, Reached], None]:
 
 def strike(stand: Stand, case: Case, target: int) -> None:
     """Sends the signal, holds it if it is a stop, and lets the process go on if it still can."""
-    valkey = stand.valkeys.get(case.role)
-    to = valkey.signal if valkey else lambda number: send(target, number)
+    to = _sender(stand, case, target)
     to(NUMBERS[case.signal])
     if case.signal is Signal.STOP:
         pause(LEASE_S + 1)
         to(signal.SIGCONT)
     if case.gap:
-        stand.gaps.disarm(case.gap, case.role)
+        stand.gaps.disarm(case.gap, case.stands)
+
+
+def _sender(stand: Stand, case: Case, target: int) -> Callable[[signal.Signals], None]:
+    if valkey := stand.valkeys.get(case.role):
+        return valkey.signal
+    targets = [target] if case.role is not Role.WORKER else [target, stand.owner(target).pid]
+
+    def to_all(number: signal.Signals) -> None:
+        for pid in targets:
+            send(pid, number)
+
+    return to_all
 
 
 def _comes(condition: Reached, step_s: float = 0.02) -> bool:

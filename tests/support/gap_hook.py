@@ -23,6 +23,8 @@ class Role(StrEnum):
     GATEWAY = "gateway"
     CHILD = "worker child"
     PARENT = "worker parent"
+    WORKER = "whole worker"
+    """A worker's parent and child at once, as when its pod or node goes: nobody is left to speak for the child."""
     STORE = "store"
     BROKER = "broker"
 
