@@ -132,7 +132,7 @@ class Player:
         gateways, told = self._stand.stack.gateways, []
         for place, task_id in enumerate(self._random.sample(sorted(now), min(HTTP_SAMPLE, len(now)))):
             url = f"{gateways[place % 2].url}/monitoring/task_status/{task_id}"
-            status, state = httpx2.get(url, timeout=10).json().get("status"), now[task_id][0]
+            status, state = self._stand.http.get(url).json().get("status"), now[task_id][0]
             if state and status != PUBLIC_WORDS[State(state)]:
                 told.append(f"HTTP says {status} of {task_id}, the store {state}")
         return told

@@ -30,7 +30,8 @@ hit.
 
 A cell: how long after the signal work went on, then how many innocent records ran more than once. *Went on* means that a record
 which the struck worker had begun ended or ran under another claim; where it held none, and for other processes, that any record
-ended. Cells that begin with ✗ failed.
+ended; – means that nothing was left to do. Cells that begin with ✗ failed. Where B = 8, most records that ran again are the poisons'
+batch mates, which are in doubt and run alone; that is the protocol's, and no strike's.
 """
 
 

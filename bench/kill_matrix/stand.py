@@ -48,6 +48,7 @@ class Stand:
         self.stack = Stack(folder, store, mlflow_url, "fault", env)
         self.store = redis.Redis(port=store.port, socket_timeout=2, decode_responses=True)
         self.broker = redis.Redis(port=broker.port, socket_timeout=2)
+        self.http = httpx2.Client(timeout=10)
         self._read = Counter[Path]()
         self._ended = Event()
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
@@ -69,6 +70,7 @@ class Stand:
         self.stack.stop()
         for valkey in self.valkeys.values():
             valkey.kill()
+        self.http.close()
 
     @property
     def processes(self) -> list[Process]:
@@ -86,7 +88,13 @@ class Stand:
 
     def whole(self) -> None:
         """Waits until everything is up and ready."""
-        until(lambda: all(map(_ready, self.processes)), "all to be ready", 120, step_s=0.1)
+        until(lambda: all(map(self._ready, self.processes)), "all to be ready", 120, step_s=0.1)
+
+    def _ready(self, process: Process) -> bool:
+        try:
+            return self.http.get(f"{process.url}/readyz", timeout=2).status_code == 200
+        except httpx2.TransportError:
+            return False
 
     def owner(self, pid: int) -> Process:
         """The process of the service to which a process belongs: itself, or a worker's child."""
@@ -112,7 +120,7 @@ class Stand:
 
     def queues(self) -> list[dict[str, Any]]:
         """What each gateway says of the queue."""
-        return [httpx2.get(f"{gateway.url}/monitoring/queues", timeout=10).json()["queues"][0] for gateway in self.stack.gateways]
+        return [self.http.get(f"{gateway.url}/monitoring/queues").json()["queues"][0] for gateway in self.stack.gateways]
 
     def began(self) -> Counter[str]:
         """The runs in the workers' logs since it was last asked."""
@@ -139,10 +147,3 @@ def send(pid: int, number: signal.Signals) -> None:
 def pause(seconds: float) -> None:
     """How long something stays struck is part of a case, so here time itself is waited for."""
     time.sleep(seconds)
-
-
-def _ready(process: Process) -> bool:
-    try:
-        return httpx2.get(f"{process.url}/readyz", timeout=2).status_code == 200
-    except httpx2.TransportError:
-        return False
