@@ -53,7 +53,8 @@ def test_retry_after_is_by_the_measured_rate_while_a_worker_lives(small: Site) -
         # One record in five seconds, as the reaper would have measured it.
         store.hset(META, "rate", 200_000_000)
         driver.beat(WorkerState.BUSY)
-        assert small.post("/predict/async/", {"features": GOOD}).headers["retry-after"] == "5"
+        again = int(small.post("/predict/async/", {"features": GOOD}).headers["retry-after"])
+        assert 5 <= again <= 20, "what the reaper measures meanwhile, which is that nothing ends, makes it a little longer"
 
 
 def test_who_waits_is_refused_what_can_not_be_in_time_and_never_while_no_worker_lives(small: Site) -> None:
