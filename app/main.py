@@ -19,6 +19,7 @@ from fastapi import FastAPI
 from redis.exceptions import RedisError
 
 from app.api import openapi, routes
+from app.api.dead_letters import DeadLetterCalls
 from app.api.edge import Edge
 from app.api.health import HealthCalls
 from app.api.monitoring import MonitoringCalls
@@ -29,6 +30,7 @@ from app.contract.redis_store import RedisGatewayStore
 from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
+from app.dead_letters import DeadLetterBox
 from app.metrics import Metrics
 from app.pods import KubernetesPods, Pods
 from app.readiness import Readiness, answered
@@ -79,9 +81,10 @@ class Gateway:
         self.registry = Registry(settings.model_uris, MlflowReader(settings.mlflow_tracking_uri), settings.registry_refresh_s)
         self.readiness = Readiness(self.store, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
+        self.dead_letters = DeadLetterBox(self.store, names, self.tickets.need)
         on_kubernetes = settings.pod_namespace and settings.pod_selector
         self.pods = Pods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
-        self.predictions = Predictions(self.store, self.tickets, self.waiting, self.registry)
+        self.predictions = Predictions(self.store, self.tickets, self.waiting, self.registry, settings.priority_step_s)
         self.app = self._build_app()
 
     def _build_app(self) -> FastAPI:
@@ -94,11 +97,12 @@ class Gateway:
         )
         predict = PredictCalls(self.predictions, self.registry, self.readiness, self.metrics, self.settings)
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
+        routes.add_dead_letters(app, DeadLetterCalls(self.dead_letters, self.settings))
         routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names, self.pods))
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
         app.add_middleware(Edge, slashed=routes.PREDICTING, metrics=self.metrics)
-        app.openapi = lambda: openapi.describe(app, self.registry)  # type: ignore[method-assign]
+        app.openapi = lambda: openapi.describe(app, self.registry, self.settings.max_time_to_start_s)  # type: ignore[method-assign]
         return app
 
     @asynccontextmanager

@@ -10,6 +10,7 @@ UNKNOWN = "unknown"
 SOURCES = ("sync", "async")
 OUTCOMES = ("accepted", "joined", "invalid", "refused", "unavailable")
 TIMEOUT_REASONS = ("slo", "wait")
+_BYTES = ("outstanding_bytes", "dead_letter_bytes")
 _SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
 
 
@@ -42,6 +43,8 @@ class Metrics:
                 "oldest_waiting_seconds": "Age of the record that is next.",
                 "dead_letters": "Records that failed for good.",
                 "tickets": "The guess of how many tickets are under way.",
+                "outstanding_bytes": "Bytes of the inputs of all outstanding.",
+                "dead_letter_bytes": "Bytes of the inputs of all dead letters.",
                 "drift": "By how much outstanding had to be corrected since ever.",
             }.items()
         }
@@ -61,7 +64,7 @@ class Metrics:
 
     def sample(self, model: str, counts: QueueCounts) -> None:
         """Sets the gauges of a model's queue."""
-        for name in ("waiting", "running", "retry", "outstanding", "dead_letters", "tickets", "drift"):
+        for name in ("waiting", "running", "retry", "outstanding", "dead_letters", "tickets", "drift", *_BYTES):
             self._queue[name].labels(model).set(getattr(counts, name))
         self._queue["oldest_waiting_seconds"].labels(model).set(counts.oldest_waiting_ms / 1000)
 

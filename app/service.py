@@ -20,6 +20,9 @@ from app.registry import Registry
 from app.tickets import TicketPublisher
 from app.waiting import Waiting
 
+REFUSED = (Submitted.CONFLICT, Submitted.FULL, Submitted.LATE)
+"""Nothing was written, or joined."""
+
 CLIENT = ""
 """Whose idempotency keys are meant; one for all until callers have names."""
 
@@ -33,6 +36,11 @@ class Asked:
     match_id: int | None = None
     idempotency_key: str = ""
     fresh: bool = False
+    priority: int = 0
+    """0 to 9: each step is a head start in the queue."""
+    time_to_start_s: float = 0
+    """It expires unless it has begun by then; 0: never."""
+    trace_id: str = ""
 
 
 class WaitBroken(StoreUnavailable):
@@ -50,7 +58,10 @@ def _digest(*parts: object) -> str:
 class Predictions:
     """Submits, and waits."""
 
-    def __init__(self, store: GatewayStore, tickets: TicketPublisher, waiting: Waiting, registry: Registry) -> None:
+    def __init__(
+        self, store: GatewayStore, tickets: TicketPublisher, waiting: Waiting, registry: Registry, priority_step_s: float
+    ) -> None:
+        self._priority_step_s = priority_step_s
         self._store = store
         self._tickets = tickets
         self._waiting = waiting
@@ -61,8 +72,11 @@ class Predictions:
         """Whether the gateway is about to end, so that waits end early."""
         return self._waiting.stopping
 
-    def prepare(self, asked: Asked, waited_for: bool) -> Submission:
-        """Makes the record to write, and its id, so that a store that fails can be asked for that id."""
+    def prepare(self, asked: Asked, waited_for: bool, longest_wait_s: float = 0) -> Submission:
+        """Makes the record to write, and its id, so that a store that fails can be asked for that id.
+
+        With `longest_wait_s` the store may refuse what by the measured rate would take longer.
+        """
         model, match_id, key = asked.model, asked.match_id, asked.idempotency_key
         about = _digest(model, match_id, asked.features) if match_id is not None or key else ""
         return Submission(
@@ -76,6 +90,10 @@ class Predictions:
             idempotency_key=_digest(CLIENT, model, key) if key else "",
             body_digest=about if key else "",
             listener=self._waiting.channel if waited_for else "",
+            head_start_ms=round(asked.priority * self._priority_step_s * 1000),
+            time_to_start_ms=max(1, round(asked.time_to_start_s * 1000)) if asked.time_to_start_s else 0,
+            trace_id=asked.trace_id,
+            longest_wait_ms=round(longest_wait_s * 1000),
         )
 
     async def submit(self, submission: Submission) -> SubmitAnswer:
@@ -95,10 +113,10 @@ class Predictions:
         deadline = asyncio.get_running_loop().time() + wait_s
         with self._waiting.waits.of(submission.task_id) as event:
             answer = await self.submit(submission)
+            if answer.kind in REFUSED:
+                return answer, None
             if answer.task_id == submission.task_id:
                 return answer, await self._end_of(answer.task_id, event, deadline)
-        if answer.kind is Submitted.CONFLICT:
-            return answer, None
         with self._waiting.waits.of(answer.task_id) as event:
             event.set()
             return answer, await self._end_of(answer.task_id, event, deadline)

@@ -1,10 +1,12 @@
 """What an operator can set on a gateway, beside what it shares with the workers."""
 
+from dataclasses import replace
 from typing import Annotated, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from app.contract.moves import Limits
 from app.contract.settings import ContractSettings, model_of_uri
 
 
@@ -26,6 +28,19 @@ class GatewaySettings(ContractSettings):
         30.0,
         ge=0.1,
         description="How often the registry is asked for a newer version, in seconds; an outage keeps the last one known.",
+    )
+    backlog_max_records: int = Field(
+        100_000, ge=1, description="Predictions that a model may have outstanding; more are answered 503."
+    )
+    backlog_max_bytes: int = Field(256 * 2**20, ge=1, description="Bytes of their inputs; a single one may be larger.")
+    priority_step_s: float = Field(
+        10.0,
+        ge=0,
+        le=86_400,
+        description="The head start that each step of a request's priority, 0 to 9, gives, in seconds.",
+    )
+    max_time_to_start_s: float = Field(
+        7 * 86_400.0, gt=0, description="The longest time_to_start_s that a request may ask for, in seconds."
     )
     reread_s: float = Field(
         15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
@@ -49,6 +64,12 @@ class GatewaySettings(ContractSettings):
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
         return self
+
+    @property
+    def limits(self) -> Limits:
+        """With the bounds that only a gateway needs."""
+        bounds = {"most_outstanding": self.backlog_max_records, "most_outstanding_bytes": self.backlog_max_bytes}
+        return replace(super().limits, **bounds)
 
     @property
     def model_names(self) -> tuple[str, ...]:

@@ -4,6 +4,7 @@ The model is foreign code: whatever it raises becomes the outcome of the records
 MemoryError or SystemExit that reached Celery would take the whole worker down (facts/celery.md).
 """
 
+import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
@@ -11,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from app.contract.errors import InvalidInput, OutOfMemory, Permanent, StoreUnavailable
+from app.contract.errors import DeviceBroken, InvalidInput, OutOfMemory, Permanent, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
 from app.contract.store import WorkerStore
@@ -26,6 +27,9 @@ T = TypeVar("T")
 CLAIM_PATIENCE_S = 5.0
 """How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for another."""
 
+BROKEN_DEVICE = 70
+"""The exit code of a child that could not run anything any more."""
+
 MOST_MESSAGE = 2_000
 """Characters of an exception's text that a record keeps."""
 
@@ -38,6 +42,7 @@ class Runner:
         self._store = store
         self._model = model
         self._tickets = tickets
+        self._broken = ""
 
     @property
     def version(self) -> str:
@@ -61,6 +66,11 @@ class Runner:
         reach(Gap.BEGUN)
         log.info("prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records])
         self._write(claim_id, self._outcomes(records, alone=len(answer.records) == 1))
+        if self._broken:
+            log.error(
+                "device.broken", claim_id=claim_id, error=self._broken, consequence="this process ends, another takes its place"
+            )
+            os._exit(BROKEN_DEVICE)
 
     def _claim(self, claim_id: str) -> ClaimAnswer:
         own = self._settings
@@ -86,6 +96,8 @@ class Runner:
         try:
             results = self._predict(inputs)
         except BaseException as error:  # foreign code: see the module
+            if isinstance(error, DeviceBroken):
+                self._broken = str(error) or type(error).__name__
             log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
             return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
         finally:
@@ -135,7 +147,8 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
             return Outcome(task_id, Verb.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
-    kind = "invalid_input" if isinstance(result, InvalidInput) else "model_error"
+    kinds = {InvalidInput: "invalid_input", DeviceBroken: "device_error"}
+    kind = kinds.get(type(result), "model_error")
     told = {"type": kind, "message": _message(result)}
     if isinstance(result, InvalidInput) and result.field:
         told["field"] = result.field

@@ -2,7 +2,7 @@
 
 from typing import Any, Literal
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 Word = Literal["submitted", "started", "retry", "success", "failure", "cancelled", "expired"]
 CeleryWord = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]
@@ -118,6 +118,69 @@ class Worker(BaseModel):
     state: WorkerWord
     since: str | None
     batch: int
+
+
+class FailedRun(BaseModel):
+    """A run that ended badly; `batch` is how many its claim named, `version` null when the worker was lost."""
+
+    epoch: int
+    worker: str
+    version: str | None
+    began_at: str | None
+    ended_at: str | None
+    batch: int
+    charged: bool
+    error: TaskError | None
+
+
+class DeadLetterRow(BaseModel):
+    """A prediction that failed for good."""
+
+    task_id: str
+    model: str
+    match_id: int | None
+    error: TaskError | None
+    attempts: int
+    epoch: int
+    created_at: str | None
+    ended_at: str | None
+    trace_id: str | None
+
+
+class DeadLetterPage(BaseModel):
+    """The newest first; `next` goes on from here, null at the end."""
+
+    items: list[DeadLetterRow]
+    next: str | None
+
+
+class DeadLetterWhole(DeadLetterRow):
+    """With its input and every failed run."""
+
+    input: Any
+    history: list[FailedRun]
+
+
+class ReplayFilter(BaseModel):
+    """Which dead letters; what is left out is any."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    model: str = Field("", max_length=200)
+    error_type: str = Field("", max_length=200)
+    before: str = Field("", max_length=200)
+
+
+class ReplayedOne(Accepted):
+    """The epoch that now runs."""
+
+    epoch: int
+
+
+class ReplayedAll(BaseModel):
+    """How many."""
+
+    replayed: int
 
 
 class Starting(BaseModel):

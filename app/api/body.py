@@ -7,13 +7,14 @@ from typing import Any
 import orjson
 from starlette.requests import ClientDisconnect, Request
 
-from app.api.preferences import idempotency_key, wants_fresh
+from app.api.preferences import idempotency_key, trace_id, wants_fresh
 from app.api.problems import Kind, Problem, invalid
 from app.registry import Registered, Registry
 from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
 
-FIELDS = frozenset({"match_id", "features", "model"})
+FIELDS = frozenset({"match_id", "features", "model", "priority", "time_to_start_s"})
+HIGHEST_PRIORITY = 9
 _MOST_READ_TWICE = 65_536
 
 
@@ -93,7 +94,7 @@ def chosen_model(body: Any, registry: Registry) -> Registered:
     return registry.models[name]
 
 
-def checked(request: Request, body: dict[str, Any], model: Registered) -> Asked:
+def checked(request: Request, body: dict[str, Any], model: Registered, longest_to_start_s: float) -> Asked:
     """Returns the request; raises a `Problem` that names every field that is wrong."""
     errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]]
     match_id = body.get("match_id")
@@ -103,7 +104,25 @@ def checked(request: Request, body: dict[str, Any], model: Registered) -> Asked:
         errors += model.features.errors(body["features"])
     elif match_id is None or not model.knows_matches:
         errors.append(FieldError("features", "is missing"))
+    priority, to_start_s = body.get("priority", 0), body.get("time_to_start_s", 0)
+    if type(priority) is not int or not 0 <= priority <= HIGHEST_PRIORITY:
+        errors.append(FieldError("priority", f"must be an integer from 0 to {HIGHEST_PRIORITY}"))
+    if "time_to_start_s" in body and not _is_time(to_start_s, longest_to_start_s):
+        errors.append(FieldError("time_to_start_s", f"must be a number above 0 and at most {longest_to_start_s:g}"))
     if errors:
         raise invalid(errors[:MOST_ERRORS])
-    key, fresh = idempotency_key(request.headers), wants_fresh(request.headers)
-    return Asked(model.name, body.get("features"), match_id, key, fresh)
+    return Asked(
+        model=model.name,
+        features=body.get("features"),
+        match_id=match_id,
+        idempotency_key=idempotency_key(request.headers),
+        fresh=wants_fresh(request.headers),
+        priority=priority,
+        time_to_start_s=to_start_s,
+        trace_id=trace_id(request.headers),
+    )
+
+
+def _is_time(value: Any, longest_s: float) -> bool:
+    """NaN is no time: it fails the comparison."""
+    return type(value) in (int, float) and 0 < value <= longest_s

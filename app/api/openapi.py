@@ -5,7 +5,7 @@ from typing import Any
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
-from app.api.bodies import ProblemBody
+from app.api.bodies import ProblemBody, ReplayFilter
 from app.api.preferences import LONGEST_KEY
 from app.api.routes import PREDICTING
 from app.registry import Registered, Registry
@@ -16,18 +16,21 @@ _MATCH_ID = {
     "maximum": 2**63 - 1,
     "description": "What it is about. The same match and features give the same task, unless Cache-Control says no-cache.",
 }
+_PRIORITY = {"type": "integer", "minimum": 0, "maximum": 9, "description": "Each step is a head start in the queue."}
+_TIME_TO_START = {"type": "number", "exclusiveMinimum": 0, "description": "It expires unless it has begun by then, in seconds."}
 _PREFER = "RFC 7240: `wait=5` waits less than the service would, `respond-async` takes a 202."
 _KEY_PATTERN = r'^(?:"(?:[ !#-\[\]-~]|\\["\\])+"|[!#-~](?:[ !#-~]*[!#-~])?)$'
 _KEY = "The same key and body give the same task; another body is a 422."
 
 
-def describe(app: FastAPI, registry: Registry) -> dict[str, Any]:
+def describe(app: FastAPI, registry: Registry, longest_to_start_s: float) -> dict[str, Any]:
     """Returns the document for the versions served now."""
     page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = page.setdefault("components", {}).setdefault("schemas", {})
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"ProblemBody": problem}
-    bodies = {f"Predict-{model.name}": _body(model, name == registry.default) for name, model in registry.models.items()}
+    start = _TIME_TO_START | {"maximum": longest_to_start_s}
+    bodies = {f"Predict-{m.name}": _body(m, name == registry.default, start) for name, m in registry.models.items()}
     schemas |= bodies
     for path in PREDICTING:
         call = page["paths"][path]["post"]
@@ -36,9 +39,23 @@ def describe(app: FastAPI, registry: Registry) -> dict[str, Any]:
             _header("Idempotency-Key", _KEY, maxLength=LONGEST_KEY, pattern=_KEY_PATTERN),
             _header("Cache-Control", "`no-cache` asks for a new run."),
         ]
+    filters = ReplayFilter.model_json_schema()
+    filters["properties"] |= _filters(registry)
+    for parameter in page["paths"]["/dead-letters"]["get"]["parameters"]:
+        parameter["schema"] = _filters(registry).get(parameter["name"], parameter["schema"])
+    page["paths"]["/dead-letters/replay"]["post"]["requestBody"] = {
+        "required": True,
+        "content": {"application/json": {"schema": filters}},
+    }
     page["paths"]["/predict/model/info"]["get"]["parameters"][0]["schema"] = {"type": "string", "enum": list(registry.models)}
     page["paths"]["/predict/"]["post"]["parameters"].append(_header("Prefer", _PREFER))
     return page
+
+
+def _filters(registry: Registry) -> dict[str, dict[str, Any]]:
+    """What pydantic can't know. `before` is a page's `next` or a moment: no pattern says that, so the page says a moment."""
+    moment = {"type": "string", "format": "date-time", "description": "The `next` of a page, or a moment (RFC 3339)."}
+    return {"model": {"type": "string", "enum": ["", *registry.models]}, "before": moment}
 
 
 def _one_of(names: list[str]) -> dict[str, Any]:
@@ -46,9 +63,10 @@ def _one_of(names: list[str]) -> dict[str, Any]:
     return refs[0] if len(refs) == 1 else {"anyOf": refs}
 
 
-def _body(model: Registered, default: bool) -> dict[str, Any]:
+def _body(model: Registered, default: bool, time_to_start: dict[str, Any]) -> dict[str, Any]:
     """The closed body of one model; `features` may be left out where a match is enough, `model` where it is the default."""
     fields: dict[str, Any] = {"features": model.features.json_schema, "match_id": _MATCH_ID, "model": {"const": model.name}}
+    fields |= {"priority": _PRIORITY, "time_to_start_s": time_to_start}
     needed = [] if default else ["model"]
     body: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": fields, "title": model.name}
     if model.knows_matches:

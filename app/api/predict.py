@@ -4,6 +4,7 @@ The hot path: the body is read, checked by the model's own checker and written d
 only what the OpenAPI page is made of.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -25,10 +26,11 @@ from app.metrics import UNKNOWN, Metrics
 from app.readiness import Readiness
 from app.registry import Registry
 from app.schema import FieldError
-from app.service import Predictions, WaitBroken
+from app.service import REFUSED, Predictions, WaitBroken
 from app.settings import GatewaySettings
 
 JSON = "application/json"
+UNKNOWN_RETRY_S, MOST_RETRY_S = 30, 600
 
 
 @dataclass(slots=True)
@@ -71,14 +73,16 @@ class PredictCalls:
         body, unreadable = await read_json(request, self._settings.max_body_bytes, self._settings.max_depth)
         model = chosen_model(body, self._registry)
         tally.model = model.name
-        asked = checked(request, body, model)
+        asked = checked(request, body, model, self._settings.max_time_to_start_s)
         if unreadable:
             raise unreadable
         tally.outcome = "unavailable"
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
         waits = wish.wait_s > 0 or not wish.background
-        submission = self._predictions.prepare(asked, waits)
+        # Who waits would rather hear at once that it can't be in time; a wait that the caller shortened says nothing of that.
+        longest_s = self._settings.sync_slo_s if waits and not wish.background else 0
+        submission = self._predictions.prepare(asked, waits, longest_s)
         try:
             if waits:
                 answer, record = await self._predictions.submit_and_wait(submission, wish.wait_s)
@@ -95,6 +99,9 @@ class PredictCalls:
         if answer.kind is Submitted.CONFLICT:
             tally.outcome = "invalid"
             raise _conflict()
+        if answer.kind in REFUSED:
+            tally.outcome = "refused"
+            raise _refused(answer)
         tally.outcome = answer.kind.value
         if record is not None and record.final:
             tally.source = "sync"
@@ -114,6 +121,15 @@ class PredictCalls:
 def _conflict() -> Problem:
     error = FieldError("Idempotency-Key", "was used with another body before")
     return Problem(Kind.KEY_CONFLICT, f"{error.field} {error.message}", errors=invalid([error]).members["errors"])
+
+
+def _refused(answer: SubmitAnswer) -> Problem:
+    """Retry-After is when there should be room by the rate that was measured; where nobody knows, half a minute."""
+    seconds = min(MOST_RETRY_S, max(1, math.ceil(answer.retry_after_ms / 1000))) if answer.retry_after_ms >= 0 else UNKNOWN_RETRY_S
+    headers = {"Retry-After": str(seconds)}
+    if answer.kind is Submitted.LATE:
+        return Problem(Kind.NOT_IN_TIME, "By what the workers do now it would not be done within the wait", headers)
+    return Problem(Kind.FULL, "As much is waiting as may be", headers)
 
 
 def _ended(record: Record, wish: Wish) -> Response:

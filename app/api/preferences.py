@@ -15,6 +15,7 @@ LONGEST_KEY = 255
 _PREFERENCE = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^;\s"]*))?\s*(?:;.*)?', re.DOTALL)
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 _BETWEEN = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
@@ -66,6 +67,13 @@ def idempotency_key(headers: Headers) -> str:
     if not key or len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable() or (not quoted and '"' in key):
         raise Problem(Kind.BAD_REQUEST, f"Idempotency-Key must be a quoted string of 1 to {LONGEST_KEY} printable ASCII characters")
     return key
+
+
+def trace_id(headers: Headers) -> str:
+    """Returns the trace that the caller's `traceparent` names (W3C Trace Context, version 00), '' without one."""
+    given = headers.get("traceparent")
+    found = _TRACEPARENT.fullmatch(given) if given else None
+    return found[1] if found and found[1].strip("0") else ""
 
 
 def wants_fresh(headers: Headers) -> bool:

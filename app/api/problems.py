@@ -23,6 +23,7 @@ class Kind(Enum):
     NOT_FOUND = ("not-found", 404, "There is nothing here")
     UNKNOWN_TASK = ("unknown-task", 404, "No such task")
     METHOD = ("method-not-allowed", 405, "This path does not take that method")
+    NOT_DEAD = ("not-a-dead-letter", 409, "The task is no dead letter")
     ENDED_OTHERWISE = ("not-run", 409, "The prediction was ended before it ran")
     GONE = ("result-dropped", 410, "The result is no longer kept")
     TOO_LARGE = ("body-too-large", 413, "The body is too large")
@@ -33,6 +34,8 @@ class Kind(Enum):
     FAILED = ("prediction-failed", 500, "The prediction failed")
     INTERNAL = ("internal-error", 500, "The service failed")
     UNAVAILABLE = ("unavailable", 503, "The service can't take this now")
+    FULL = ("backlog-full", 503, "The backlog is full")
+    NOT_IN_TIME = ("not-in-time", 503, "The backlog is too long for a caller who waits")
     STOPPING = ("stopping", 503, "This gateway is stopping; the work goes on")
     TOO_LATE = ("not-done-in-time", 504, "The prediction is not done yet; the work goes on")
 

@@ -10,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.api import bodies, problems
+from app.api.dead_letters import DeadLetterCalls
 from app.api.direct import DirectRoute
 from app.api.health import HealthCalls
 from app.api.monitoring import MonitoringCalls
@@ -39,7 +40,7 @@ def _add(app: FastAPI, call: str, handler: Handler, answers: dict[int, type[Base
         response_model=None,
         response_class=Response,
         responses=responses,
-        status_code=next(iter(answers), 200),
+        status_code=next(iter(answers), 204),
         operation_id=handler.__qualname__.replace("Calls.", "_").lower(),
         summary=path,
     )
@@ -58,6 +59,16 @@ def add_monitoring(app: FastAPI, calls: MonitoringCalls) -> None:
     _add(app, "GET /result/{task_id}", calls.result, {200: bodies.CeleryResult}, (404, 410, 422, 503))
     _add(app, "GET /monitoring/queues", calls.queues, {200: bodies.Queues}, (503,))
     _add(app, "GET /monitoring/workers", calls.workers, {200: bodies.Workers}, (503,))
+
+
+def add_dead_letters(app: FastAPI, calls: DeadLetterCalls) -> None:
+    """What failed for good. The path that ends in a word comes before the one with an id in its place."""
+    gone = (404, 409, 410, 503)
+    _add(app, "GET /dead-letters", calls.page, {200: bodies.DeadLetterPage}, (422, 503))
+    _add(app, "POST /dead-letters/replay", calls.replay_all, {202: bodies.ReplayedAll}, _REFUSED)
+    _add(app, "GET /dead-letters/{task_id}", calls.one, {200: bodies.DeadLetterWhole}, gone)
+    _add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: bodies.ReplayedOne}, gone)
+    _add(app, "DELETE /dead-letters/{task_id}", calls.delete, {}, gone)
 
 
 def add_health(app: FastAPI, calls: HealthCalls) -> None:

@@ -3,13 +3,15 @@
     ServiceError
     ├── Temporary                  trying again may help
     │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
-    │   └── OutOfMemory            the device could not hold this batch: halve it
+    │   ├── OutOfMemory            the device could not hold this batch: halve it
+    │   └── DeviceBroken           the device's context is broken: nothing runs in this process any more, another one may
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
         └── Misconfigured          said once at start, in one sentence, with what to do
             └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
-What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an exception.
+What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an exception. There, a permanent error
+ends a prediction at once; any other, a lost worker and a time-out come back after a back-off, as long as there are attempts.
 """
 
 
@@ -31,6 +33,10 @@ class StoreUnavailable(Temporary):
 
 class OutOfMemory(Temporary):
     """The device's memory did not hold the batch."""
+
+
+class DeviceBroken(Temporary):
+    """A call left the device's context unusable, as CUDA's errors do: the process must be replaced."""
 
 
 class InvalidInput(Permanent):

@@ -13,7 +13,7 @@ from app.contract.states import State
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """The durations and bounds of the protocol, all in milliseconds but `max_attempts`."""
+    """The durations and bounds of the protocol; durations are in milliseconds."""
 
     lease_ms: int = 10_000
     reaper_period_ms: int = 1_000
@@ -23,6 +23,13 @@ class Limits:
     result_ttl_ms: int = 3_600_000
     tombstone_ttl_ms: int = 86_400_000
     dead_letter_ttl_ms: int = 7 * 86_400_000
+    most_outstanding: int = 100_000
+    """Records that a model may have outstanding; more are refused."""
+    most_outstanding_bytes: int = 256 * 2**20
+    """Bytes of their inputs; a single one may be larger."""
+    most_dead: int = 10_000
+    """Dead letters kept; of more the oldest go."""
+    most_dead_bytes: int = 256 * 2**20
 
 
 class Submitted(StrEnum):
@@ -31,6 +38,10 @@ class Submitted(StrEnum):
     ACCEPTED = "accepted"
     JOINED = "joined"
     CONFLICT = "conflict"
+    FULL = "full"
+    """Refused, nothing was written: as much is outstanding as may be."""
+    LATE = "late"
+    """Refused, nothing was written: by the measured rate the caller's wait would end first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +53,8 @@ class SubmitAnswer:
     state: State
     sequence: int
     tickets: int
+    retry_after_ms: int = 0
+    """For FULL and LATE: when there should be room, by the measured rate; -1 when nobody knows, as no worker lives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,6 +226,11 @@ class QueueCounts:
     """The guess of how many tickets are under way."""
     drift: int
     """By how much `outstanding` had to be corrected since ever."""
+    outstanding_bytes: int = 0
+    """Bytes of the inputs of all outstanding."""
+    dead_letter_bytes: int = 0
+    rate: int = 0
+    """Records ended in 10^9 s while others waited, smoothed over half a minute: what the workers can do. 0: not known."""
 
 
 @dataclass(frozen=True, slots=True)

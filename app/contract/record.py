@@ -36,6 +36,10 @@ class Submission:
     """Expires when it has not begun by then; 0: never."""
     listener: str = ""
     """The channel of a gateway that waits for it: `watch` in the same step."""
+    trace_id: str = ""
+    """The trace that it belongs to (W3C Trace Context), for whoever looks into its failure."""
+    longest_wait_ms: int = 0
+    """Refuse it if by the measured rate it would take longer; 0: take it anyway."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,3 +67,52 @@ class Record:
     def final(self) -> bool:
         """Whether it has ended; only a replay of a `failure` goes on from there."""
         return self.state in FINAL
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """A run that ended badly, as a dead letter's history has it."""
+
+    epoch: int
+    worker: str
+    version: str
+    """The model's; '' when the worker was lost and could not say."""
+    began_ms: int
+    ended_ms: int
+    batch: int
+    """How many records its claim named."""
+    charged: bool
+    """Whether it cost an attempt."""
+    error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetter:
+    """A prediction that failed for good. `input` and `history` are read only when it is asked for alone."""
+
+    task_id: str
+    match_id: int | None
+    created_ms: int
+    ended_ms: int
+    attempts: int
+    epoch: int
+    error: dict[str, Any] | None
+    trace_id: str
+    input: Any = None
+    history: tuple[Run, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """A place in the list of dead letters, which is newest first: what stands after it comes next."""
+
+    ended_ms: int
+    task_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class DeadLetters:
+    """A page; `next` is where it ended, None at the end of the list."""
+
+    items: tuple[DeadLetter, ...]
+    next: Place | None

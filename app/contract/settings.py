@@ -52,6 +52,8 @@ class ContractSettings(BaseSettings):
     dead_letter_ttl_s: float = Field(
         7 * 86400.0, gt=0, description="How long a failed prediction and its input are kept, in seconds."
     )
+    dead_letter_max_count: int = Field(10_000, ge=0, description="Dead letters kept for a model; of more the oldest are dropped.")
+    dead_letter_max_bytes: int = Field(256 * 2**20, ge=0, description="Bytes of their inputs kept; of more the oldest are dropped.")
     start_timeout_s: float = Field(30.0, gt=0, description="How long store and registry may take to answer at start, in seconds.")
 
     @model_validator(mode="after")
@@ -81,6 +83,8 @@ class ContractSettings(BaseSettings):
             result_ttl_ms=_ms(self.result_ttl_s),
             tombstone_ttl_ms=_ms(self.tombstone_ttl_s),
             dead_letter_ttl_ms=_ms(self.dead_letter_ttl_s),
+            most_dead=self.dead_letter_max_count,
+            most_dead_bytes=self.dead_letter_max_bytes,
         )
 
 

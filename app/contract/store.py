@@ -22,7 +22,7 @@ from app.contract.moves import (
     SubmitAnswer,
     WorkerInfo,
 )
-from app.contract.record import Record, Submission
+from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
 
 
 class WorkerStore(Protocol):
@@ -64,6 +64,12 @@ class GatewayStore(Protocol):
 
     async def replay(self, task_id: str, epoch: int) -> Replayed:
         """Sends a `failure` of that epoch round again, its attempts forgotten."""
+
+    async def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> DeadLetters:
+        """Lists a model's failures, the newest first; '' is any type. A page may hold fewer than `limit` and not be the last."""
+
+    async def dead_letter(self, task_id: str) -> DeadLetter | None:
+        """Answers one with its input and its history; None for what is no failure."""
 
     async def bury(self, task_id: str) -> bool:
         """Drops a `failure` and its input; answers whether it is a tombstone now."""

@@ -45,7 +45,10 @@ def read(kind: Any, rendered: Objects, deployment: Json, monkeypatch: pytest.Mon
 @with_urls
 def test_the_programs_take_what_they_are_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = scenario(name)
-    told = [(GatewaySettings, rendered.one("Deployment", "api")), *((WorkerSettings, each) for each in pools(rendered).values())]
+    told: list[tuple[Any, Json]] = [
+        (GatewaySettings, rendered.one("Deployment", "api")),
+        *((WorkerSettings, each) for each in pools(rendered).values()),
+    ]
     for kind, deployment in told:
         with monkeypatch.context() as patch:
             settings = read(kind, rendered, deployment, patch)

@@ -17,6 +17,10 @@ LIMITS = Limits(
     result_ttl_ms=60_000,
     tombstone_ttl_ms=120_000,
     dead_letter_ttl_ms=180_000,
+    most_outstanding=14,
+    most_outstanding_bytes=100,
+    most_dead=3,
+    most_dead_bytes=20,
 )
 
 

@@ -8,7 +8,8 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, Verb
+from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, SubmitAnswer, Submitted, Verb
+from app.contract.record import Submission
 from app.contract.states import State
 from tests.contract.picture import Move, Picture, Row
 
@@ -58,8 +59,11 @@ class Ledger:
             self._granted(step, step.move.args[0].claim_id, step.answer)
         if step.move.name == "begin":
             self._begun |= {(step.move.args[1], task_id) for task_id in step.answer}
+        if step.move.name == "submit":
+            self._admission(step, step.move.args[0], step.answer)
         if step.move.name == "reap":
             self._taken_over(step, step.answer)
+            self._dropped(step)
         self._charges(step)
 
     def _final_is_final(self, step: Step) -> None:
@@ -92,6 +96,24 @@ class Ledger:
                 hold = (record.task_id, step.after.records[record.task_id].seq)
                 if self._given.setdefault(hold, step.delivery) != step.delivery:
                     raise Finding("a record is in two living claims", record.task_id)
+
+    def _admission(self, step: Step, submission: Submission, answer: SubmitAnswer) -> None:
+        held, limits = step.before.outstanding, self._limits
+        size = sum(len(step.before.records[i].input or b"") for i in held) + len(submission.input)
+        room = len(held) < limits.most_outstanding and (not held or size <= limits.most_outstanding_bytes)
+        if not room and len(step.after.records) > len(step.before.records):
+            raise Finding("more is outstanding than may be", len(held))
+        if room and answer.kind is Submitted.FULL:
+            raise Finding("refused although there was room", submission)
+        if answer.kind is Submitted.LATE and not any(post.seen >= step.now - 5_000 for post in step.before.posts.values()):
+            raise Finding("refused by an estimate while no worker lives", submission)
+
+    def _dropped(self, step: Step) -> None:
+        """What went among the dead letters was the oldest."""
+        went = [(old.ended, i) for i, old, new in step.changed() if old.state is State.FAILURE]
+        kept = [(row.ended, i) for i, row in step.before.records.items() if i in step.after.dead]
+        if went and kept and max(went) > min(kept):
+            raise Finding("a dead letter went before an older one", f"{went}, and not {kept}")
 
     def _taken_over(self, step: Step, answer: Reaped) -> None:
         lost = [(i, old) for i, old, new in step.changed() if old.state is State.RUNNING]
@@ -164,6 +186,11 @@ def indexes(seen: Picture) -> None:
     for name, held in (("waiting", seen.waiting), ("running", seen.running), ("retry", seen.retry)):
         if set(held) != {task_id for task_id, word in state.items() if word == name}:
             raise Finding(f"{name} is not what the records say", sorted(held))
+    for name, held in (("bytes", seen.outstanding), ("dead_bytes", seen.dead)):
+        if sum(len(seen.records[i].input or b"") for i in held) != seen.meta.get(name, 0):
+            raise Finding(f"{name} are not what the records say", seen.meta)
+    if left := [i for i, row in seen.records.items() if row.history and not row.outstanding and row.state is not State.FAILURE]:
+        raise Finding("a history is left of what ended otherwise", left)
     rows = sum(seen.records[i].rows for i in seen.waiting if not seen.records[i].suspect)
     if rows != seen.meta.get("waiting_rows", 0):
         raise Finding("waiting_rows is not what the records say", seen.meta)

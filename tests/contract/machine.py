@@ -78,11 +78,13 @@ class Life(RuleBasedStateMachine):
         fresh=st.booleans(),
         head=st.sampled_from([0, 0, 5_000]),
         ttl=st.booleans(),
+        longest=st.sampled_from([0, 0, 500, 20_000]),
     )
-    def submit_with_all(self, *, key: str, body: str, join: str, fresh: bool, head: int, ttl: bool) -> None:
+    def submit_with_all(self, *, key: str, body: str, join: str, fresh: bool, head: int, ttl: bool, longest: int) -> None:
         joins = {"join_key": join, "join_version": "v1", "fresh": fresh, "idempotency_key": key, "body_digest": body}
         time_to_start = 2_000 if ttl else 0
-        self._submit(input=b'"plain"', head_start_ms=head, time_to_start_ms=time_to_start, match_id=7, **joins)
+        times = {"head_start_ms": head, "time_to_start_ms": time_to_start, "longest_wait_ms": longest}
+        self._submit(input=b'"plain"', match_id=7, **times, **joins)
 
     @precondition(_has_ids)
     @rule(pick=PICKS)

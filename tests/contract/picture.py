@@ -6,6 +6,7 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from app.contract.record import Run
 from app.contract.states import FINAL, OUTSTANDING, State
 
 
@@ -41,6 +42,7 @@ class Row:
     input: bytes | None = None
     result: bytes | None = None
     error: bytes | None = None
+    history: tuple[Run, ...] = ()
     version: str = ""
     run_ms: int = 0
     ended: int = 0
@@ -98,7 +100,7 @@ class Picture:
     joins: dict[str, str] = field(default_factory=dict)
     idems: dict[str, tuple[str, str]] = field(default_factory=dict)
     meta: dict[str, int] = field(default_factory=dict)
-    """waiting_rows, tickets, drift, batch, stamp, quiet_until, repair_at, repair_step; those that are 0 left out."""
+    """The numbers of the meta key by their names there; those that are 0 left out."""
 
 
 def difference(seen: Picture, told: Picture) -> str:

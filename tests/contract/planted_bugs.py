@@ -51,6 +51,11 @@ BUGS = (
         Habits(watches_before_confirmed=True),
     ),
     Bug("outstanding off by one"),
+    Bug("a backlog that grows by one too many"),
+    Bug("bytes that are not given back"),
+    Bug("a refusal by estimate while no worker lives"),
+    Bug("the newest dead letter dropped before older ones"),
+    Bug("a history that outlives a success"),
 )
 
 

@@ -75,4 +75,22 @@ PLANTINGS = {
         "what is cancelled stays outstanding",
         (Patch("lib", LEAVE, f"if state ~= 'cancelled' then {LEAVE} end"),),
     ),
+    "a backlog that grows by one too many": Planting(
+        "`submit` refuses what comes after the bound was passed",
+        (Patch("submit", "local over = count + 1 - most", "local over = count - most"),),
+    ),
+    "bytes that are not given back": Planting(
+        "what ends stays counted", (Patch("lib", "redis.call('HINCRBY', META, 'bytes', -r.bytes)", ""),)
+    ),
+    "a refusal by estimate while no worker lives": Planting(
+        "`submit` believes a rate that nobody works at any more",
+        (Patch("submit", "if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end", ""),),
+    ),
+    "the newest dead letter dropped before older ones": Planting(
+        "`reap` drops from the wrong end",
+        (Patch("reap", "redis.call('ZRANGE', DEAD, 0, 0)[1]", "redis.call('ZREVRANGE', DEAD, 0, 0)[1]"),),
+    ),
+    "a history that outlives a success": Planting(
+        "what ended well keeps the tale of its failures", (Patch("lib", "'input', 'history') end", "'input') end"),)
+    ),
 }

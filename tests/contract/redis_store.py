@@ -1,6 +1,7 @@
 """The store on Redis or Valkey as the contract tests see it."""
 
 import asyncio
+import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
@@ -12,6 +13,7 @@ from unittest.mock import patch
 import redis
 
 from app.contract.moves import Limits
+from app.contract.record import Run
 from app.contract.redis_store import blocking, calls, event_loop
 from app.contract.redis_store.calls import Call, Moves, Script, script
 from app.contract.states import State
@@ -202,6 +204,7 @@ def _row(pairs: list[bytes]) -> Row:
     values |= {name: held[name].encode() if name in held else None for name in ("input", "result", "error")}
     return Row(
         state=State(held["state"]),
+        history=tuple(Run(**json.loads(line)) for line in held.get("history", "").splitlines()),
         suspect=held.get("suspect") == "1",
         began=held.get("began") == "1",
         listeners=frozenset(held.get("listeners", "").split()),

@@ -8,7 +8,7 @@ up in what it holds after the move, tested against what is allowed, and taken ov
 from collections.abc import Callable
 
 from app.contract import moves
-from app.contract.states import State
+from app.contract.states import OUTSTANDING, State
 from tests.contract.picture import Move, Picture
 from tests.contract.spec_gateway import GatewayMoves
 from tests.contract.spec_worker import WorkerMoves
@@ -36,6 +36,7 @@ class Spec(GatewayMoves, WorkerMoves):
             self.quiet_until = self.now + self.limits.lease_ms
             self.leases = {task_id: min(until, self.quiet_until) for task_id, until in self.leases.items()}
             self.dues = {task_id: min(due, self.now + self.limits.retry_cap_ms) for task_id, due in self.dues.items()}
+        self._measure(age, period)
         self.stamp = self.now
         quiet = self.now < self.quiet_until
         taken_over = 0 if quiet else self._take_over()
@@ -49,6 +50,14 @@ class Spec(GatewayMoves, WorkerMoves):
         self.posts = {name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS}
         return moves.Reaped(True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage())
 
+    def _measure(self, age: int, period: int) -> None:
+        """Records ended in 10^9 s, smoothed over 30 runs; only while something waited both times."""
+        backlog = int(bool(self.among(State.WAITING)))
+        if backlog and self.backlog and self.stamp and 0 < age <= 2 * period:
+            seen = (self.ended - self.ended_before) * 10**12 // age
+            self.rate = (self.rate * 29 + seen) // 30 if self.rate else seen
+        self.ended_before, self.backlog = self.ended, backlog
+
     def _take_over(self) -> int:
         lost = [task_id for task_id, until in self.leases.items() if until <= self.now]
         for task_id in lost:
@@ -61,6 +70,11 @@ class Spec(GatewayMoves, WorkerMoves):
         buried = self._older(self.limits.dead_letter_ttl_ms, State.FAILURE)
         for task_id in forgotten + buried:
             self._entomb(task_id)
+        while dead := sorted(self.among(State.FAILURE), key=lambda task_id: (self.records[task_id].ended, task_id)):
+            if len(dead) <= self.limits.most_dead and self.bytes_of(State.FAILURE) <= self.limits.most_dead_bytes:
+                break
+            self._entomb(dead[0])
+            buried.append(dead[0])
         for task_id in self._older(self.limits.tombstone_ttl_ms, State.FORGOTTEN):
             del self.records[task_id]
             self.idems = {key: told for key, told in self.idems.items() if told[0] != task_id}
@@ -72,8 +86,9 @@ class Spec(GatewayMoves, WorkerMoves):
     def picture(self) -> Picture:
         """All that a store must hold, with every index derived from the records."""
         rows = self.records
-        names = ("tickets", "batch", "stamp", "quiet_until", "repair_at", "repair_step")
+        names = ("tickets", "batch", "stamp", "quiet_until", "repair_at", "repair_step", "ended", "ended_before", "backlog", "rate")
         meta = {"waiting_rows": self.waiting_rows()} | {name: getattr(self, name) for name in names}
+        meta |= {"bytes": self.bytes_of(*OUTSTANDING), "dead_bytes": self.bytes_of(State.FAILURE)}
         return Picture(
             records=rows,
             waiting=tuple(self.in_order()),

@@ -1,6 +1,7 @@
 """The moves of gateways in the specification."""
 
 import json
+import math
 
 from app.contract import moves
 from app.contract.moves import Submitted, WorkerState
@@ -21,11 +22,32 @@ class GatewayMoves(Rows):
             row = self.records[owner]
             return moves.SubmitAnswer(Submitted.CONFLICT, owner, row.state, row.seq, self._shortage())
         twin = owner if owner in self.records else self._twin(s)
+        if not twin and (refusal := self._refusal(s)):
+            return refusal
         if not twin:
             self._create(s)
         if s.idempotency_key:
             self.idems[s.idempotency_key] = (twin or s.task_id, s.body_digest)
         return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
+
+    def _refusal(self, s: Submission) -> moves.SubmitAnswer | None:
+        """Too much in records or in bytes; or, by the measured rate, too late for a caller who waits."""
+        count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
+        lives = any(post.seen >= self.now - 5_000 for post in self.posts.values())
+        rate = self.rate if lives else 0
+
+        def ms_for(records: int) -> int:
+            return math.ceil(records * 10**12 / rate) if rate else -1
+
+        over, bytes_over = count + 1 - self.limits.most_outstanding, held + len(s.input) - self.limits.most_outstanding_bytes
+        if bytes_over > 0 and count:
+            over = max(over, math.ceil(bytes_over * count / max(held, 1)))
+        if over > 0:
+            return moves.SubmitAnswer(Submitted.FULL, s.task_id, State.WAITING, 0, 0, ms_for(over))
+        wait = ms_for(count)
+        if 0 < s.longest_wait_ms < wait and self.among(State.WAITING):
+            return moves.SubmitAnswer(Submitted.LATE, s.task_id, State.WAITING, 0, 0, wait - s.longest_wait_ms)
+        return None
 
     def _twin(self, s: Submission) -> str:
         twin = self.joins.get(s.join_key, "")
@@ -132,6 +154,9 @@ class GatewayMoves(Rows):
             dead_letters=len(self.among(State.FAILURE)),
             tickets=self.tickets,
             drift=0,
+            outstanding_bytes=self.bytes_of(*OUTSTANDING),
+            dead_letter_bytes=self.bytes_of(State.FAILURE),
+            rate=self.rate,
         )
 
     def workers(self, model: str) -> tuple[moves.WorkerInfo, ...]:

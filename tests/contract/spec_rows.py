@@ -1,8 +1,10 @@
 """The specification's records and what they go through; the moves are beside it, `spec.py` puts it together."""
 
+import json
 import math
 
 from app.contract.moves import Limits
+from app.contract.record import Run
 from app.contract.states import State
 from tests.contract.picture import Memory, Picture, Post, Row
 
@@ -24,6 +26,7 @@ class Rows:
         self.joins: dict[str, str] = {}
         self.idems: dict[str, tuple[str, str]] = {}
         self.tickets = self.batch = self.stamp = self.quiet_until = self.repair_at = self.repair_step = 0
+        self.ended = self.ended_before = self.backlog = self.rate = 0
         self.told: list[tuple[str, str, int, str]] = []
         self.now = 0
         self.seen = Picture()
@@ -38,6 +41,9 @@ class Rows:
 
     def suspects(self) -> list[str]:
         return [task_id for task_id in self.among(State.WAITING) if self.records[task_id].suspect]
+
+    def bytes_of(self, *states: State) -> int:
+        return sum(len(self.records[task_id].input or b"") for task_id in self.among(*states))
 
     def waiting_rows(self) -> int:
         waiting = (self.records[task_id] for task_id in self.among(State.WAITING))
@@ -68,7 +74,9 @@ class Rows:
             row.begun = 0
         else:
             row.ended, row.listeners = self.now, frozenset()
-            row.input = row.input if state is State.FAILURE else None
+            self.ended += 1
+            if state is not State.FAILURE:
+                row.input, row.history = None, ()
             if state is not State.SUCCESS:
                 self._leave_join(task_id)
         return row
@@ -81,18 +89,20 @@ class Rows:
         old = self.records[task_id]
         self.records[task_id] = Row(State.FORGOTTEN, old.seq + 1, old.epoch, ended=self.now)
 
-    def _fail(self, task_id: str, error: bytes, permanent: bool, own: bool) -> State:
+    def _fail(self, task_id: str, error: bytes, permanent: bool, own: bool, version: str = "") -> State:
         """Nothing without begin; doubt for what a mate may have caused; else a charge, and an end when that was the last."""
         row = self.records[task_id]
         alone, begun = row.named == 1, row.begun > 0
         if not begun:
             return self._become(task_id, State.WAITING).state
+        charged = alone or (own and not permanent)
+        told = json.loads(error) if error else None
+        row.history += (Run(row.epoch, row.worker, version, row.begun, self.now, row.named, charged, told),)
         if not alone and not own:
             row.suspect = True
             return self._become(task_id, State.WAITING).state
         row.error = error
-        if alone or not permanent:
-            row.attempts += 1
+        row.attempts += charged
         if permanent or row.attempts >= self.limits.max_attempts:
             return self._become(task_id, State.FAILURE).state
         self._become(task_id, State.RETRY)

@@ -123,7 +123,7 @@ class WorkerMoves(Rows):
         elif outcome.verb is Verb.HAND_BACK:
             word = self._become(task_id, State.WAITING).state
         else:
-            word = self._fail(task_id, outcome.payload, outcome.verb is Verb.FAIL_FOR_GOOD, outcome.own)
+            word = self._fail(task_id, outcome.payload, outcome.verb is Verb.FAIL_FOR_GOOD, outcome.own, version)
         memory.words[task_id] = word.value
         return word.value
 

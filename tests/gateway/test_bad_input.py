@@ -61,7 +61,7 @@ WRONG = [
     (json.dumps({"features": GOOD, "model": "nope"}), "model"),
     (json.dumps({"features": GOOD, "model": 3}), "model"),
     (json.dumps({"features": GOOD, "model": None}), "model"),
-    (json.dumps({"features": GOOD, "priority": 1}), "priority"),
+    (json.dumps({"features": GOOD, "urgency": 1}), "urgency"),
     (json.dumps({"features": GOOD, "\u0000" + "long" * 100: 1}), "\u0000" + ("long" * 100)[:79] + "…"),
     ('{"features":{"pressure":' + "[" * 40 + "]" * 40 + ',"days":1}}', "body"),
     ("[" * 500 + "]" * 500, "body"),

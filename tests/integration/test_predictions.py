@@ -5,6 +5,7 @@ import pytest
 
 from tests.integration.conftest import MakeStack
 from tests.support.stack import Client, Stack
+from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module", params=["1", "8"], ids=["one at a time", "batches of 8"])
@@ -53,13 +54,34 @@ def test_what_the_model_raises_never_leaves_the_task(stack: Stack, client: Clien
     assert stack.workers[0].model_process() == child
 
 
-@pytest.mark.parametrize("fault", ["exit", "segfault"])
-def test_a_child_that_dies_costs_only_the_guilty_record_an_attempt(client: Client, fault: str) -> None:
+@pytest.mark.parametrize(
+    ("fault", "error_type"), [("exit", "worker_lost"), ("segfault", "worker_lost"), ("break_device", "device_error")]
+)
+def test_a_child_that_dies_costs_only_the_guilty_record_an_attempt(client: Client, fault: str, error_type: str) -> None:
     ids = [client.submit({"do": fault if value == 3 else "answer", "value": value}) for value in range(6)]
     records = [client.ended(task_id, limit_s=120) for task_id in ids]
     guilty = records.pop(3)
-    assert (guilty["status"], guilty["error"]["type"], guilty["attempts"]) == ("failure", "worker_lost", 3)
+    assert (guilty["status"], guilty["error"]["type"], guilty["attempts"]) == ("failure", error_type, 3)
     assert [(record["status"], record["attempts"]) for record in records] == [("success", 0)] * 5
+
+
+def test_a_child_whose_device_broke_is_replaced(stack: Stack, client: Client) -> None:
+    child = stack.workers[0].model_process()
+    client.ended(client.submit({"do": "break_device"}), limit_s=120)
+    until(lambda: stack.workers[0].model_process() not in (0, child), "another child")
+    assert client.ended(client.submit({"do": "answer", "value": 7}))["result"]["value"] == 7
+
+
+def test_a_dead_letter_tells_of_each_run_and_its_replay_that_fails_again_is_one_more(stack: Stack, client: Client) -> None:
+    task_id = client.submit({"do": "raise", "value": 1})
+    assert client.ended(task_id)["status"] == "failure"
+    assert client.post(f"/dead-letters/{task_id}/replay", None).status_code == 202
+    assert client.ended(task_id)["status"] == "failure"
+    letter = client.get(f"/dead-letters/{task_id}").json()
+    assert letter["input"]["features"] == {"do": "raise", "value": 1}
+    assert [run["epoch"] for run in letter["history"] if run["charged"]] == [1, 1, 1, 2, 2, 2]
+    assert {run["worker"] for run in letter["history"]} <= {worker.name for worker in stack.workers}
+    assert {run["error"]["message"] for run in letter["history"]} == {"RuntimeError: as it was told"}
 
 
 def test_an_input_that_the_model_refuses_is_not_tried_again(client: Client) -> None:

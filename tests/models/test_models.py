@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.contract.errors import InvalidInput, Misconfigured, OutOfMemory
+from app.contract.errors import DeviceBroken, InvalidInput, Misconfigured, OutOfMemory
 from worker.models import Model
 from worker.models.match_features import FEATURES
 from worker.models.registry import load, resolve
@@ -184,6 +184,22 @@ def test_memory_that_is_too_small_is_told_apart_from_a_models_error() -> None:
         assert caught.value.__context__ is None, "the cause's frames would keep the batch in memory"
     with pytest.raises(RuntimeError, match="shapes"):
         guarded(raising(RuntimeError("shapes do not match")))
+
+
+def test_an_error_of_cuda_says_that_the_device_is_broken() -> None:
+    import torch
+
+    from worker.models.memory import guarded
+
+    def raising(error: BaseException) -> Callable[[], None]:
+        def call() -> None:
+            raise error
+
+        return call
+
+    for error in (torch.AcceleratorError("CUDA error: device-side assert triggered"), RuntimeError("CUDA error: unknown error")):
+        with pytest.raises(DeviceBroken, match="CUDA error"):
+            guarded(raising(error))
 
 
 def test_a_torch_model_that_runs_out_of_memory_says_so(registry: str) -> None:

@@ -12,7 +12,7 @@ from typing import Any
 import mlflow
 import pandas as pd
 
-from app.contract.errors import InvalidInput, OutOfMemory
+from app.contract.errors import DeviceBroken, InvalidInput, OutOfMemory
 
 
 class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
@@ -44,6 +44,8 @@ def _act(row: dict[str, Any], batch: int) -> Any:
             os.kill(os.getpid(), signal.SIGSEGV)
         case "hang":
             signal.pause()
+        case "break_device":
+            raise DeviceBroken("CUDA error: an illegal memory access was encountered")
         case "invalid":
             return InvalidInput("as it was told", field="features.do")
         case "not_json":

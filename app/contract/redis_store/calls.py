@@ -3,7 +3,6 @@
 A call is plain data, so the two clients share it, many can travel in one pipeline, and a test can send it twice or late.
 """
 
-import json
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -15,8 +14,8 @@ from typing import Any, Generic, TypeVar
 from app.contract import moves
 from app.contract.ids import model_of
 from app.contract.moves import Limits, Outcome, Verb
-from app.contract.record import Record, Submission
-from app.contract.states import State
+from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
+from app.contract.redis_store import replies
 
 MAX_REAPED = 500
 
@@ -77,28 +76,30 @@ class Moves:
         """– → waiting."""
         match_id = "" if s.match_id is None else s.match_id
         join = (s.join_key, s.join_version, int(s.fresh), s.idempotency_key, s.body_digest)
-        arguments = (s.task_id, s.input, s.rows, match_id, *join, s.head_start_ms, s.time_to_start_ms, s.listener)
-        return Call("submit", self.prefix(s.model), arguments, _submitted)
+        times = (s.head_start_ms, s.time_to_start_ms)
+        bounds = (self.limits.most_outstanding, self.limits.most_outstanding_bytes, s.longest_wait_ms)
+        arguments = (s.task_id, s.input, s.rows, match_id, *join, *times, s.listener, s.trace_id, *bounds)
+        return Call("submit", self.prefix(s.model), arguments, replies.submitted)
 
     def claim(self, ask: moves.Ask) -> Call[moves.ClaimAnswer]:
         """Waiting → running."""
         arguments = (ask.claim_id, ask.worker_id, ask.batch_rows, self.limits.lease_ms, ask.max_batch_wait_ms)
-        return Call("claim", self.prefix(ask.model), arguments, _claimed)
+        return Call("claim", self.prefix(ask.model), arguments, replies.claimed)
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> Call[tuple[str, ...]]:
         """Running → running: the records about to be run."""
-        return Call("begin", self.prefix(model), (claim_id, *task_ids), lambda reply: tuple(_text(i) for i in reply[1:]))
+        return Call("begin", self.prefix(model), (claim_id, *task_ids), lambda reply: tuple(replies.text(i) for i in reply[1:]))
 
     def renew(self, model: str, claim_id: str, limit_ms: int) -> Call[moves.RenewAnswer]:
         """Running → running: the lease."""
-        return Call("renew", self.prefix(model), (claim_id, self.limits.lease_ms, limit_ms), _renewed)
+        return Call("renew", self.prefix(model), (claim_id, self.limits.lease_ms, limit_ms), replies.renewed)
 
     def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> Call[moves.SettleAnswer]:
         """Running → success, retry, failure or waiting."""
         arguments: list[Argument] = [claim_id, version, *self._failing()]
         for o in outcomes:
             arguments += [o.task_id, Verb(o.verb).value, int(o.own), o.payload, o.run_ms]
-        return Call("settle", self.prefix(model), tuple(arguments), _settled)
+        return Call("settle", self.prefix(model), tuple(arguments), replies.settled)
 
     def heartbeat(self, beat: moves.Beat) -> Call[moves.BeatAnswer]:
         """A worker lives."""
@@ -111,13 +112,13 @@ class Moves:
 
     def watch(self, task_id: str, channel: str) -> Call[Record | None]:
         """Reads a record and listens to it."""
-        return Call("watch", self._of(task_id), (task_id, channel), lambda reply: _record(task_id, reply[1:]))
+        return Call("watch", self._of(task_id), (task_id, channel), lambda reply: replies.record(task_id, reply[1:]))
 
     def cancel(self, task_id: str) -> Call[moves.Cancelled | None]:
         """Waiting, retry, running → cancelled."""
 
         def read(reply: list[Any]) -> moves.Cancelled | None:
-            record = _record(task_id, reply[2:])
+            record = replies.record(task_id, reply[2:])
             return None if record is None else moves.Cancelled(record, bool(reply[1]))
 
         return Call("cancel", self._of(task_id), (task_id,), read)
@@ -135,7 +136,16 @@ class Moves:
         own = self.limits
         arguments = (own.reaper_period_ms, own.lease_ms, MAX_REAPED, *self._failing())
         ages = (own.result_ttl_ms, own.tombstone_ttl_ms, own.dead_letter_ttl_ms)
-        return Call("reap", self.prefix(model), (*arguments, *ages), _reaped)
+        return Call("reap", self.prefix(model), (*arguments, *ages, own.most_dead, own.most_dead_bytes), replies.reaped)
+
+    def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> Call[DeadLetters]:
+        """A page of the failures."""
+        place = (after.ended_ms, after.task_id) if after else ("", "")
+        return Call("dead_letters", self.prefix(model), (*place, error_type, limit), replies.dead_letters)
+
+    def dead_letter(self, task_id: str) -> Call[DeadLetter | None]:
+        """One of them, whole."""
+        return Call("dead_letter", self._of(task_id), (task_id,), lambda reply: replies.dead_letter(task_id, reply[1:]))
 
     def counts(self, model: str) -> Call[moves.QueueCounts]:
         """The numbers of a queue."""
@@ -143,66 +153,4 @@ class Moves:
 
     def workers(self, model: str) -> Call[tuple[moves.WorkerInfo, ...]]:
         """The live workers."""
-        return Call("workers", self.prefix(model), (), lambda reply: tuple(_worker(row) for row in reply[1:]))
-
-
-def _text(value: bytes | str) -> str:
-    return value.decode() if isinstance(value, bytes) else value
-
-
-def _submitted(reply: list[Any]) -> moves.SubmitAnswer:
-    _, kind, task_id, state, sequence, tickets = reply
-    return moves.SubmitAnswer(moves.Submitted(_text(kind)), _text(task_id), State(_text(state)), sequence, tickets)
-
-
-def _claimed(reply: list[Any]) -> moves.ClaimAnswer:
-    _, kind, wait_ms, tickets, *rows = reply
-    records = tuple(moves.Granted(_text(task_id), data, int(size)) for task_id, data, size in rows)
-    return moves.ClaimAnswer(moves.Claim(_text(kind)), records, wait_ms, tickets)
-
-
-def _renewed(reply: list[Any]) -> moves.RenewAnswer:
-    _, kind, refused, begun_for_ms, *held = reply
-    ids = tuple(_text(task_id) for task_id in held)
-    return moves.RenewAnswer(moves.Hold(_text(kind)), ids, bool(refused), None if begun_for_ms < 0 else begun_for_ms)
-
-
-def _settled(reply: list[Any]) -> moves.SettleAnswer:
-    _, tickets, *pairs = reply
-    return moves.SettleAnswer({_text(k): _text(v) for k, v in zip(pairs[::2], pairs[1::2], strict=True)}, tickets)
-
-
-def _reaped(reply: list[Any]) -> moves.Reaped:
-    if not reply[1]:
-        return moves.Reaped(ran=False)
-    return moves.Reaped(True, bool(reply[2]), *reply[3:])
-
-
-def _worker(row: list[Any]) -> moves.WorkerInfo:
-    name, state, version, since, batch = row
-    return moves.WorkerInfo(_text(name), moves.WorkerState(_text(state)), _text(version), since, batch)
-
-
-def _record(task_id: str, view: list[Any]) -> Record | None:
-    """Reads the fields of VIEW in lib.lua, then the position."""
-    if not view:
-        return None
-    *fields, position = view
-    state, seq, epoch, attempts, suspect, match_id, created, begun, ended, run_ms, version, result, error = map(_text, fields)
-    return Record(
-        task_id=task_id,
-        state=State(state),
-        sequence=int(seq),
-        epoch=int(epoch),
-        attempts=int(attempts or 0),
-        suspect=suspect == "1",
-        match_id=int(match_id) if match_id else None,
-        created_ms=int(created or 0),
-        begun_ms=int(begun or 0),
-        ended_ms=int(ended or 0),
-        run_ms=int(run_ms or 0),
-        version=version,
-        result=json.loads(result) if result else None,
-        error=json.loads(error) if error else None,
-        position=position if position >= 0 else None,
-    )
+        return Call("workers", self.prefix(model), (), lambda reply: tuple(replies.worker(row) for row in reply[1:]))

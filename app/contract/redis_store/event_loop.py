@@ -16,7 +16,7 @@ from redis.exceptions import AuthenticationError, NoScriptError, RedisError, Res
 
 from app.contract import moves
 from app.contract.errors import Misconfigured, StoreUnavailable
-from app.contract.record import Record, Submission
+from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
 from app.contract.redis_store.calls import Call, Moves, script
 from app.contract.redis_store.server import SCHEMA, refuse, refuse_policy, refuse_schema, weakness
 
@@ -120,6 +120,12 @@ class RedisGatewayStore:
 
     async def replay(self, task_id: str, epoch: int) -> moves.Replayed:
         return await self.run(self._calls.replay(task_id, epoch))
+
+    async def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> DeadLetters:
+        return await self.run(self._calls.dead_letters(model, after, error_type, limit))
+
+    async def dead_letter(self, task_id: str) -> DeadLetter | None:
+        return await self.run(self._calls.dead_letter(task_id))
 
     async def bury(self, task_id: str) -> bool:
         return await self.run(self._calls.bury(task_id))

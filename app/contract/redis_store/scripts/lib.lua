@@ -18,7 +18,7 @@ local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + tonumber(ARGV
 local now = math.floor(now_us / 1000)
 
 local FIELDS = {'state', 'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'claim', 'named', 'begun', 'began',
-                'suspect', 'starts_by', 'join', 'listeners'}
+                'suspect', 'starts_by', 'join', 'listeners', 'worker', 'bytes'}
 
 -- The record's fields by name, numbers as numbers; nil when there is none.
 local function load(id)
@@ -26,7 +26,7 @@ local function load(id)
   if not values[1] then return nil end
   local r = {}
   for i, name in ipairs(FIELDS) do r[name] = values[i] or '' end
-  for _, name in ipairs({'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'named', 'begun', 'starts_by'}) do
+  for _, name in ipairs({'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'named', 'begun', 'starts_by', 'bytes'}) do
     r[name] = tonumber(r[name]) or 0
   end
   return r
@@ -67,26 +67,38 @@ local function release_join(id, r)
   if r.join ~= '' and redis.call('GET', key('join:' .. r.join)) == id then redis.call('DEL', key('join:' .. r.join)) end
 end
 
--- Into a final state; the caller has taken it out of waiting, running or retry.
+-- Into a final state; the caller has taken it out of waiting, running or retry. Only a failure keeps its input.
 local function to_final(id, r, state, fields)
   fields.ended = now
+  redis.call('HINCRBY', META, 'ended', 1)
+  redis.call('HINCRBY', META, 'bytes', -r.bytes)
+  if state == 'failure' then redis.call('HINCRBY', META, 'dead_bytes', r.bytes) end
   change(id, r, state, fields)
   redis.call('HDEL', record_key(id), 'claim', 'named', 'worker', 'listeners')
-  if state ~= 'failure' then redis.call('HDEL', record_key(id), 'input') end
+  if state ~= 'failure' then redis.call('HDEL', record_key(id), 'input', 'history') end
   redis.call('ZREM', OUTSTANDING, id)
   redis.call('ZREM', STARTS_BY, id)
   redis.call('ZADD', state == 'failure' and DEAD or ENDED, now, id)
   if state ~= 'success' then release_join(id, r) end
 end
 
+-- A run that ended badly, for whoever finds the record among the dead letters: a line of JSON each.
+local function note_run(id, r, charged, error_json, version)
+  local entry = string.format('{"epoch":%d,"worker":%s,"version":%s,"began_ms":%.0f,"ended_ms":%.0f,"batch":%d,"charged":%s,"error":%s}',
+    r.epoch, cjson.encode(r.worker), cjson.encode(version), r.begun, now, r.named, tostring(charged), error_json ~= '' and error_json or 'null')
+  local before = redis.call('HGET', record_key(id), 'history')
+  redis.call('HSET', record_key(id), 'history', before and before .. '\n' .. entry or entry)
+end
+
 -- The one place that decides what a run that ended badly costs. `limits`: max_attempts, base, cap, jitter in [0, 1).
-local function fail(id, r, permanent, own, error_json, limits)
+local function fail(id, r, permanent, own, error_json, limits, version)
   redis.call('ZREM', RUNNING, id)
   if r.begun == 0 then
     to_waiting(id, r)
     return 'waiting'
   end
   local alone = r.named == 1
+  note_run(id, r, (alone or own) and (alone or not permanent), error_json, version)
   if not alone and not own then
     to_waiting(id, r, {suspect = '1'})
     return 'waiting'
@@ -107,6 +119,7 @@ end
 
 local function to_tombstone(id, r, index)
   release_join(id, r)
+  if index == DEAD then redis.call('HINCRBY', META, 'dead_bytes', -r.bytes) end
   redis.call('ZREM', index, id)
   redis.call('DEL', record_key(id))
   redis.call('HSET', record_key(id), 'state', 'forgotten', 'seq', r.seq + 1, 'epoch', r.epoch)

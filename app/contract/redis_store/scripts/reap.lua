@@ -1,5 +1,5 @@
 -- The reaper: take over, due, expire, forget, bury; each tests its own condition here, in the step that acts.
--- ARGV: offset, period, lease, limit, max_attempts, base, cap, jitter, result_ttl, tombstone_ttl, dead_letter_ttl
+-- ARGV: offset, period, lease, limit, max_attempts, base, cap, jitter, result_ttl, tombstone_ttl, dead_letter_ttl, most_dead, most_dead_bytes
 -- answers ran, quiet, taken_over, due, expired, forgotten, buried, drift, tickets
 local period, lease, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
 local limits = {max_attempts = tonumber(ARGV[5]), base = tonumber(ARGV[6]), cap = tonumber(ARGV[7]), jitter = tonumber(ARGV[8])}
@@ -21,7 +21,16 @@ if not stamp or stamp > now or now - stamp > 2 * period then
     redis.call('ZADD', RETRY, now + limits.cap, id)
   end
 end
-redis.call('HSET', META, 'stamp', now, 'quiet_until', quiet_until)
+-- Records ended in 10^9 s, smoothed over 30 runs, and only while something waits: then it is what the workers can do.
+local pace = redis.call('HMGET', META, 'ended', 'ended_before', 'backlog', 'rate')
+local ended, rate = tonumber(pace[1]) or 0, tonumber(pace[4]) or 0
+local backlog = redis.call('ZCARD', WAITING) > 0
+if backlog and pace[3] == '1' and stamp and stamp < now and now - stamp <= 2 * period then
+  local seen = math.floor((ended - (tonumber(pace[2]) or 0)) * 1e12 / (now - stamp))
+  rate = rate == 0 and seen or math.floor((rate * 29 + seen) / 30)
+end
+redis.call('HSET', META, 'stamp', now, 'quiet_until', quiet_until, 'ended_before', ended, 'backlog', backlog and 1 or 0,
+           'rate', string.format('%.0f', rate))
 local quiet = now < quiet_until
 
 local function each(index, up_to, act)
@@ -37,7 +46,7 @@ end
 
 local taken_over = quiet and 0 or each(RUNNING, now, function(id, r)
   if r.state ~= 'running' then redis.call('ZREM', RUNNING, id) return false end
-  fail(id, r, false, false, WORKER_LOST, limits)
+  fail(id, r, false, false, WORKER_LOST, limits, '')
   return true
 end)
 
@@ -57,6 +66,16 @@ end)
 
 local forgotten = each(ENDED, now - tonumber(ARGV[9]), function(id, r) to_tombstone(id, r, ENDED) return true end)
 local buried = each(DEAD, now - tonumber(ARGV[11]), function(id, r) to_tombstone(id, r, DEAD) return true end)
+
+-- Too many dead letters, or too large in all: the oldest go.
+while budget > 0 and (redis.call('ZCARD', DEAD) > tonumber(ARGV[12])
+    or (tonumber(redis.call('HGET', META, 'dead_bytes')) or 0) > tonumber(ARGV[13])) do
+  local id = redis.call('ZRANGE', DEAD, 0, 0)[1]
+  local r = id and load(id)
+  if not id then break end
+  if r then to_tombstone(id, r, DEAD) else redis.call('ZREM', DEAD, id) end
+  buried, budget = buried + 1, budget - 1
+end
 
 each(TOMBS, now - tonumber(ARGV[10]), function(id)
   for _, idem in ipairs(redis.call('SMEMBERS', key('idems:' .. id))) do redis.call('DEL', key('idem:' .. idem)) end

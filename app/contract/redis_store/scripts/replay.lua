@@ -6,6 +6,8 @@ if not r or r.state ~= 'failure' or r.epoch ~= epoch then return {now, 0, 0} end
 redis.call('ZREM', DEAD, id)
 redis.call('HDEL', record_key(id), 'error', 'ended', 'run_ms')
 r.suspect = '0'
+redis.call('HINCRBY', META, 'dead_bytes', -r.bytes)
+redis.call('HINCRBY', META, 'bytes', r.bytes)
 to_waiting(id, r, {epoch = epoch + 1, attempts = 0, suspect = '0'})
 redis.call('ZADD', OUTSTANDING, r.created, id)
 return {now, epoch + 1, shortage(known_batch())}

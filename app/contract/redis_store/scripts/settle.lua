@@ -25,7 +25,7 @@ local function settle(id, verb, own, payload, run_ms)
     to_waiting(id, r)
     word = 'waiting'
   else
-    word = fail(id, r, verb == 'fail_for_good', own == '1', payload, limits)
+    word = fail(id, r, verb == 'fail_for_good', own == '1', payload, limits, version)
   end
   redis.call('HSET', ck, 'word:' .. id, word)
   return word

@@ -1,8 +1,9 @@
--- submit: – → waiting. ARGV: offset, id, input, rows, match_id, join, join_version, fresh, idem, digest, head_start, time_to_start, listener
+-- submit: – → waiting. ARGV: offset, id, input, rows, match_id, join, join_version, fresh, idem, digest, head_start, time_to_start, listener,
+-- trace, most, most_bytes, longest_wait ; answers kind, id, state, seq, tickets, when to try again in ms (-1: nobody knows)
 local id, join, idem, digest, listener = ARGV[2], ARGV[6], ARGV[9], ARGV[10], ARGV[13]
 
 local function answer(kind, task_id, r)
-  return {now, kind, task_id, r.state, r.seq, shortage(known_batch())}
+  return {now, kind, task_id, r.state, r.seq, shortage(known_batch()), 0}
 end
 
 local function listen(task_id, r)
@@ -43,11 +44,27 @@ if join ~= '' and ARGV[8] ~= '1' then
   if r and r.state == 'success' and redis.call('HGET', record_key(task_id), 'version') == ARGV[7] then return joined(task_id, r) end
 end
 
+-- A bound on what may be outstanding, and for a caller who waits one on how long that would take by the rate measured; nobody knows a
+-- rate where no worker lives.
+local bytes, most, most_bytes, longest = #ARGV[3], tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local count, pace = redis.call('ZCARD', OUTSTANDING), redis.call('HMGET', META, 'bytes', 'rate')
+local held_bytes, rate = tonumber(pace[1]) or 0, tonumber(pace[2]) or 0
+if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end
+local function ms_for(records) return rate > 0 and math.ceil(records * 1e12 / rate) or -1 end
+local over = count + 1 - most
+if held_bytes + bytes > most_bytes and count > 0 then
+  over = math.max(over, math.ceil((held_bytes + bytes - most_bytes) * count / math.max(held_bytes, 1)))
+end
+if over > 0 then return {now, 'full', id, 'waiting', 0, 0, ms_for(over)} end
+local wait = ms_for(count)
+if longest > 0 and wait > longest and redis.call('ZCARD', WAITING) > 0 then return {now, 'late', id, 'waiting', 0, 0, wait - longest} end
+
 local order = now_us - tonumber(ARGV[11]) * 1000
 local starts_by = tonumber(ARGV[12]) > 0 and now + tonumber(ARGV[12]) or 0
-local r = {seq = 0, order = order, rows = tonumber(ARGV[4]), suspect = '0', listeners = listener}
+local r = {seq = 0, order = order, rows = tonumber(ARGV[4]), suspect = '0', listeners = listener, bytes = bytes}
 redis.call('HSET', record_key(id), 'input', ARGV[3], 'rows', ARGV[4], 'match_id', ARGV[5], 'join', join, 'order', order,
-           'created', now, 'epoch', 1, 'attempts', 0, 'suspect', '0', 'starts_by', starts_by, 'listeners', listener)
+           'created', now, 'epoch', 1, 'attempts', 0, 'suspect', '0', 'starts_by', starts_by, 'listeners', listener, 'bytes', bytes, 'trace', ARGV[14])
+redis.call('HINCRBY', META, 'bytes', bytes)
 to_waiting(id, r)
 redis.call('ZADD', OUTSTANDING, now, id)
 if starts_by > 0 then redis.call('ZADD', STARTS_BY, starts_by, id) end

@@ -1,0 +1,118 @@
+"""`python -m app dead-letters …`: what the HTTP calls do, for who has a shell and the store's address but no gateway.
+
+    python -m app dead-letters list [--model M] [--error-type T] [--before B] [--limit N]
+    python -m app dead-letters show ID
+    python -m app dead-letters replay ID... | replay --all [--model M] [--error-type T] [--before B]
+    python -m app dead-letters delete ID...
+
+Settings are a gateway's (STORE_URL, KEY_PREFIX, MODEL_URIS). Each answer is a line of JSON. A replay's tickets are brought by the
+workers, within two of their heartbeats.
+"""
+
+import argparse
+import asyncio
+import sys
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any
+
+import orjson
+
+from app.api.dead_letters import place_of, whole
+from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.redis_store import RedisGatewayStore
+from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.event_loop import connect
+from app.contract.settings import read_settings
+from app.dead_letters import DeadLetterBox, Filter
+from app.settings import GatewaySettings
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit code: 1 for an id that is no dead letter, 2 for a call that makes no sense."""
+    options = _parser().parse_args(arguments)
+    try:
+        return asyncio.run(_run(options, read_settings(GatewaySettings)))
+    except (Misconfigured, StoreUnavailable, ValueError) as error:
+        print(f"error: {error}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    what = parser.add_subparsers(dest="what", required=True).add_parser("dead-letters", help="what failed for good")
+    actions = what.add_subparsers(dest="action", required=True)
+    listing, replaying = actions.add_parser("list"), actions.add_parser("replay")
+    for each in (listing, replaying):
+        each.add_argument("--model", default="")
+        each.add_argument("--error-type", default="")
+        each.add_argument("--before", default="")
+    listing.add_argument("--limit", type=int, default=20)
+    replaying.add_argument("--all", action="store_true", help="all that the filters choose")
+    replaying.add_argument("ids", nargs="*", metavar="ID")
+    for name in ("show", "delete"):
+        actions.add_parser(name).add_argument("ids", nargs="+", metavar="ID")
+    return parser
+
+
+async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
+    client = connect(settings.store_url, settings.store_timeout_s)
+    store = RedisGatewayStore(client, Moves(settings.key_prefix, settings.limits), settings.store_timeout_s)
+    box = DeadLetterBox(store, settings.model_names, lambda _model, _tickets: None)
+    try:
+        if options.action == "list":
+            return await _list(box, options)
+        if options.action == "replay" and options.all:
+            _say({"replayed": await box.replay_all(_filter(options))})
+            return 0
+        acts: dict[str, Callable[[str], Awaitable[Any]]] = {"show": box.one, "replay": _replaying(box), "delete": box.delete}
+        return await _each(acts[options.action], options)
+    finally:
+        await store.close()
+
+
+async def _list(box: DeadLetterBox, options: argparse.Namespace) -> int:
+    page = await box.page(_filter(options), options.limit)
+    for item in page.items:
+        _say({name: value for name, value in whole(item).items() if name not in ("input", "history")})
+    if page.next:
+        print(f"more: --before {page.next.ended_ms}-{page.next.task_id}", file=sys.stderr)
+    return 0
+
+
+def _replaying(box: DeadLetterBox) -> Callable[[str], Awaitable[int]]:
+    async def replay(task_id: str) -> int:
+        letter = await box.one(task_id)
+        return await box.replay(letter) if letter else 0
+
+    return replay
+
+
+async def _each(act: Callable[[str], Awaitable[Any]], options: argparse.Namespace) -> int:
+    code = 0
+    for task_id in options.ids:
+        done = await act(task_id)
+        if not done:
+            print(f"error: {task_id} is no dead letter", file=sys.stderr)
+            code = 1
+        else:
+            _say(whole(done) if options.action == "show" else {"task_id": task_id, "done": options.action})
+    if not options.ids:
+        raise ValueError("name the dead letters to replay, or say --all")
+    return code
+
+
+def _filter(options: argparse.Namespace) -> Filter:
+    place = place_of(options.before) if options.before else None
+    if options.before and place is None:
+        raise ValueError("--before must be what an earlier page ended with, or a moment such as 2026-11-22T03:00:00Z")
+    return Filter(options.model, options.error_type, place)
+
+
+def _say(row: dict[str, Any]) -> None:
+    print(orjson.dumps(row).decode())
+
+
+if __name__ == "__main__":
+    sys.exit(main())

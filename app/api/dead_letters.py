@@ -1,0 +1,143 @@
+"""Looking at what failed for good, replaying it, and dropping it."""
+
+from datetime import datetime
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Query
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import views
+from app.api.body import read_json
+from app.api.predict import JSON
+from app.api.problems import Kind, Problem, invalid, status_url
+from app.contract.ids import model_of
+from app.contract.record import DeadLetter, Place
+from app.contract.states import PUBLIC_WORDS, State
+from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
+from app.schema import FieldError, shown
+from app.settings import GatewaySettings
+
+FILTERS = ("model", "error_type", "before")
+LONGEST_FILTER = 200
+Text = Annotated[str, Query(max_length=LONGEST_FILTER)]
+Before = Annotated[str, Query(max_length=LONGEST_FILTER, description="The `next` of an earlier page, or a moment (RFC 3339).")]
+Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
+
+
+class DeadLetterCalls:
+    """The handlers."""
+
+    def __init__(self, box: DeadLetterBox, settings: GatewaySettings) -> None:
+        self._box = box
+        self._settings = settings
+
+    async def page(self, model: Text = "", error_type: Text = "", before: Before = "", limit: Limit = MOST_IN_A_PAGE) -> Response:
+        """Lists the newest first; go on with `next`, as long as there is one."""
+        page = await self._box.page(self._filter({"model": model, "error_type": error_type, "before": before}), limit)
+        after = f"{page.next.ended_ms}-{page.next.task_id}" if page.next else None
+        return Response(orjson.dumps({"items": [_row(item) for item in page.items], "next": after}), 200, None, JSON)
+
+    async def one(self, task_id: str) -> Response:
+        """Answers one with its input and every run that failed."""
+        return Response(orjson.dumps(whole(await self._known(task_id))), 200, None, JSON)
+
+    async def replay(self, task_id: str) -> Response:
+        """Sends one round again under its id, its attempts forgotten."""
+        letter = await self._known(task_id)
+        epoch = await self._box.replay(letter)
+        if not epoch:
+            raise await self._not_dead(task_id)
+        url = status_url(task_id)
+        body = {"task_id": task_id, "status": PUBLIC_WORDS[State.WAITING], "status_url": url, "epoch": epoch}
+        return Response(orjson.dumps(body), 202, {"Location": url}, JSON)
+
+    async def replay_all(self, request: Request) -> Response:
+        """Replays all that the filters of the body choose; `{}` is all there are."""
+        body, unreadable = await read_json(request, self._settings.max_body_bytes, self._settings.max_depth)
+        if type(body) is not dict:
+            raise invalid([FieldError("body", "must be an object")])
+        errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - set(FILTERS))]
+        errors += [
+            FieldError(name, f"must be a string of at most {LONGEST_FILTER} characters")
+            for name in FILTERS
+            if name in body and (type(body[name]) is not str or len(body[name]) > LONGEST_FILTER)
+        ]
+        if errors or unreadable:
+            raise invalid(errors) if errors else unreadable or AssertionError
+        replayed = await self._box.replay_all(self._filter(body))
+        return Response(orjson.dumps({"replayed": replayed}), 202, None, JSON)
+
+    async def delete(self, task_id: str) -> Response:
+        """Drops one for good, its input first of all; repeated, the same answer."""
+        if not model_of(task_id) or not await self._box.delete(task_id):
+            raise await self._not_dead(task_id)
+        return Response(None, 204)
+
+    def _filter(self, given: dict[str, Any]) -> Filter:
+        model, before = given.get("model", ""), given.get("before", "")
+        if model and model not in self._settings.model_names:
+            raise invalid([FieldError("model", f"must be one of the models served: {', '.join(self._settings.model_names)}")])
+        place = place_of(before) if before else None
+        if before and place is None:
+            raise invalid([FieldError("before", "must be the `next` of a page, or a moment such as 2026-11-22T03:00:00Z")])
+        return Filter(model, given.get("error_type", ""), place)
+
+    async def _known(self, task_id: str) -> DeadLetter:
+        letter = await self._box.one(task_id)
+        if letter is None:
+            raise await self._not_dead(task_id)
+        return letter
+
+    async def _not_dead(self, task_id: str) -> Problem:
+        state = await self._box.state(task_id)
+        if state is None:
+            return Problem(Kind.UNKNOWN_TASK, "No task has this id")
+        if state is State.FORGOTTEN:
+            return Problem(Kind.GONE, "It was dropped, or its time was over", task_id=task_id)
+        return Problem(Kind.NOT_DEAD, f"The task is no dead letter: it is {PUBLIC_WORDS[state]}", task_id=task_id)
+
+
+def place_of(text: str) -> Place | None:
+    """Reads a page's `next`, or a moment: what ended before it comes then. None for anything else."""
+    ended, dash, task_id = text.partition("-")
+    if dash and ended.isascii() and ended.isdigit() and len(ended) <= 15 and model_of(task_id):
+        return Place(int(ended), task_id)
+    try:
+        moment = datetime.fromisoformat(text)
+        return Place(max(0, round(moment.timestamp() * 1000)), "") if moment.tzinfo else None
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _row(letter: DeadLetter) -> dict[str, Any]:
+    return {
+        "task_id": letter.task_id,
+        "model": model_of(letter.task_id),
+        "match_id": letter.match_id,
+        "error": letter.error,
+        "attempts": letter.attempts,
+        "epoch": letter.epoch,
+        "created_at": views.rfc3339(letter.created_ms),
+        "ended_at": views.rfc3339(letter.ended_ms),
+        "trace_id": letter.trace_id or None,
+    }
+
+
+def whole(letter: DeadLetter) -> dict[str, Any]:
+    """All that is known of one."""
+    runs = [
+        {
+            "epoch": run.epoch,
+            "worker": run.worker,
+            "version": run.version or None,
+            "began_at": views.rfc3339(run.began_ms),
+            "ended_at": views.rfc3339(run.ended_ms),
+            "batch": run.batch,
+            "charged": run.charged,
+            "error": run.error,
+        }
+        for run in letter.history
+    ]
+    return _row(letter) | {"input": letter.input, "history": runs}
