@@ -10,6 +10,7 @@ from collections.abc import Callable
 from typing import Any, TypeVar, cast
 
 import redis.asyncio as redis
+import structlog
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
@@ -19,6 +20,8 @@ from app.contract.errors import Misconfigured, StoreUnavailable
 from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
 from app.contract.redis_store.calls import Call, Moves, script
 from app.contract.redis_store.server import SCHEMA, refuse, refuse_policy, refuse_schema, weakness
+
+log = structlog.get_logger()
 
 LANES = 4
 MOST_IN_A_PIPELINE = 128
@@ -81,8 +84,12 @@ class RedisGatewayStore:
         batch = [(call, answered) for call, answered in batch if not answered.done()]
         try:
             replies = await self._send([call for call, _ in batch])
-        except Exception as error:  # whatever it is, those who wait must hear of it
+        except (RedisError, OSError) as error:
             replies = [error] * len(batch)
+        except Exception as error:
+            # uvloop raises a RuntimeError for a connection that closed under a write. Whatever it is, those who wait must hear of it.
+            log.exception("store.client_failed", calls=len(batch))
+            replies = [ConnectionError(f"{type(error).__name__}: {error}")] * len(batch)
         for (_, answered), reply in zip(batch, replies, strict=True):
             if answered.done():
                 continue
