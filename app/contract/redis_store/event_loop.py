@@ -87,7 +87,7 @@ class RedisGatewayStore:
         except (RedisError, OSError) as error:
             replies = [error] * len(batch)
         except Exception as error:
-            # uvloop raises a RuntimeError for a connection that closed under a write. Whatever it is, those who wait must hear of it.
+            # uvloop raises a RuntimeError for a connection that closed under a write. Those who wait must hear of it.
             log.exception("store.client_failed", calls=len(batch))
             replies = [ConnectionError(f"{type(error).__name__}: {error}")] * len(batch)
         for (_, answered), reply in zip(batch, replies, strict=True):
