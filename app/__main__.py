@@ -17,7 +17,7 @@ from typing import Any
 
 import orjson
 
-from app.api.dead_letters import place_of, whole
+from app.api.dead_letters import place_of, row, text_of, whole
 from app.contract.errors import Misconfigured, StoreUnavailable
 from app.contract.redis_store import RedisGatewayStore
 from app.contract.redis_store.calls import Moves
@@ -75,9 +75,9 @@ async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
 async def _list(box: DeadLetterBox, options: argparse.Namespace) -> int:
     page = await box.page(_filter(options), options.limit)
     for item in page.items:
-        _say({name: value for name, value in whole(item).items() if name not in ("input", "history")})
+        _say(row(item))
     if page.next:
-        print(f"more: --before {page.next.ended_ms}-{page.next.task_id}", file=sys.stderr)
+        print(f"more: --before {text_of(page.next)}", file=sys.stderr)
     return 0
 
 
@@ -110,8 +110,8 @@ def _filter(options: argparse.Namespace) -> Filter:
     return Filter(options.model, options.error_type, place)
 
 
-def _say(row: dict[str, Any]) -> None:
-    print(orjson.dumps(row).decode())
+def _say(answer: dict[str, Any]) -> None:
+    print(orjson.dumps(answer).decode())
 
 
 if __name__ == "__main__":

@@ -37,7 +37,7 @@ class DeadLetterBox:
         stop = max(stops, key=_age) if stops else None
         items = sorted((item for page in pages for item in page.items), key=_age, reverse=True)
         told = [item for item in items if stop is None or _age(item) >= _age(stop)]
-        if len(told) > limit or (len(told) == limit and len(items) > limit):
+        if len(told) > limit:
             last = told[limit - 1]
             return DeadLetters(tuple(told[:limit]), Place(last.ended_ms, last.task_id))
         return DeadLetters(tuple(told), stop)

@@ -147,8 +147,8 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
             return Outcome(task_id, Verb.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
-    kinds = {InvalidInput: "invalid_input", DeviceBroken: "device_error"}
-    kind = kinds.get(type(result), "model_error")
+    kinds = ((InvalidInput, "invalid_input"), (DeviceBroken, "device_error"))
+    kind = next((word for error, word in kinds if isinstance(result, error)), "model_error")
     told = {"type": kind, "message": _message(result)}
     if isinstance(result, InvalidInput) and result.field:
         told["field"] = result.field

@@ -8,7 +8,7 @@ import orjson
 from starlette.requests import ClientDisconnect, Request
 
 from app.api.preferences import idempotency_key, trace_id, wants_fresh
-from app.api.problems import Kind, Problem, invalid
+from app.api.problems import Kind, Problem, invalid, unknown_model
 from app.registry import Registered, Registry
 from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
@@ -90,7 +90,7 @@ def chosen_model(body: Any, registry: Registry) -> Registered:
         raise invalid([FieldError("body", "must be an object")])
     name = body.get("model", registry.default)
     if type(name) is not str or name not in registry.models:
-        raise invalid([FieldError("model", f"must be one of the models served: {', '.join(registry.models)}")])
+        raise unknown_model(registry.models)
     return registry.models[name]
 
 

@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api import views
 from app.api.body import read_json
 from app.api.predict import JSON
-from app.api.problems import Kind, Problem, invalid, status_url
+from app.api.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.contract.ids import model_of
 from app.contract.record import DeadLetter, Place
 from app.contract.states import PUBLIC_WORDS, State
@@ -36,8 +36,8 @@ class DeadLetterCalls:
     async def page(self, model: Text = "", error_type: Text = "", before: Before = "", limit: Limit = MOST_IN_A_PAGE) -> Response:
         """Lists the newest first; go on with `next`, as long as there is one."""
         page = await self._box.page(self._filter({"model": model, "error_type": error_type, "before": before}), limit)
-        after = f"{page.next.ended_ms}-{page.next.task_id}" if page.next else None
-        return Response(orjson.dumps({"items": [_row(item) for item in page.items], "next": after}), 200, None, JSON)
+        after = text_of(page.next) if page.next else None
+        return Response(orjson.dumps({"items": [row(item) for item in page.items], "next": after}), 200, None, JSON)
 
     async def one(self, task_id: str) -> Response:
         """Answers one with its input and every run that failed."""
@@ -64,8 +64,10 @@ class DeadLetterCalls:
             for name in FILTERS
             if name in body and (type(body[name]) is not str or len(body[name]) > LONGEST_FILTER)
         ]
-        if errors or unreadable:
-            raise invalid(errors) if errors else unreadable or AssertionError
+        if errors:
+            raise invalid(errors)
+        if unreadable:
+            raise unreadable
         replayed = await self._box.replay_all(self._filter(body))
         return Response(orjson.dumps({"replayed": replayed}), 202, None, JSON)
 
@@ -78,7 +80,7 @@ class DeadLetterCalls:
     def _filter(self, given: dict[str, Any]) -> Filter:
         model, before = given.get("model", ""), given.get("before", "")
         if model and model not in self._settings.model_names:
-            raise invalid([FieldError("model", f"must be one of the models served: {', '.join(self._settings.model_names)}")])
+            raise unknown_model(self._settings.model_names)
         place = place_of(before) if before else None
         if before and place is None:
             raise invalid([FieldError("before", "must be the `next` of a page, or a moment such as 2026-11-22T03:00:00Z")])
@@ -99,6 +101,11 @@ class DeadLetterCalls:
         return Problem(Kind.NOT_DEAD, f"The task is no dead letter: it is {PUBLIC_WORDS[state]}", task_id=task_id)
 
 
+def text_of(place: Place) -> str:
+    """Writes a page's `next`, as `place_of` reads it."""
+    return f"{place.ended_ms}-{place.task_id}"
+
+
 def place_of(text: str) -> Place | None:
     """Reads a page's `next`, or a moment: what ended before it comes then. None for anything else."""
     ended, dash, task_id = text.partition("-")
@@ -111,7 +118,8 @@ def place_of(text: str) -> Place | None:
         return None
 
 
-def _row(letter: DeadLetter) -> dict[str, Any]:
+def row(letter: DeadLetter) -> dict[str, Any]:
+    """One of a list."""
     return {
         "task_id": letter.task_id,
         "model": model_of(letter.task_id),
@@ -140,4 +148,4 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
         }
         for run in letter.history
     ]
-    return _row(letter) | {"input": letter.input, "history": runs}
+    return row(letter) | {"input": letter.input, "history": runs}

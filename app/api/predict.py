@@ -16,7 +16,7 @@ from starlette.responses import Response
 from app.api import views
 from app.api.body import checked, chosen_model, read_json
 from app.api.preferences import Wish, wish_of
-from app.api.problems import Kind, Problem, about_task, invalid, status_url
+from app.api.problems import Kind, Problem, about_task, invalid, status_url, unknown_model
 from app.contract.errors import StoreUnavailable
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record
@@ -159,7 +159,7 @@ class ModelCalls:
         """Answers the registry's word on a model, and what each live worker has loaded of it."""
         found = self._registry.models.get(model or self._registry.default)
         if found is None:
-            raise invalid([FieldError("model", f"must be one of the models served: {', '.join(self._registry.models)}")])
+            raise unknown_model(self._registry.models)
         workers = await self._store.workers(found.name)
         body: dict[str, Any] = {
             "name": found.name,

@@ -1,5 +1,6 @@
 """Every error as application/problem+json (RFC 9457). `type` is a name that programs may test; `detail` is for people."""
 
+from collections.abc import Iterable
 from dataclasses import asdict
 from enum import Enum
 from typing import Any
@@ -79,6 +80,11 @@ def invalid(errors: list[FieldError]) -> Problem:
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
     return Problem(Kind.INVALID, f"{first.field} {first.message}{more}", errors=[asdict(error) for error in errors])
+
+
+def unknown_model(served: Iterable[str]) -> Problem:
+    """Returns the 422 for a model that is not served."""
+    return invalid([FieldError("model", f"must be one of the models served: {', '.join(served)}")])
 
 
 async def on_problem(request: Request, error: Exception) -> Response:
