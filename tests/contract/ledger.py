@@ -111,7 +111,8 @@ class Ledger:
     def _dropped(self, step: Step) -> None:
         """What went among the dead letters was the oldest."""
         went = [(old.ended, i) for i, old, new in step.changed() if old.state is State.FAILURE]
-        kept = [(row.ended, i) for i, row in step.before.records.items() if i in step.after.dead]
+        # As they are now: one of them may have died in this very step.
+        kept = [(ended, i) for i, ended in step.after.dead.items()]
         if went and kept and max(went) > min(kept):
             raise Finding("a dead letter went before an older one", f"{went}, and not {kept}")
 

@@ -27,3 +27,17 @@ def test_no_order_of_moves_breaks_the_protocol(store: StoreUnderTest) -> None:
         suppress_health_check=list(HealthCheck),
     )
     run_state_machine_as_test(cast(Any, partial(Accidents, store)), settings=settled)
+
+
+def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_letter(store: StoreUnderTest) -> None:
+    life = Accidents(store)
+    life.start(seed=1)
+    for _ in range(2):
+        life.submit(poison=False, rows=1, number=1, waits=False)
+        life.fails_for_good(times=1)
+    life.submit(poison=False, rows=1, number=1, waits=False)
+    for worker in range(store.limits.max_attempts):
+        life.worker_dies_in_a_run(pause=False, worker=worker)
+        life.pass_seconds(6)
+    assert list(life.stage.seen.dead) == life.ids[1:]
+    life.teardown()
