@@ -25,6 +25,7 @@ ROOT_STAGES = (
 
 LEFT_OUT = {
     "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
+    "clock": "needs libfaketime (on Debian: apt install libfaketime)",
     "chart": "needs helm, helm-docs and kubeconform (scripts/chart --tools)",
     "cluster": "needs a cluster with KEDA and our images, named by KUBECONFIG, and a quarter of an hour",
 }

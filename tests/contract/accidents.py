@@ -9,9 +9,9 @@ from app.contract.moves import ALL, Outcome, Verb, WorkerState
 from tests.contract.ledger import Finding
 from tests.contract.machine import PICKS, VERBS, WORKERS, Life
 from tests.contract.picture import Move
-from tests.contract.stage import MODEL
+from tests.contract.stage import MODEL, RUN_LIMIT_MS
 
-JUMPS = st.sampled_from([-30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000])
+JUMPS = st.sampled_from([-3_600_000, -30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000, 3_600_000])
 MOST_ROUNDS_TO_THE_END = 60
 
 
@@ -21,6 +21,41 @@ class Accidents(Life):
     @rule(milliseconds=JUMPS)
     def jump(self, milliseconds: int) -> None:
         self.stage.store.clock.offset_ms += milliseconds
+
+    @rule(worker=WORKERS, by=st.sampled_from([-3_600_000, 3_600_000]))
+    def clock_steps(self, worker: int, by: int) -> None:
+        """By an hour: under a run, and over what waits for a fuller batch."""
+        running = self._parent(worker, busy=False)
+        if running is not None:
+            self.stage.take(running)
+            running.claim()
+            if running.current is not None:
+                running.begin()
+        self._submit(input=b'"plain"')
+        self.stage.store.clock.offset_ms += by
+        if running is not None and running.current is not None:
+            running.renew(RUN_LIMIT_MS)
+        if parent := self._parent(worker, busy=False):
+            self.stage.take(parent)
+            parent.claim(2_000)
+
+    @rule()
+    def rush(self) -> None:
+        """More is submitted than the backlog takes."""
+        for _ in range(self.stage.store.limits.most_outstanding + 1 - len(self.stage.seen.outstanding)):
+            self._submit(input=b"1")
+
+    @rule(rounds=st.integers(2, 3))
+    def all_workers_leave(self, rounds: int) -> None:
+        """They had a pace while something waited; then none is heard of any more, and somebody submits who would wait."""
+        for _ in range(rounds):
+            self._submit(input=b"1")
+            self._submit(input=b"1")
+            self.stage.beat(self.stage.parents[0], WorkerState.IDLE)
+            self.work(0)
+            self.stage.pass_seconds(1)
+        self.stage.pass_seconds(6)
+        self._submit(input=b"1", longest_wait_ms=1)
 
     @rule()
     def reap(self) -> None:

@@ -8,7 +8,7 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, SubmitAnswer, Submitted, Verb
+from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, RenewAnswer, SubmitAnswer, Submitted, Verb
 from app.contract.record import Submission
 from app.contract.states import State
 from tests.contract.picture import Move, Picture, Row
@@ -47,6 +47,8 @@ class Ledger:
         self._named: dict[str, tuple[str, ...]] = {}
         self._begun: set[tuple[str, str]] = set()
         self._given: dict[tuple[str, int], int] = {}
+        self._ran: dict[str, tuple[int, int]] = {}
+        """How long each claim that began has run, and when it was last heard of."""
         self._last_reap = -1
         self._calm_from = 0
 
@@ -57,8 +59,14 @@ class Ledger:
         self._fence(step)
         if step.move.name == "claim" and step.answer.kind is Claim.GRANTED:
             self._granted(step, step.move.args[0].claim_id, step.answer)
+        if step.move.name == "claim" and step.answer.kind is Claim.WAIT:
+            self._waits(step)
         if step.move.name == "begin":
             self._begun |= {(step.move.args[1], task_id) for task_id in step.answer}
+            if step.answer:
+                self._ran.setdefault(step.move.args[1], (0, step.now))
+        if step.move.name == "renew" and step.move.args[1] in self._ran:
+            self._runs(step, step.move.args[1], step.move.args[2], step.answer)
         if step.move.name == "submit":
             self._admission(step, step.move.args[0], step.answer)
         if step.move.name == "reap":
@@ -96,6 +104,20 @@ class Ledger:
                 hold = (record.task_id, step.after.records[record.task_id].seq)
                 if self._given.setdefault(hold, step.delivery) != step.delivery:
                     raise Finding("a record is in two living claims", record.task_id)
+
+    def _waits(self, step: Step) -> None:
+        """A fuller batch is waited for only with records that are known to be young."""
+        first = step.after.records[step.after.waiting[0]] if step.after.waiting else None
+        if first is not None and first.created > step.now and not first.starts_by:
+            raise Finding("a batch waits for a clock that stepped back", step.after.waiting[0])
+
+    def _runs(self, step: Step, claim_id: str, limit_ms: int, answer: RenewAnswer) -> None:
+        """A run's time is what passed between renewals, each at most a lease."""
+        ran, heard = self._ran[claim_id]
+        ran += max(0, min(step.now - heard, self._limits.lease_ms))
+        self._ran[claim_id] = (ran, step.now)
+        if answer.refused != (ran > limit_ms):
+            raise Finding("a run limit told wrongly", f"{ran} ms of {limit_ms}, refused: {answer.refused}")
 
     def _admission(self, step: Step, submission: Submission, answer: SubmitAnswer) -> None:
         held, limits = step.before.outstanding, self._limits

@@ -64,6 +64,7 @@ class Memory:
     status: str
     ids: tuple[str, ...] = ()
     begun: int = 0
+    renewed: int = 0
     words: dict[str, str] = field(default_factory=dict)
 
 

@@ -56,6 +56,8 @@ BUGS = (
     Bug("a refusal by estimate while no worker lives"),
     Bug("the newest dead letter dropped before older ones"),
     Bug("a history that outlives a success"),
+    Bug("a run limit used up by a step of the clock"),
+    Bug("a batch that waits for a clock that stepped back"),
 )
 
 

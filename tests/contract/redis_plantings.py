@@ -90,6 +90,14 @@ PLANTINGS = {
         "`reap` drops from the wrong end",
         (Patch("reap", "redis.call('ZRANGE', DEAD, 0, 0)[1]", "redis.call('ZREVRANGE', DEAD, 0, 0)[1]"),),
     ),
+    "a run limit used up by a step of the clock": Planting(
+        "`renew` takes the time since it began for the time it ran",
+        (Patch("renew", "passed - math.max(0, math.min(passed, lease))", "0"),),
+    ),
+    "a batch that waits for a clock that stepped back": Planting(
+        "`claim` waits until what was submitted later than now is old enough",
+        (Patch("claim", "r.created > now and now - max_wait or r.created", "r.created"),),
+    ),
     "a history that outlives a success": Planting(
         "what ended well keeps the tale of its failures", (Patch("lib", "'input', 'history') end", "'input') end"),)
     ),

@@ -215,7 +215,9 @@ def _row(pairs: list[bytes]) -> Row:
 def _memory(pairs: list[bytes]) -> Memory:
     held = _fields(pairs)
     words = {name.removeprefix("word:"): word for name, word in held.items() if name.startswith("word:")}
-    return Memory(held.get("status", ""), tuple(held.get("ids", "").split()), int(held.get("begun", 0)), words)
+    return Memory(
+        held.get("status", ""), tuple(held.get("ids", "").split()), int(held.get("begun", 0)), int(held.get("renewed", 0)), words
+    )
 
 
 def _post(pairs: list[bytes], seen: int) -> Post:

@@ -34,8 +34,8 @@ class Spec(GatewayMoves, WorkerMoves):
             return moves.Reaped(ran=False)
         if not self.stamp or not 0 <= age <= 2 * period:
             self.quiet_until = self.now + self.limits.lease_ms
-            self.leases = {task_id: min(until, self.quiet_until) for task_id, until in self.leases.items()}
-            self.dues = {task_id: min(due, self.now + self.limits.retry_cap_ms) for task_id, due in self.dues.items()}
+        self.ahead += max(0, self.stamp - self.now) if self.stamp else 0
+        self._cut()
         self._measure(age, period)
         self.stamp = self.now
         quiet = self.now < self.quiet_until
@@ -49,6 +49,14 @@ class Spec(GatewayMoves, WorkerMoves):
         forgotten, buried = self._drop_old()
         self.posts = {name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS}
         return moves.Reaped(True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage())
+
+    def _cut(self) -> None:
+        """What can't be so late but by a clock that was ahead."""
+        lease, due = self.now + self.limits.lease_ms, self.now + self.limits.retry_cap_ms
+        self.leases = {task_id: min(until, lease) for task_id, until in self.leases.items()}
+        self.dues = {task_id: min(at, due) for task_id, at in self.dues.items()}
+        for post in self.posts.values():
+            post.seen = min(post.seen, self.now)
 
     def _measure(self, age: int, period: int) -> None:
         """Records ended in 10^9 s, smoothed over 30 runs; only while something waited both times."""
@@ -86,8 +94,8 @@ class Spec(GatewayMoves, WorkerMoves):
     def picture(self) -> Picture:
         """All that a store must hold, with every index derived from the records."""
         rows = self.records
-        names = ("tickets", "batch", "stamp", "quiet_until", "repair_at", "repair_step", "ended", "ended_before", "backlog", "rate")
-        meta = {"waiting_rows": self.waiting_rows()} | {name: getattr(self, name) for name in names}
+        names = "tickets batch stamp ahead quiet_until repair_at repair_step ended ended_before backlog rate"
+        meta = {"waiting_rows": self.waiting_rows()} | {name: getattr(self, name) for name in names.split()}
         meta |= {"bytes": self.bytes_of(*OUTSTANDING), "dead_bytes": self.bytes_of(State.FAILURE)}
         return Picture(
             records=rows,

@@ -58,7 +58,7 @@ class GatewayMoves(Rows):
 
     def _create(self, s: Submission) -> None:
         order = self.seen.records[s.task_id].order
-        if (order + s.head_start_ms * 1000) // 1000 != self.now:
+        if (order + s.head_start_ms * 1000) // 1000 != self.now + self.ahead:
             raise NotAllowed(f"{s.task_id} stands at {order} in the order, submitted at {self.now}")
         self.records[s.task_id] = Row(
             State.WAITING,

@@ -25,8 +25,7 @@ class WorkerMoves(Rows):
         elif memory.status == "closed":
             return moves.ClaimAnswer(Claim.NOTHING, tickets=self.shortage(ask.batch_rows))
         batch, full = self._batch(ask.batch_rows)
-        age = max((self.now - self.records[task_id].created for task_id in batch), default=0)
-        age = max(0, age)
+        age = max((self._waited(task_id, ask.max_batch_wait_ms) for task_id in batch), default=0)
         if not batch:
             self.claims[ask.claim_id] = Memory("nothing")
             return moves.ClaimAnswer(Claim.NOTHING)
@@ -41,6 +40,11 @@ class WorkerMoves(Rows):
         self.claims[ask.claim_id] = Memory("granted", tuple(batch))
         self.repair_at = self.repair_step = 0
         return self._granted(ask)
+
+    def _waited(self, task_id: str, enough: int) -> int:
+        """How long; of what the clock says is yet to be submitted nobody knows it, and it is taken for enough."""
+        waited = self.now - self.records[task_id].created
+        return waited if waited >= 0 else enough
 
     def _batch(self, most: int) -> tuple[list[str], bool]:
         """What would be claimed now, and whether waiting longer could not make it fuller."""
@@ -87,6 +91,10 @@ class WorkerMoves(Rows):
         if memory is None or memory.status == "asking":
             return moves.RenewAnswer(Hold.NOT_YET)
         held = tuple(task_id for task_id in memory.ids if self._held(task_id, claim_id))
+        if memory.begun:
+            passed = self.now - (memory.renewed or memory.begun)
+            memory.begun += passed - max(0, min(passed, self.limits.lease_ms))
+            memory.renewed = self.now
         refused = memory.begun > 0 and self.now > memory.begun + limit_ms
         if not refused:
             self.leases |= dict.fromkeys(held, self.now + self.limits.lease_ms)

@@ -23,6 +23,7 @@ MODEL = "m"
 LARGEST_BATCH = 8
 RUN_LIMIT_MS = 6_000
 TELLS_TICKETS = (moves.SubmitAnswer, moves.ClaimAnswer, moves.SettleAnswer, moves.Replayed, moves.Reaped)
+REFUSED = (moves.Submitted.FULL, moves.Submitted.LATE)
 TELL_NOTHING = (moves.Replayed(0, 0), moves.Reaped(ran=False), moves.ClaimAnswer(moves.Claim.NOTHING))
 
 
@@ -145,7 +146,7 @@ class Stage:
     def _publish(self, answer: Any) -> None:
         if isinstance(answer, moves.BeatAnswer):
             self._add(answer.repair)
-        if not isinstance(answer, TELLS_TICKETS) or answer in TELL_NOTHING:
+        if not isinstance(answer, TELLS_TICKETS) or answer in TELL_NOTHING or getattr(answer, "kind", None) in REFUSED:
             return
         if answer.tickets and self.dice.random() < self.share_not_published:
             return

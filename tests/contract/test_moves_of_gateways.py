@@ -140,6 +140,17 @@ def test_nothing_is_taken_over_for_a_lease_after(cast: Cast, jump_ms: int) -> No
     assert sum(answer.taken_over for answer in cast.pass_seconds(2)) == 1
 
 
+def test_a_clock_that_stepped_back_puts_nothing_before_what_waits(cast: Cast) -> None:
+    cast.pass_seconds(6)
+    first = cast.submit()
+    cast.reap()
+    cast.pass_seconds(1)
+    cast.pass_ms(-3_600_000)
+    cast.reap()
+    second = cast.submit()
+    assert cast.claimed("c1") == [first, second]
+
+
 def test_outstanding_is_corrected_record_by_record_and_the_drift_is_counted(cast: Cast) -> None:
     kept, ended = cast.submit(), cast.submit()
     cast.tell("cancel", ended)

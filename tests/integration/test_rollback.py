@@ -2,46 +2,16 @@
 
 import time
 from concurrent.futures import ThreadPoolExecutor
-from itertools import count
 from pathlib import Path
-from threading import Event, Thread
-from typing import Self
 
 import pytest
 
 from tests.integration.conftest import MakeStack
 from tests.support.stack import Client, Stack
+from tests.support.submitter import Submitter
 from tests.support.waiting import until
 
 CUT_S = 1.0
-
-
-class Submitter:
-    """Goes on submitting, whatever it is answered, until it is stopped; `accepted` are the ids of its 2xx answers, in order."""
-
-    def __init__(self, client: Client, seconds: float) -> None:
-        self.accepted: dict[str, int] = {}
-        self._client, self._seconds = client, seconds
-        self._stop = Event()
-        self._thread = Thread(target=self._submit)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _submit(self) -> None:
-        for value in count():
-            if self._stop.is_set():
-                return
-            features = {"do": "answer", "seconds": self._seconds, "value": value}
-            answer = self._client.post("/predict/async/", {"features": features})
-            assert answer.status_code in (202, 503), answer.text
-            if answer.status_code == 202:
-                self.accepted[answer.json()["task_id"]] = value
 
 
 def log_of(stack: Stack) -> Path:

@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 import redis
@@ -29,10 +30,11 @@ def free_port() -> int:
 class Valkey:
     """A Valkey that syncs before it answers, and that a test may kill, freeze and start again on the same files."""
 
-    def __init__(self, folder: Path, *options: str) -> None:
+    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.folder = folder
         self.port = free_port()
         self._options = options
+        self._env = os.environ | dict(env or {})
         self._process: subprocess.Popen[bytes] | None = None
 
     def url(self, database: int = 0) -> str:
@@ -44,7 +46,9 @@ class Valkey:
         address = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         command = [str(get_binary_path()), *address, *durable, *self._options]
         with (self.folder / "valkey.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=self._env, preexec_fn=die_with_parent
+            )
         until(self.answers, "Valkey to answer")
 
     def answers(self) -> bool:

@@ -5,7 +5,8 @@ local status = redis.call('HGET', ck, 'status')
 
 local function remember(word, ...)
   redis.call('HSET', ck, 'status', word, ...)
-  redis.call('PEXPIRE', ck, HOUR_MS)
+  -- For an hour; while it holds records for longer, lest a clock that steps by an hour lets a run lose its claim.
+  redis.call('PEXPIRE', ck, word == 'granted' and DAY_MS or HOUR_MS)
 end
 
 local function grant(ids, rows_of)
@@ -41,7 +42,8 @@ while not full and from < PAGE * PAGES do
     if r and not late then
       if #picked > 0 and (r.suspect == '1' or rows + r.rows > batch) then full = true break end
       picked[#picked + 1], records[id] = id, r
-      rows, oldest = rows + r.rows, math.min(oldest, r.created)
+      -- Submitted later than now: the clock stepped back. It has waited long enough, nobody knows how long.
+      rows, oldest = rows + r.rows, math.min(oldest, r.created > now and now - max_wait or r.created)
       if r.suspect == '1' or rows >= batch then full = true break end
     end
   end

@@ -11,7 +11,7 @@ local OUTSTANDING, SUSPECTS = key('outstanding'), key('suspects')
 local STARTS_BY, ENDED, DEAD, TOMBS = key('starts_by'), key('ended'), key('dead'), key('tombs')
 local WORKERS = key('workers')
 local IS_OUTSTANDING = {waiting = true, running = true, retry = true}
-local HOUR_MS = 3600000
+local HOUR_MS, DAY_MS = 3600000, 86400000
 
 local clock = redis.call('TIME')
 local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + tonumber(ARGV[1]) * 1000

@@ -14,13 +14,20 @@ if stamp and stamp <= now and now - stamp < period / 2 then return {now, 0} end
 local quiet_until = tonumber(redis.call('HGET', META, 'quiet_until')) or 0
 if not stamp or stamp > now or now - stamp > 2 * period then
   quiet_until = now + lease
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', RUNNING, '(' .. string.format('%.0f', quiet_until), '+inf')) do
-    redis.call('ZADD', RUNNING, quiet_until, id)
-  end
-  for _, id in ipairs(redis.call('ZRANGEBYSCORE', RETRY, '(' .. string.format('%.0f', now + limits.cap), '+inf')) do
-    redis.call('ZADD', RETRY, now + limits.cap, id)
+end
+-- After a step back the order goes on where it was, lest what waits already stands behind all that comes now.
+if stamp and stamp > now then redis.call('HINCRBY', META, 'ahead', stamp - now) end
+
+-- No lease, due or heartbeat can be later than this, but by a clock that was ahead for a moment: perhaps one without a reaper's run.
+local function at_most(index, latest)
+  for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '(' .. string.format('%.0f', latest), '+inf')) do
+    redis.call('ZADD', index, latest, id)
   end
 end
+at_most(RUNNING, now + lease)
+at_most(RETRY, now + limits.cap)
+at_most(WORKERS, now)
+
 -- Records ended in 10^9 s, smoothed over 30 runs, and only while something waits: then it is what the workers can do.
 local pace = redis.call('HMGET', META, 'ended', 'ended_before', 'backlog', 'rate')
 local ended, rate = tonumber(pace[1]) or 0, tonumber(pace[4]) or 0
@@ -46,6 +53,7 @@ end
 
 local taken_over = quiet and 0 or each(RUNNING, now, function(id, r)
   if r.state ~= 'running' then redis.call('ZREM', RUNNING, id) return false end
+  redis.call('PEXPIRE', claim_key(r.claim), HOUR_MS)
   fail(id, r, false, false, WORKER_LOST, limits, '')
   return true
 end)

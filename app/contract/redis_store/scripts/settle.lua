@@ -45,9 +45,9 @@ for i = 8, #ARGV, 5 do
     elseif status ~= 'nothing' then
       -- Its claim has not arrived, or was told to wait: should it come now, nobody is there to run what it would get.
       redis.call('HSET', ck, 'status', 'closed')
-      redis.call('PEXPIRE', ck, HOUR_MS)
     end
   end
 end
+redis.call('PEXPIRE', ck, HOUR_MS)
 reply[2] = shortage(known_batch())
 return reply
