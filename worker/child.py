@@ -7,6 +7,8 @@ from pathlib import Path
 RUN_FOLDER = "INFERENCE_WORKER_FOLDER"
 """The environment variable by which the parent tells its child where the marks go."""
 
+PINNED = "INFERENCE_MODEL_VERSION"
+"""The one by which it tells which version to load; not set, the child asks the registry."""
 
 MOST_DEATHS = 3
 """Children that may die one after the other before they hold the model; then the worker ends, and says so."""
@@ -31,6 +33,13 @@ class ChildMarks:
         except FileNotFoundError:
             return ""
 
+    def moved_to(self) -> str:
+        """The version that the alias means now, by the present child, if that is another one than it holds; else ''."""
+        try:
+            return (self._folder / f"moved.{self.pid()}").read_text()
+        except FileNotFoundError:
+            return ""
+
     def died(self) -> bool:
         """Whether the pool's child is dead and not replaced yet (a zombie, or gone), by Linux's /proc."""
         pid = self.pid()
@@ -44,16 +53,27 @@ class ChildMarks:
     def _mark(self) -> Path:
         return self._folder / f"loaded.{self.pid()}"
 
-    def failed(self) -> str:
-        """Why the children can't load the model, as a sentence, or ''. Asked again and again, it counts those that died loading."""
+    def failed(self) -> tuple[str, str]:
+        """Which pinned version the children can't load ('': none was) and why, as a sentence, or '' twice.
+
+        Asked again and again, it counts those that died loading.
+        """
         for mark in self._folder.glob("failed.*"):
-            return mark.read_text()
+            version, _, sentence = mark.read_text().partition("\n")
+            return version, sentence
         if pid := self.pid():
             self._seen.add(pid)
         # Judged by their marks, which stay: a child may load, run and die between two looks.
         if any((self._folder / f"loaded.{pid}").exists() for pid in self._seen):
             self._seen.clear()
-        return "its process died again and again while it loaded" if len(self._seen) > MOST_DEATHS else ""
+        died = len(self._seen) > MOST_DEATHS
+        return (os.environ.get(PINNED, ""), "its process died again and again while it loaded") if died else ("", "")
+
+    def forget_failures(self) -> None:
+        """Another version is tried."""
+        self._seen.clear()
+        for mark in self._folder.glob("failed.*"):
+            mark.unlink(missing_ok=True)
 
 
 def mark_loaded(folder: Path, version: str) -> None:
@@ -63,7 +83,12 @@ def mark_loaded(folder: Path, version: str) -> None:
 
 def mark_failed(folder: Path, sentence: str) -> None:
     """Says why this process could not load the model."""
-    _write(folder / f"failed.{os.getpid()}", sentence or "it could not be loaded")
+    _write(folder / f"failed.{os.getpid()}", f"{os.environ.get(PINNED, '')}\n{sentence or 'it could not be loaded'}")
+
+
+def mark_moved(folder: Path, version: str) -> None:
+    """Says that the alias means another version than this process holds; '' takes that back."""
+    _write(folder / f"moved.{os.getpid()}", version)
 
 
 def _write(mark: Path, text: str) -> None:

@@ -24,6 +24,7 @@ from app.contract.settings import BEAT_S
 from app.contract.store import WorkerStore
 from worker.child import ChildMarks
 from worker.custody import Custody, Verdict, judge
+from worker.replacement import Replacement
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -60,6 +61,7 @@ class Custodian:
     custody: Custody = field(default_factory=Custody)
 
     def __post_init__(self) -> None:
+        self.replacement = Replacement(self.marks, self.custody)
         self._reports: deque[Report] = deque()
         self._reason: dict[str, str] = {}
         self._wake = threading.Event()
@@ -91,8 +93,10 @@ class Custodian:
         self.custody.accept(claim_id, pid)
 
     def closed(self, claim_id: str) -> None:
-        """It ended."""
+        """It ended; under load this is the moment at which the child has nothing in it."""
         self.custody.close(claim_id)
+        if self.replacement.my_turn:
+            self.replacement.go()
 
     def ended_badly(self, claim_id: str, cause: BaseException) -> None:
         """The child died under it, outran Celery's limit, or let an exception out."""
@@ -161,6 +165,8 @@ class Custodian:
         if answer.repair:
             reach(Gap.REPAIR_DUE)
         self.tickets.publish(answer.repair)
+        self.replacement.my_turn = answer.my_turn
+        self.replacement.go()
         idle = self.state is WorkerState.IDLE and answer.waiting > 0 and self._opened == self._opened_before
         self._deaf_beats = self._deaf_beats + 1 if idle else 0
         self._opened_before = self._opened
@@ -168,8 +174,19 @@ class Custodian:
             self.give_up(f"it got no ticket in {DEAF_S:g} s although predictions wait: its connection to the broker is lost")
 
     def _beat(self, state: WorkerState) -> BeatAnswer:
-        own = self.settings
-        return self.store.heartbeat(Beat(own.model, own.worker_id, state, self.version, own.max_batch_size, round(BEAT_S * 1000)))
+        own, replacement = self.settings, self.replacement
+        beat = Beat(
+            own.model,
+            own.worker_id,
+            state,
+            self.version,
+            own.max_batch_size,
+            round(BEAT_S * 1000),
+            replacement.wanted,
+            round(own.start_limit_s * 1000),
+            replacement.problem,
+        )
+        return self.store.heartbeat(beat)
 
     def _renew(self) -> None:
         delivery = self.custody.current
@@ -228,7 +245,8 @@ class Custodian:
         self.exit_process(0)
 
     def _check_child(self) -> None:
-        if sentence := self.marks.failed():
+        version, sentence = self.marks.failed()
+        if sentence and not self.replacement.go_back(version, sentence):
             self.give_up(f"{self.settings.model_uri} could not be loaded: {sentence}")
         if not self.marks.died():
             self._dead_since = None

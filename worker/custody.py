@@ -66,6 +66,14 @@ class Custody:
             if self._current is not None and self._current.claim_id == claim_id:
                 self._current = None
 
+    def replace(self, kill: Callable[[], None]) -> bool:
+        """Kills the child if no delivery is in it; the lock keeps the next one out meanwhile."""
+        with self._lock:
+            if self._current is not None:
+                return False
+            kill()
+            return True
+
     def stop(self, claim_id: str, kill: Callable[[int], None]) -> bool:
         """Kills the child if that claim is still the one in it; the lock keeps the next one out meanwhile."""
         with self._lock:

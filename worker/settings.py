@@ -19,6 +19,14 @@ class WorkerSettings(ContractSettings):
     model_uri: str = Field(
         "models:/match-outcome@production", description="The model to serve, as MLflow names it: models:/name@alias."
     )
+    model_refresh_s: float = Field(
+        60.0,
+        ge=0.5,
+        description="How often the alias is looked at, in seconds; when it moved, the model's process is replaced.",
+    )
+    model_cache_dir: str = Field(
+        "", description="A folder for downloaded versions, so that a registry that is away stops no restart; empty keeps none."
+    )
     worker_id: str = Field(
         default_factory=lambda: f"{os.environ.get('HOSTNAME') or socket.gethostname()}-{os.getpid()}",
         pattern=r"^\S{1,128}$",
@@ -57,6 +65,16 @@ class WorkerSettings(ContractSettings):
     def model(self) -> str:
         """The name of the model, which is also its queue's."""
         return model_of_uri(self.model_uri)[0]
+
+    @property
+    def model_name(self) -> str:
+        """The model's name in the registry."""
+        return model_of_uri(self.model_uri)[0]
+
+    @property
+    def version(self) -> str:
+        """The version that the address names for good, '' if it names an alias."""
+        return "" if "@" in self.model_uri else model_of_uri(self.model_uri)[1]
 
     @property
     def queue(self) -> str:

@@ -11,6 +11,7 @@ from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
 from app.contract.settings import BEAT_S
+from worker.child import PINNED
 from worker.custodian import Custodian
 from worker.probes import ProbeServer
 
@@ -55,11 +56,11 @@ class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
             if state.should_stop is not None or state.should_terminate is not None:
                 raise WorkerShutdown(0)
             if not _child_lives(consumer.controller):
-                why = custodian.marks.failed() or "its process died"
+                why = custodian.marks.failed()[1] or "its process died"
                 custodian.give_up(f"{custodian.settings.model_uri} could not be loaded: {why}")
             time.sleep(0.05)
-        # Every replacement of the child loads the version that the first one found, even if the alias moves meanwhile.
-        os.environ["MODEL_URI"] = f"models:/{custodian.settings.model}/{custodian.version}"
+        # Every replacement of the child loads the version that the first one found, until it is this worker's turn to follow.
+        os.environ[PINNED] = custodian.version
 
 
 def install(app: Any) -> None:

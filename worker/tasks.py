@@ -21,7 +21,6 @@ from app.contract.redis_store.calls import Moves
 from app.contract.settings import read_settings
 from app.telemetry import set_up_logging
 from worker.child import RUN_FOLDER, mark_failed, mark_loaded
-from worker.patience import answered
 from worker.runner import Runner
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -39,7 +38,7 @@ def load_model(**_: Any) -> None:
     set_up_logging(settings.log_level)
     folder = Path(os.environ[RUN_FOLDER])
     try:
-        runner = _build(settings)
+        runner = _build(settings, folder)
     except Misconfigured as error:
         mark_failed(folder, str(error))
         sys.exit(1)
@@ -52,23 +51,11 @@ def load_model(**_: Any) -> None:
     mark_loaded(folder, runner.version)
 
 
-def _build(settings: WorkerSettings) -> Runner:
-    from worker.models import registry
-    from worker.models.laps import Laps, process_age_s
+def _build(settings: WorkerSettings, folder: Path) -> Runner:
+    from worker import loading
 
-    began_s, laps = process_age_s(), Laps()
-    resolved = answered(
-        "the registry did not give it",
-        lambda: registry.resolve(settings.model_uri, settings.mlflow_tracking_uri),
-        settings.start_timeout_s,
-        registry.RegistryUnavailable,
-    )
-    laps.lap("registry")
-    model = registry.load(resolved, settings.mlflow_tracking_uri, laps)
-    model.warm_up(settings.max_batch_size)
-    laps.lap("warm_up")
-    seconds = {"process": began_s} | laps.seconds
-    log.info("model.loaded", model=model.name, version=model.version, device=model.device, seconds=seconds)
+    model = loading.load(settings)
+    loading.AliasWatch(settings, model.version, folder).start()
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
 

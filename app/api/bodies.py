@@ -118,6 +118,7 @@ class Worker(BaseModel):
     state: WorkerWord
     since: str | None
     batch: int
+    problem: str | None
 
 
 class FailedRun(BaseModel):

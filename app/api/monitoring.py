@@ -75,4 +75,5 @@ def _worker(model: str, worker: WorkerInfo) -> dict[str, object]:
         "state": worker.state.value,
         "since": views.rfc3339(worker.since_ms),
         "batch": worker.batch_rows,
+        "problem": worker.problem or None,
     }

@@ -171,14 +171,24 @@ class Beat:
     version: str
     batch_rows: int
     period_ms: int = 1_000
+    wants: str = ""
+    """The version that it would load in place of the one it holds, '' if none."""
+    turn_ms: int = 600_000
+    """How long that may take before another worker may do the same."""
+    problem: str = ""
+    """What an operator should know, as a sentence."""
 
 
 @dataclass(frozen=True, slots=True)
 class BeatAnswer:
-    """`waiting` records; `repair` tickets that this worker should publish since nobody got one in two beats."""
+    """`waiting` records; `repair` tickets that this worker should publish since nobody got one in two beats.
+
+    `my_turn`: it may replace its version now; of the workers of a model one at a time does.
+    """
 
     waiting: int
     repair: int
+    my_turn: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -242,3 +252,4 @@ class WorkerInfo:
     version: str
     since_ms: int
     batch_rows: int
+    problem: str = ""

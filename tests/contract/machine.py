@@ -264,6 +264,6 @@ class Life(RuleBasedStateMachine):
             raise Finding("a child was stopped whose claim was not lost", stopped)
         parent.stop()
 
-    @rule(worker=WORKERS, state=STATES)
-    def beat(self, worker: int, state: WorkerState) -> None:
-        self.stage.beat(self.stage.parents[worker], state)
+    @rule(worker=WORKERS, state=STATES, wants=st.sampled_from(["", "v2"]))
+    def beat(self, worker: int, state: WorkerState, wants: str) -> None:
+        self.stage.beat(self.stage.parents[worker], state, wants)

@@ -78,6 +78,7 @@ class Post:
     since: int
     seen: int
     idle_beats: int
+    problem: str = ""
 
 
 @dataclass(slots=True)

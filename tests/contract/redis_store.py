@@ -222,4 +222,6 @@ def _memory(pairs: list[bytes]) -> Memory:
 
 def _post(pairs: list[bytes], seen: int) -> Post:
     held = _fields(pairs)
-    return Post(held["state"], held["version"], int(held["batch"]), int(held["since"]), seen, int(held["idle_beats"]))
+    return Post(
+        held["state"], held["version"], int(held["batch"]), int(held["since"]), seen, int(held["idle_beats"]), held["problem"]
+    )

@@ -162,4 +162,4 @@ class GatewayMoves(Rows):
     def workers(self, model: str) -> tuple[moves.WorkerInfo, ...]:
         del model
         posts = sorted(self.posts.items(), key=lambda item: (item[1].seen, item[0]))
-        return tuple(moves.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch) for n, p in posts)
+        return tuple(moves.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch, p.problem) for n, p in posts)

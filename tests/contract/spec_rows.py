@@ -26,6 +26,7 @@ class Rows:
         self.joins: dict[str, str] = {}
         self.idems: dict[str, tuple[str, str]] = {}
         self.tickets = self.batch = self.stamp = self.quiet_until = self.repair_at = self.repair_step = 0
+        self.turn = ""
         self.ended = self.ended_before = self.backlog = self.rate = self.ahead = 0
         self.told: list[tuple[str, str, int, str]] = []
         self.now = 0

@@ -140,18 +140,28 @@ class WorkerMoves(Rows):
         before = self.posts.pop(beat.worker_id, None)
         if beat.state is WorkerState.GONE:
             return moves.BeatAnswer(waiting, 0)
+        my_turn = self._turn(beat)
         changed = before is None or before.state != beat.state.value
         since = self.now if before is None or changed else before.since
         counts = beat.state is WorkerState.IDLE and waiting > 0
         beats = (before.idle_beats if before else 0) + 1 if counts else 0
-        self.posts[beat.worker_id] = Post(beat.state.value, beat.version, beat.batch_rows, since, self.now, beats)
+        self.posts[beat.worker_id] = Post(beat.state.value, beat.version, beat.batch_rows, since, self.now, beats, beat.problem)
         self.batch = beat.batch_rows
         if beat.state is WorkerState.IDLE and changed:
             self.repair_at = self.repair_step = 0
         backing_off = self.now < self.repair_at <= self.now + MAX_BACKOFF_MS
         if beats < 2 or backing_off:
-            return moves.BeatAnswer(waiting, 0)
+            return moves.BeatAnswer(waiting, 0, my_turn)
         self.repair_step = min(2 * self.repair_step, MAX_BACKOFF_MS) if self.repair_step else beat.period_ms
         self.repair_at = self.now + self.repair_step
         self.tickets = sum(post.state == WorkerState.IDLE for post in self.posts.values())
-        return moves.BeatAnswer(waiting, self.tickets)
+        return moves.BeatAnswer(waiting, self.tickets, my_turn)
+
+    def _turn(self, beat: Beat) -> bool:
+        """One worker at a time leaves its version; the turn is over when it wants no other and is not loading."""
+        free = not self.turn or self.turn == beat.worker_id or self.turn not in self.posts
+        if beat.wants and free:
+            self.turn = beat.worker_id
+        elif self.turn == beat.worker_id and beat.state is not WorkerState.LOADING:
+            self.turn = ""
+        return bool(beat.wants) and free

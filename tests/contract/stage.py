@@ -181,8 +181,8 @@ class Stage:
         answer: moves.SubmitAnswer = self.say("submit", submission)
         return answer
 
-    def beat(self, parent: Parent, state: WorkerState) -> moves.BeatAnswer:
-        return parent.store.heartbeat(Beat(MODEL, parent.name, state, "v1", parent.batch_rows))
+    def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> moves.BeatAnswer:
+        return parent.store.heartbeat(Beat(MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants))
 
     def pass_seconds(self, seconds: int) -> None:
         """Time goes by while a gateway's reaper runs each second."""

@@ -7,7 +7,8 @@ import pytest
 from app.contract.errors import Misconfigured
 from tests.models.conftest import REPOSITORY
 from tests.support.servers import free_port
-from worker.models.registry import Resolved, load, resolve
+from worker.models.cache import Resolved
+from worker.models.registry import load, resolve
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 

@@ -7,11 +7,9 @@ sets MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true: a pickle from a registry is code 
 
 import os
 import shutil
-import tempfile
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -19,24 +17,17 @@ from typing import Any
 from app.contract.errors import Misconfigured
 from app.contract.settings import model_of_uri
 from worker.models import Model
+from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps
 
 TIMEOUT_S = 5
 RETRIES = 1
+NO_CACHE = ModelCache("")
 _ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class RegistryUnavailable(Misconfigured):
     """The registry does not answer or does not know the model: a mistake in a setting, or just not yet."""
-
-
-@dataclass(frozen=True, slots=True)
-class Resolved:
-    """One version of a model; its `uri` names it for good, whatever its aliases do."""
-
-    name: str
-    version: str
-    uri: str
 
 
 def resolve(model_uri: str, tracking_uri: str) -> Resolved:
@@ -66,29 +57,49 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
                 return None
             sentence = f"the MLflow registry at {tracking_uri} does not answer: is MLFLOW_TRACKING_URI right?"
             raise RegistryUnavailable(sentence) from error
-    return Resolved(name, str(found.version), f"models:/{name}/{found.version}")
+    origin = f"{tracking_uri} {found.source} {found.creation_timestamp}"
+    return Resolved(name, str(found.version), f"models:/{name}/{found.version}", origin)
 
 
-def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None) -> Model:
-    """Downloads a version and puts it on its device; raises `Misconfigured` for one that this worker can't serve."""
+def keep_patience_short() -> None:
+    """For the whole process and for good: a thread that asks beside a model must not change the environment each time."""
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(TIMEOUT_S))
+    os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(RETRIES))
+    os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
+
+
+def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache: ModelCache = NO_CACHE) -> Model:
+    """Takes a version from the cache or the registry and puts it on its device.
+
+    Raises `Misconfigured` for one that this worker can't serve.
+    """
     from worker.models.loaded import LoadedModel
     from worker.models.mlmodel import read
 
     laps = laps or Laps()
-    folder = Path(tempfile.mkdtemp(prefix=f"model-{resolved.name}-{resolved.version}-"))
-    try:
-        with _environment(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false"):
-            mlmodel = read(_download(resolved, tracking_uri, folder))
-            laps.lap("download")
+    with _environment(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false"):
+        folder, kept = _files(resolved, tracking_uri, cache)
+        laps.lap("download")
+        try:
+            mlmodel = read(folder)
             make = _engine(mlmodel, resolved)
             laps.lap("imports")
             model = LoadedModel(resolved.name, resolved.version, mlmodel, _made(make, resolved))
             laps.lap("load")
-    except BaseException:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise
-    weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
+        except BaseException:
+            if not kept:
+                shutil.rmtree(folder, ignore_errors=True)
+            raise
+    if not kept:
+        weakref.finalize(model, shutil.rmtree, folder, ignore_errors=True)
     return model
+
+
+def _files(resolved: Resolved, tracking_uri: str, cache: ModelCache) -> tuple[Path, bool]:
+    """The version's folder, and whether it is to stay when the model is gone."""
+    if copy := cache.find(resolved):
+        return cache.use(copy), True
+    return cache.keep(resolved, lambda folder: _download(resolved, tracking_uri, folder))
 
 
 def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:

@@ -103,8 +103,9 @@ class Moves:
 
     def heartbeat(self, beat: moves.Beat) -> Call[moves.BeatAnswer]:
         """A worker lives."""
-        arguments = (beat.worker_id, beat.state.value, beat.version, beat.batch_rows, beat.period_ms)
-        return Call("heartbeat", self.prefix(beat.model), arguments, lambda reply: moves.BeatAnswer(reply[1], reply[2]))
+        own = (beat.worker_id, beat.state.value, beat.version, beat.batch_rows, beat.period_ms)
+        change = (beat.wants, beat.turn_ms, beat.problem)
+        return Call("heartbeat", self.prefix(beat.model), (*own, *change), replies.beat)
 
     def cover(self, model: str, published: int) -> Call[int]:
         """Raises the guess of tickets under way."""

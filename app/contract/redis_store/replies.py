@@ -40,9 +40,15 @@ def reaped(reply: list[Any]) -> moves.Reaped:
     return moves.Reaped(True, bool(reply[2]), *reply[3:])
 
 
+def beat(reply: list[Any]) -> moves.BeatAnswer:
+    """Waiting, tickets to publish, whose turn it is."""
+    _, waiting, repair, my_turn = reply
+    return moves.BeatAnswer(waiting, repair, bool(my_turn))
+
+
 def worker(row: list[Any]) -> moves.WorkerInfo:
-    name, state, version, since, batch = row
-    return moves.WorkerInfo(text(name), moves.WorkerState(text(state)), text(version), since, batch)
+    name, state, version, since, batch, problem = row
+    return moves.WorkerInfo(text(name), moves.WorkerState(text(state)), text(version), since, batch, text(problem))
 
 
 def record(task_id: str, view: list[Any]) -> Record | None:
