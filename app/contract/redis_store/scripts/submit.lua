@@ -47,10 +47,7 @@ end
 -- A bound on what may be outstanding, and for a caller who waits one on how long that would take by the rate measured; nobody knows a
 -- rate where no worker lives.
 local bytes, most, most_bytes, longest = #ARGV[3], tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
-local count, pace = redis.call('ZCARD', OUTSTANDING), redis.call('HMGET', META, 'bytes', 'rate')
-local held_bytes, rate = tonumber(pace[1]) or 0, tonumber(pace[2]) or 0
-if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end
-local function ms_for(records) return rate > 0 and math.ceil(records * 1e12 / rate) or -1 end
+local count, held_bytes = redis.call('ZCARD', OUTSTANDING), tonumber(redis.call('HGET', META, 'bytes')) or 0
 local over = count + 1 - most
 if held_bytes + bytes > most_bytes and count > 0 then
   over = math.max(over, math.ceil((held_bytes + bytes - most_bytes) * count / math.max(held_bytes, 1)))
