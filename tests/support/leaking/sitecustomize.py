@@ -1,4 +1,4 @@
-"""With this folder on PYTHONPATH a process keeps all JSON that it ever read, as it came and as it was read: a leak for the soak to find."""
+"""With this folder on PYTHONPATH a process keeps all JSON that it read, before and after: a leak for the soak to find."""
 
 from typing import Any
 
