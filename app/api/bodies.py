@@ -66,7 +66,10 @@ class Accepted(BaseModel):
 
 
 class TaskStatus(BaseModel):
-    """How a task stands. `result` is there after success, `error` after a run that failed, `position` while it waits."""
+    """How a task stands. `result` is there after success, `error` after a run that failed, `position` while it waits.
+
+    `estimated_wait_s` is then when it should begin, by the rate of the workers under this backlog; null where nobody knows.
+    """
 
     task_id: str
     status: Word
@@ -81,6 +84,7 @@ class TaskStatus(BaseModel):
     error: TaskError | None = None
     dead_lettered: bool | None = None
     position: int | None = None
+    estimated_wait_s: float | None = None
 
 
 class CeleryResult(BaseModel):

@@ -53,6 +53,7 @@ def status(record: Record) -> dict[str, Any]:
         body["dead_lettered"] = True
     if record.position is not None:
         body["position"] = record.position
+        body["estimated_wait_s"] = None if record.starts_in_ms is None else record.starts_in_ms / 1000
     return body
 
 

@@ -62,6 +62,8 @@ class Record:
     error: dict[str, Any] | None = None
     position: int | None = None
     """How many stand before it, while it waits."""
+    starts_in_ms: int | None = None
+    """When it should have been claimed, by its position and the measured rate; None where no rate is known or no worker lives."""
 
     @property
     def final(self) -> bool:

@@ -20,7 +20,7 @@ class Signal(StrEnum):
 BATCHES = (1, 8)
 ANY_MOMENT = "any moment"
 _SHARED = (Gap.WORKER_TICKETS_PUBLISHED,)
-_CHILD_FROM, _PARENT_FROM = list(Gap).index(Gap.LOADED), list(Gap).index(Gap.TICKET_RECEIVED)
+_CHILD_FROM, _PARENT_FROM = list(Gap).index(Gap.LOADED), list(Gap).index(Gap.TICKET_POPPED)
 GAPS: dict[Role, tuple[Gap, ...]] = {
     Role.GATEWAY: tuple(Gap)[:_CHILD_FROM],
     Role.CHILD: tuple(gap for gap in tuple(Gap)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,

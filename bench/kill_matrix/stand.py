@@ -39,13 +39,13 @@ SETTINGS = {
 class Stand:
     """Stays up for many cases; only what a case struck is started again. Its processes die with the thread that started it."""
 
-    def __init__(self, folder: Path, mlflow_url: str, batch: int) -> None:
+    def __init__(self, folder: Path, mlflow_url: str, batch: int, **env: str) -> None:
         self.batch = batch
         self.gaps = Gaps(folder / "gaps")
         self.valkeys = {Role.STORE: Valkey(folder / "store"), Role.BROKER: Valkey(folder / "broker")}
         store, broker = self.valkeys.values()
-        env = SETTINGS | {"MAX_BATCH_SIZE": str(batch), "BROKER_URL": broker.url()}
-        self.stack = Stack(folder, store, mlflow_url, "fault", env)
+        own = SETTINGS | {"MAX_BATCH_SIZE": str(batch), "BROKER_URL": broker.url()} | env
+        self.stack = Stack(folder, store, mlflow_url, "fault", own)
         self.store = redis.Redis(port=store.port, socket_timeout=2, decode_responses=True)
         self.broker = redis.Redis(port=broker.port, socket_timeout=2)
         self.http = httpx2.Client(timeout=10)
@@ -56,12 +56,15 @@ class Stand:
     def start(self) -> None:
         for valkey in self.valkeys.values():
             valkey.start()
+        self._add_processes()
+        self._supervisor.start()
+        self.whole()
+
+    def _add_processes(self) -> None:
         for _ in range(2):
             self.stack.add_worker(wait=False, **environment(self.gaps.folder, Role.PARENT))
         for _ in range(2):
             self.stack.add_gateway(**environment(self.gaps.folder, Role.GATEWAY))
-        self._supervisor.start()
-        self.whole()
 
     def stop(self) -> None:
         self._ended.set()

@@ -84,7 +84,7 @@ PLANTINGS = {
     ),
     "a refusal by estimate while no worker lives": Planting(
         "`submit` believes a rate that nobody works at any more",
-        (Patch("submit", "if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end", ""),),
+        (Patch("lib", "if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end", ""),),
     ),
     "the newest dead letter dropped before older ones": Planting(
         "`reap` drops from the wrong end",

@@ -33,21 +33,20 @@ class GatewayMoves(Rows):
     def _refusal(self, s: Submission) -> moves.SubmitAnswer | None:
         """Too much in records or in bytes; or, by the measured rate, too late for a caller who waits."""
         count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
-        lives = any(post.seen >= self.now - 5_000 for post in self.posts.values())
-        rate = self.rate if lives else 0
-
-        def ms_for(records: int) -> int:
-            return math.ceil(records * 10**12 / rate) if rate else -1
-
         over, bytes_over = count + 1 - self.limits.most_outstanding, held + len(s.input) - self.limits.most_outstanding_bytes
         if bytes_over > 0 and count:
             over = max(over, math.ceil(bytes_over * count / max(held, 1)))
         if over > 0:
-            return moves.SubmitAnswer(Submitted.FULL, s.task_id, State.WAITING, 0, 0, ms_for(over))
-        wait = ms_for(count)
+            return moves.SubmitAnswer(Submitted.FULL, s.task_id, State.WAITING, 0, 0, self._ms_for(over))
+        wait = self._ms_for(count)
         if 0 < s.longest_wait_ms < wait and self.among(State.WAITING):
             return moves.SubmitAnswer(Submitted.LATE, s.task_id, State.WAITING, 0, 0, wait - s.longest_wait_ms)
         return None
+
+    def _ms_for(self, records: int) -> int:
+        """By the measured rate; -1 where there is none, or nobody works at it."""
+        lives = any(post.seen >= self.now - 5_000 for post in self.posts.values())
+        return math.ceil(records * 10**12 / self.rate) if self.rate and lives else -1
 
     def _twin(self, s: Submission) -> str:
         twin = self.joins.get(s.join_key, "")
@@ -95,6 +94,8 @@ class GatewayMoves(Rows):
     def _view(self, task_id: str) -> Record:
         row = self.records[task_id]
         tomb = row.state is State.FORGOTTEN
+        place = self.in_order().index(task_id) if row.state is State.WAITING else None
+        starts_in_ms = -1 if place is None else self._ms_for(place + 1)
         return Record(
             task_id=task_id,
             state=row.state,
@@ -110,7 +111,8 @@ class GatewayMoves(Rows):
             version=row.version,
             result=json.loads(row.result) if row.result else None,
             error=json.loads(row.error) if row.error else None,
-            position=self.in_order().index(task_id) if row.state is State.WAITING else None,
+            position=place,
+            starts_in_ms=None if starts_in_ms < 0 else starts_in_ms,
         )
 
     def cancel(self, task_id: str) -> moves.Cancelled | None:

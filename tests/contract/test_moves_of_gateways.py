@@ -70,6 +70,24 @@ def test_what_has_begun_once_does_not_expire(cast: Cast) -> None:
     assert cast.claimed("c2") == [task_id]
 
 
+def test_what_waits_is_told_when_it_should_be_claimed_by_the_rate_measured_while_a_worker_lives(cast: Cast) -> None:
+    ids = [cast.submit() for _ in range(6)]
+    cast.beat("w", WorkerState.BUSY)
+    cast.reap()
+    assert cast.read(ids[5]).starts_in_ms is None, "nobody has measured a rate"
+    cast.run("c1", rows=2)
+    cast.settle("c1", Verb.FINISH)
+    cast.pass_ms(1_000)
+    cast.beat("w", WorkerState.BUSY)
+    cast.reap()
+    first, last = cast.read(ids[2]), cast.read(ids[5])
+    assert first.starts_in_ms is not None
+    assert first.starts_in_ms >= 500, "two ended in a second and a little"
+    assert last.starts_in_ms == pytest.approx(4 * first.starts_in_ms, abs=4), "three stand before it"
+    cast.pass_ms(5_001)
+    assert cast.read(ids[5]).starts_in_ms is None, "no worker lives"
+
+
 def test_a_result_is_gone_after_its_time_and_later_nobody_knows_it(cast: Cast) -> None:
     task_id = cast.submit(idempotency_key="k")
     cast.run("c1")

@@ -69,6 +69,21 @@ def test_who_waits_is_refused_what_can_not_be_in_time_and_never_while_no_worker_
         assert small.predict(Prefer="respond-async").status_code == 202, "who does not wait is taken"
 
 
+def test_what_waits_is_told_when_it_should_begin_and_never_while_no_worker_lives(small: Site) -> None:
+    ids = [small.submit() for _ in range(3)]
+    with redis.Redis.from_url(small.stack.valkey.url()) as store, Driver(small.stack.valkey.url()) as driver:
+        driver.beat(WorkerState.BUSY)
+        until(lambda: small.status(ids[2])["estimated_wait_s"] is None, "no rate to be known")
+        store.hset(META, "rate", 2_000_000)
+        waits = [small.status(task_id)["estimated_wait_s"] for task_id in ids]
+        assert waits[0] >= 500, "one record in 500 s, and what the reaper measures meanwhile, which is that nothing ends"
+        assert waits[0] < waits[1] < waits[2] <= 10_000
+        driver.beat(WorkerState.GONE)
+        assert [small.status(task_id)["estimated_wait_s"] for task_id in ids] == [None] * 3
+        assert driver.run() == ids[0]
+        assert "estimated_wait_s" not in small.status(ids[0])
+
+
 def test_a_higher_priority_is_a_head_start(site: Site, driver: Driver) -> None:
     plain, high, low = site.submit(), site.submit(priority=9), site.submit(priority=1)
     assert [driver.run() for _ in range(3)] == [high, low, plain]

@@ -7,8 +7,10 @@ process of that role that reaches the gap, and becomes `taken.PID`, in whose pre
 
 import os
 import time
+from collections.abc import Callable
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 
 from app.contract import gaps
 from app.contract.gaps import Gap
@@ -55,7 +57,21 @@ def install() -> None:
     role = Role(os.environ[ROLE])
     if role is Role.PARENT:
         os.environ[ROLE] = Role.CHILD
+        _reach_into_kombu()
     gaps.hook = _Hook(Path(os.environ[FOLDER]), role)
+
+
+def _reach_into_kombu() -> None:
+    """BRPOP has taken the message from the list, and the write that notes it as unacknowledged is what `append` does."""
+    from kombu.transport.redis import QoS
+
+    append: Callable[..., None] = QoS.append
+
+    def reach_and_append(*args: Any) -> None:
+        gaps.reach(Gap.TICKET_POPPED)
+        append(*args)
+
+    setattr(QoS, "append", reach_and_append)  # noqa: B010 (mypy: a method is not assigned to)
 
 
 def environment(folder: Path, role: Role) -> dict[str, str]:

@@ -52,10 +52,10 @@ def worker(row: list[Any]) -> moves.WorkerInfo:
 
 
 def record(task_id: str, view: list[Any]) -> Record | None:
-    """Reads the fields of VIEW in lib.lua, then the position."""
+    """Reads the fields of VIEW in lib.lua, then the position and the time to it."""
     if not view:
         return None
-    *fields, position = view
+    *fields, position, starts_in_ms = view
     state, seq, epoch, attempts, suspect, match_id, created, begun, ended, run_ms, version, result, error = map(text, fields)
     return Record(
         task_id=task_id,
@@ -73,6 +73,7 @@ def record(task_id: str, view: list[Any]) -> Record | None:
         result=json.loads(result) if result else None,
         error=json.loads(error) if error else None,
         position=position if position >= 0 else None,
+        starts_in_ms=starts_in_ms if starts_in_ms >= 0 else None,
     )
 
 

@@ -137,13 +137,23 @@ end
 -- B as the workers last said it; a model that no worker ever served counts a ticket a row.
 local function known_batch() return tonumber(redis.call('HGET', META, 'batch')) or 1 end
 
+-- How long the workers take to end so many, by the rate that the reaper measured under a backlog; -1 where nobody knows it, or no worker
+-- lives.
+local function ms_for(records)
+  local rate = tonumber(redis.call('HGET', META, 'rate')) or 0
+  if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end
+  return rate > 0 and math.ceil(records * 1e12 / rate) or -1
+end
+
 local VIEW = {'state', 'seq', 'epoch', 'attempts', 'suspect', 'match_id', 'created', 'begun', 'ended', 'run_ms', 'version', 'result', 'error'}
 
--- The record as it is read: the fields of VIEW, then its place in the order (-1 when it does not wait).
+-- The record as it is read: the fields of VIEW, then its place in the order (-1 when it does not wait), then in how many ms that place and
+-- those before it should have been claimed (-1: nobody knows).
 local function view(id)
   local values = redis.call('HMGET', record_key(id), unpack(VIEW))
   if not values[1] then return false end
   for i = 1, #VIEW do values[i] = values[i] or '' end
-  values[#VIEW + 1] = values[1] == 'waiting' and redis.call('ZRANK', WAITING, id) or -1
+  local place = values[1] == 'waiting' and redis.call('ZRANK', WAITING, id) or -1
+  values[#VIEW + 1], values[#VIEW + 2] = place, place < 0 and -1 or ms_for(place + 1)
   return values
 end

@@ -47,10 +47,8 @@ end
 -- A bound on what may be outstanding, and for a caller who waits one on how long that would take by the rate measured; nobody knows a
 -- rate where no worker lives.
 local bytes, most, most_bytes, longest = #ARGV[3], tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
-local count, pace = redis.call('ZCARD', OUTSTANDING), redis.call('HMGET', META, 'bytes', 'rate', 'ahead')
-local held_bytes, rate = tonumber(pace[1]) or 0, tonumber(pace[2]) or 0
-if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end
-local function ms_for(records) return rate > 0 and math.ceil(records * 1e12 / rate) or -1 end
+local count, held = redis.call('ZCARD', OUTSTANDING), redis.call('HMGET', META, 'bytes', 'ahead')
+local held_bytes, ahead = tonumber(held[1]) or 0, tonumber(held[2]) or 0
 local over = count + 1 - most
 if held_bytes + bytes > most_bytes and count > 0 then
   over = math.max(over, math.ceil((held_bytes + bytes - most_bytes) * count / math.max(held_bytes, 1)))
@@ -59,7 +57,7 @@ if over > 0 then return {now, 'full', id, 'waiting', 0, 0, ms_for(over)} end
 local wait = ms_for(count)
 if longest > 0 and wait > longest and redis.call('ZCARD', WAITING) > 0 then return {now, 'late', id, 'waiting', 0, 0, wait - longest} end
 
-local order = now_us + ((tonumber(pace[3]) or 0) - tonumber(ARGV[11])) * 1000
+local order = now_us + (ahead - tonumber(ARGV[11])) * 1000
 local starts_by = tonumber(ARGV[12]) > 0 and now + tonumber(ARGV[12]) or 0
 local r = {seq = 0, order = order, rows = tonumber(ARGV[4]), suspect = '0', listeners = listener, bytes = bytes}
 redis.call('HSET', record_key(id), 'input', ARGV[3], 'rows', ARGV[4], 'match_id', ARGV[5], 'join', join, 'order', order,

@@ -1,0 +1,42 @@
+"""A short soak, drawn by a seed that is printed; `SOAK_SEED=…` draws it again. Ten minutes of it: docs/soak.md."""
+
+import os
+import secrets
+from pathlib import Path
+from random import Random
+
+import pytest
+
+from bench.soak.faults import Fault, schedule
+from bench.soak.report import document
+from bench.soak.soak import Plan, run
+
+SECONDS, WARM_UP_S, LEAK_S = 75.0, 20.0, 60.0
+
+
+def test_a_seed_draws_the_same_faults_and_ten_minutes_have_each_of_them_often() -> None:
+    assert schedule(600, Random("a")) == schedule(600, Random("a")) != schedule(600, Random("b"))
+    struck = [fault for _, fault in schedule(600, Random("a"))]
+    assert all(struck.count(fault) >= 4 for fault in Fault)
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(600)
+def test_memory_descriptors_keys_and_connections_come_back_when_all_has_expired(fault_registry: str, tmp_path: Path) -> None:
+    seed = os.environ.get("SOAK_SEED") or secrets.token_hex(4)
+    print(f"SOAK_SEED={seed}")
+    result = run(Plan(SECONDS, WARM_UP_S, seed), tmp_path / "soak", fault_registry)
+    print(document(result, "a short one"))
+    assert result.bad == []
+    assert result.ledger.ends["success"] > 0
+    assert result.struck.total() > 0
+
+
+@pytest.mark.kill
+@pytest.mark.timeout(600)
+def test_a_gateway_that_keeps_every_body_is_found(fault_registry: str, tmp_path: Path) -> None:
+    result = run(Plan(LEAK_S, WARM_UP_S, "leak", leaks=True), tmp_path / "soak", fault_registry)
+    print(document(result, "a planted leak"))
+    found = [line.what for line in result.lines if not line.good]
+    assert "gateway-0: resident memory" in found
+    assert not [what for what in found if not what.startswith("gateway-0")], "and nobody else is blamed"
