@@ -14,12 +14,14 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.contract.errors import Misconfigured
 from app.contract.settings import model_of_uri
-from worker.models import Model
 from worker.models.laps import Laps
+
+if TYPE_CHECKING:
+    from worker.models.loaded import LoadedModel
 
 TIMEOUT_S = 5
 RETRIES = 1
@@ -69,7 +71,7 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
     return Resolved(name, str(found.version), f"models:/{name}/{found.version}")
 
 
-def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None) -> Model:
+def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None) -> "LoadedModel":
     """Downloads a version and puts it on its device; raises `Misconfigured` for one that this worker can't serve."""
     from worker.models.loaded import LoadedModel
     from worker.models.mlmodel import read
