@@ -1,12 +1,13 @@
 """Looking up what the batch job scored: one match, and pages of them."""
 
 import re
+from collections.abc import Callable
 from datetime import date
 from typing import Annotated, Any
 
 import orjson
 from fastapi import Header, Path, Query
-from pydantic import BeforeValidator
+from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
@@ -53,19 +54,17 @@ def cursor_of(place: Place) -> str:
     return f"{place.day + _DAY_BIAS:08x}{place.match_id + _ID_BIAS:016x}"
 
 
-MatchId = Annotated[int, BeforeValidator(_match_id), Path(ge=-_ID_BIAS, le=_ID_BIAS - 1)]
-Day = Annotated[date | None, BeforeValidator(_day)]
-Cursor = Annotated[
-    Any,
-    BeforeValidator(_place),
-    Query(
-        description="The `next` of an earlier page, also of an earlier file.",
-        json_schema_extra={"type": "string", "pattern": "^[0-9a-f]{24}$"},
-    ),
-]
-Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
+# What pydantic says of a type is not what these readers take, so each says itself.
+_AN_ID = {"type": "integer", "minimum": -_ID_BIAS, "maximum": _ID_BIAS - 1}
+_A_DAY = {"type": "string", "format": "date"}
+_A_PLACE = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
+MatchId = Annotated[int, BeforeValidator(_match_id), WithJsonSchema(_AN_ID), Path()]
+Cursor = Annotated[Any, BeforeValidator(_place), WithJsonSchema(_A_PLACE), Query(description="The `next` of an earlier page.")]
+First = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY), Query(alias="from", description="The first date.")]
+Last = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY), Query(alias="to", description="The last date.")]
 Division = Annotated[str, Query(max_length=200, description="Exactly as it is written in the matches.")]
-Known = Annotated[str | None, Header(alias="If-None-Match", description="The ETag of an earlier answer: 304 if it is the same.")]
+Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
+Known = Annotated[str, Header(alias="If-None-Match", description="The ETag of an earlier answer: 304 if it is the same.")]
 
 
 class MatchCalls:
@@ -74,7 +73,7 @@ class MatchCalls:
     def __init__(self, matches: Matches) -> None:
         self._matches = matches
 
-    async def one(self, match_id: MatchId, known: Known = None) -> Response:
+    async def one(self, match_id: MatchId, known: Known = "") -> Response:
         """Answers what the batch job scored for a match."""
         table = await self._table()
         row = table.one(match_id)
@@ -87,10 +86,10 @@ class MatchCalls:
         *,
         limit: Limit = MOST_IN_A_PAGE,
         cursor: Cursor = None,
-        first: Annotated[Day, Query(alias="from", description="The first date.")] = None,
-        last: Annotated[Day, Query(alias="to", description="The last date.")] = None,
+        first: First = None,
+        last: Last = None,
         division: Division = "",
-        known: Known = None,
+        known: Known = "",
     ) -> Response:
         """Lists the upcoming matches, the earliest first; go on with `next`, as long as there is one."""
         table = await self._table()
@@ -108,10 +107,10 @@ class MatchCalls:
             raise Problem(Kind.NO_MATCHES, str(error), {"Retry-After": RETRY_S}) from error
 
 
-def _answer(table: MatchTable, known: str | None, body: Any) -> Response:
+def _answer(table: MatchTable, known: str, body: Callable[[], dict[str, Any]]) -> Response:
     """Answers 304 to who has it already; the file is the same, so the answer to the same address is."""
     headers = {"ETag": f'"{table.etag}"'}
-    tags = [tag.strip().removeprefix("W/") for tag in (known or "").split(",")]
+    tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
     if headers["ETag"] in tags or "*" in tags:
         return Response(None, 304, headers)
     return Response(orjson.dumps(body()), 200, headers, JSON)

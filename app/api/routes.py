@@ -30,10 +30,20 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": "; or ".join(titles), "content": {problems.MEDIA_TYPE: schema}}
 
 
-def _add(app: FastAPI, call: str, handler: Handler, answers: dict[int, type[BaseModel]], refusals: tuple[int, ...]) -> None:
+def _add(
+    app: FastAPI,
+    call: str,
+    handler: Handler,
+    answers: dict[int, type[BaseModel]],
+    refusals: tuple[int, ...],
+    *,
+    tagged: bool = False,
+) -> None:
     method, path = call.split(" ")
     responses: dict[int | str, dict[str, Any]] = {code: {"model": body} for code, body in answers.items()}
     responses |= {code: _problem(code) for code in refusals}
+    if tagged:
+        responses[304] = {"description": "What If-None-Match names is still the answer"}
     app.router.add_api_route(
         path,
         handler,
@@ -57,8 +67,8 @@ def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> Non
 
 def add_matches(app: FastAPI, calls: MatchCalls) -> None:
     """What the batch job scored. After the other paths under /predict/: the last takes any word for an id."""
-    _add(app, "GET /predict/matches/", calls.page, {200: bodies.MatchPage}, (422, 503))
-    _add(app, "GET /predict/{match_id}", calls.one, {200: bodies.Match}, (404, 422, 503))
+    _add(app, "GET /predict/matches/", calls.page, {200: bodies.MatchPage}, (422, 503), tagged=True)
+    _add(app, "GET /predict/{match_id}", calls.one, {200: bodies.Match}, (404, 422, 503), tagged=True)
 
 
 def add_monitoring(app: FastAPI, calls: MonitoringCalls) -> None:

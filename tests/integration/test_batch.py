@@ -124,7 +124,7 @@ def test_a_file_that_is_up_to_date_is_left_alone_and_an_older_model_s_is_not(job
     job.run()
     before = job.file.stat()
     assert job.run(BATCH_SIZE="100").events("batch.up_to_date")
-    assert job.file.stat() == before
+    assert (job.file.stat().st_ino, job.file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
     version = job.rows()[0]["model_version"]
     register(registry_url, TRAINED_BEFORE)
     job.run()
