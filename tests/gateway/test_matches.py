@@ -254,7 +254,11 @@ def test_a_gateway_that_was_told_of_no_file_says_so() -> None:
 
 @pytest.mark.parametrize(
     ("url", "why"),
-    [("nonsense://bucket/x", "nonsense://bucket/x is no place for a file"), ("s3://key:secret@bucket/x?region=", "s3://bucket/x")],
+    [
+        ("nonsense://bucket/x", "nonsense://bucket/x is no place for a file"),
+        ("s3://key:secret@bucket/x?nonsense=1", "s3://bucket/x is no place for a file"),
+        ("s3://key:secret@buc ket/x", "s3://buc ket/x is no place for a file"),
+    ],
 )
 def test_a_url_that_leads_nowhere_is_said_without_its_secrets(url: str, why: str) -> None:
     with pytest.raises(MatchesUnavailable) as told:
