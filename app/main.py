@@ -22,6 +22,7 @@ from app.api import openapi, routes
 from app.api.dead_letters import DeadLetterCalls
 from app.api.edge import Edge
 from app.api.health import HealthCalls
+from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
 from app.contract.errors import Misconfigured, Temporary
@@ -31,6 +32,7 @@ from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox
+from app.matches import Matches
 from app.metrics import Metrics
 from app.pods import KubernetesPods, Pods
 from app.readiness import Readiness, answered
@@ -82,6 +84,8 @@ class Gateway:
         self.readiness = Readiness(self.store, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
         self.dead_letters = DeadLetterBox(self.store, names, self.tickets.need)
+        gauges = (self.metrics.matches, self.metrics.matches_written)
+        self.matches = Matches(settings.batch_output_url, settings.batch_refresh_s, *gauges)
         on_kubernetes = settings.pod_namespace and settings.pod_selector
         self.pods = Pods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
         self.predictions = Predictions(self.store, self.tickets, self.waiting, self.registry, settings.priority_step_s)
@@ -97,11 +101,12 @@ class Gateway:
         )
         predict = PredictCalls(self.predictions, self.registry, self.readiness, self.metrics, self.settings)
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
+        routes.add_matches(app, MatchCalls(self.matches))
         routes.add_dead_letters(app, DeadLetterCalls(self.dead_letters, self.settings))
         routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names, self.pods))
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
-        app.add_middleware(Edge, slashed=routes.PREDICTING, metrics=self.metrics)
+        app.add_middleware(Edge, slashed=routes.SLASHED, metrics=self.metrics)
         app.openapi = lambda: openapi.describe(app, self.registry, self.settings.max_time_to_start_s)  # type: ignore[method-assign]
         return app
 
@@ -129,6 +134,7 @@ class Gateway:
             "reaper": self.reaper.run,
             "registry": self.registry.keep_fresh,
             "readiness": self.readiness.keep_checking,
+            "matches": self.matches.keep_fresh,
         }
 
     async def _check_parts(self) -> None:

@@ -46,6 +46,11 @@ class GatewaySettings(ContractSettings):
         15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
     )
 
+    batch_output_url: str = Field(
+        "", description="The file that the batch job writes, for GET /predict/{match_id} and /predict/matches/: a path or a URL."
+    )
+    batch_refresh_s: float = Field(2.0, ge=0.1, description="How often that file is looked at for a newer one, in seconds.")
+
     pod_namespace: str = Field("", description="On Kubernetes, the namespace in which workers run; the chart sets it.")
     pod_selector: str = Field(
         "", description="The labels of the workers' pods: /monitoring/workers then says why a wanted one is not there yet."

@@ -7,6 +7,7 @@ from pydantic_settings import BaseSettings
 
 from app.contract.settings import ContractSettings
 from app.settings import GatewaySettings
+from worker.batch.settings import BatchSettings
 from worker.settings import WorkerSettings
 
 README = Path(__file__).resolve().parents[1] / "README.md"
@@ -14,10 +15,11 @@ BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 
 
 def table() -> str:
-    """Returns the Markdown: what all share, then what only the gateway, then what only a worker reads."""
+    """Returns the Markdown: what all share, then what only the gateway, a worker, or the batch job reads."""
     shared = ContractSettings.model_fields
     parts = [_rows("Both", ContractSettings, ())]
     parts += [_rows(who, kind, shared) for who, kind in (("Gateway", GatewaySettings), ("Worker", WorkerSettings))]
+    parts.append(_rows("Batch job, with `MLFLOW_TRACKING_URI` and `MODEL_URI`", BatchSettings, WorkerSettings.model_fields))
     return "\n".join(["| Variable | Default | What it is |", "|---|---|---|", *(row for part in parts for row in part)])
 
 
@@ -25,13 +27,15 @@ def _rows(who: str, kind: type[BaseSettings], but: Any) -> list[str]:
     rows = [f"| **{who}** | | |"]
     for name, field in kind.model_fields.items():
         if name not in but:
-            default = "" if field.default_factory is not None else _said(field.get_default())
+            default = "" if field.default_factory is not None or field.is_required() else _said(field.get_default())
             rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
     return rows
 
 
 def _said(default: object) -> str:
     """A default as one would write it into the environment."""
+    if default is None:
+        return ""
     if isinstance(default, tuple):
         return ",".join(default)
     return f"{default:g}" if isinstance(default, float) and default < 1e6 else str(default)

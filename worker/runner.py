@@ -12,11 +12,12 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from app.contract.errors import DeviceBroken, InvalidInput, OutOfMemory, Permanent, StoreUnavailable
+from app.contract.errors import DeviceBroken, InvalidInput, Permanent, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
 from app.contract.store import WorkerStore
 from worker import metrics
+from worker.halving import predict_in_halves
 from worker.models import Model
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -109,17 +110,7 @@ class Runner:
 
     def _predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
         """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is that record's failure."""
-        try:
-            results = self._model.predict(inputs)
-        except OutOfMemory:
-            if len(inputs) == 1:
-                raise
-            metrics.HALVED.labels(self._model.name).inc()
-            half = len(inputs) // 2
-            return self._predict(inputs[:half]) + self._predict(inputs[half:])
-        if len(results) != len(inputs):
-            raise RuntimeError(f"the model answered {len(results)} results for {len(inputs)} inputs")
-        return results
+        return predict_in_halves(self._model.predict, inputs, metrics.HALVED.labels(self._model.name).inc)
 
     def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
         own = self._settings

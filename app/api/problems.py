@@ -23,6 +23,7 @@ class Kind(Enum):
     BAD_REQUEST = ("bad-request", 400, "The request can't be read")
     NOT_FOUND = ("not-found", 404, "There is nothing here")
     UNKNOWN_TASK = ("unknown-task", 404, "No such task")
+    UNKNOWN_MATCH = ("unknown-match", 404, "No such match")
     METHOD = ("method-not-allowed", 405, "This path does not take that method")
     NOT_DEAD = ("not-a-dead-letter", 409, "The task is no dead letter")
     ENDED_OTHERWISE = ("not-run", 409, "The prediction was ended before it ran")
@@ -37,6 +38,7 @@ class Kind(Enum):
     UNAVAILABLE = ("unavailable", 503, "The service can't take this now")
     FULL = ("backlog-full", 503, "The backlog is full")
     NOT_IN_TIME = ("not-in-time", 503, "The backlog is too long for a caller who waits")
+    NO_MATCHES = ("no-scored-matches", 503, "There are no scored matches to look up")
     STOPPING = ("stopping", 503, "This gateway is stopping; the work goes on")
     TOO_LATE = ("not-done-in-time", 504, "The prediction is not done yet; the work goes on")
 

@@ -13,11 +13,13 @@ from app.api import bodies, problems
 from app.api.dead_letters import DeadLetterCalls
 from app.api.direct import DirectRoute
 from app.api.health import HealthCalls
+from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
 from app.contract.errors import StoreUnavailable
 
 PREDICTING = ("/predict/", "/predict/async/")
+SLASHED = (*PREDICTING, "/predict/matches/")
 _REFUSED = (400, 413, 415, 422, 503)
 Handler = Callable[..., Awaitable[Response]]
 
@@ -28,10 +30,20 @@ def _problem(status: int) -> dict[str, Any]:
     return {"description": "; or ".join(titles), "content": {problems.MEDIA_TYPE: schema}}
 
 
-def _add(app: FastAPI, call: str, handler: Handler, answers: dict[int, type[BaseModel]], refusals: tuple[int, ...]) -> None:
+def _add(
+    app: FastAPI,
+    call: str,
+    handler: Handler,
+    answers: dict[int, type[BaseModel]],
+    refusals: tuple[int, ...],
+    *,
+    tagged: bool = False,
+) -> None:
     method, path = call.split(" ")
     responses: dict[int | str, dict[str, Any]] = {code: {"model": body} for code, body in answers.items()}
     responses |= {code: _problem(code) for code in refusals}
+    if tagged:
+        responses[304] = {"description": "What If-None-Match names is still the answer"}
     app.router.add_api_route(
         path,
         handler,
@@ -51,6 +63,12 @@ def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> Non
     _add(app, "POST /predict/", calls.sync, {200: bodies.Prediction, 202: bodies.Accepted}, (*_REFUSED, 409, 410, 500, 504))
     _add(app, "POST /predict/async/", calls.background, {202: bodies.Accepted}, _REFUSED)
     _add(app, "GET /predict/model/info", models.info, {200: bodies.ModelCard}, (422, 503))
+
+
+def add_matches(app: FastAPI, calls: MatchCalls) -> None:
+    """What the batch job scored. After the other paths under /predict/: the last takes any word for an id."""
+    _add(app, "GET /predict/matches/", calls.page, {200: bodies.MatchPage}, (422, 503), tagged=True)
+    _add(app, "GET /predict/{match_id}", calls.one, {200: bodies.Match}, (404, 422, 503), tagged=True)
 
 
 def add_monitoring(app: FastAPI, calls: MonitoringCalls) -> None:

@@ -21,7 +21,10 @@ _TAIL_BYTES = 8192
 
 @dataclass(frozen=True)
 class Part:
-    """What to run. `once` ends by itself and is ready when it ended well; `needs` names the parts that must be ready before."""
+    """What to run. `once` ends by itself and is ready when it ended well; `needs` names the parts that must be ready before.
+
+    A run is ready without a part `beside` it, and goes on when that fails.
+    """
 
     name: str
     command: list[str]
@@ -30,6 +33,7 @@ class Part:
     needs: tuple[str, ...] = ()
     why: str = ""
     once: bool = False
+    beside: bool = False
     stop_s: float = 5.0
 
 

@@ -38,7 +38,8 @@ class Parts:
         # Gateway and worker wait for the registry by themselves, so it need not be up first where the model is sure to be there.
         early = tuple(part.name for part in valkey) if mlflow and self._was_complete.exists() else before
         workers = [self._worker(number, early) for number in range(1, place.workers + 1)]
-        self.all = [self._gateway(early), *workers, *training, *mlflow, *valkey]
+        batch = [self._batch((*before, *(part.name for part in workers)))] if self.model == TRAINED_HERE else []
+        self.all = [self._gateway(early), *batch, *workers, *training, *mlflow, *valkey]
 
     def _valkey(self) -> Part:
         """It writes each change to disk before it answers: what was accepted survives its end, however it ends."""
@@ -77,6 +78,16 @@ class Parts:
         """Whether the registry has the model."""
         return probes.registered(self.mlflow_url, self.model, self._alias)
 
+    def _batch(self, needs: tuple[str, ...]) -> Part:
+        """Scores the upcoming matches if nobody has; after the workers, for it takes the cores that they would load with."""
+        file = self._matches_file()
+        env = self._shared() | {"MODEL_URI": self.model_uri, "BATCH_OUTPUT_URL": file}
+        why = "scores the upcoming matches; about ten seconds"
+        return Part("batch", python("worker.batch"), env, Path(file).exists, needs, why, once=True, beside=True)
+
+    def _matches_file(self) -> str:
+        return os.environ.get("BATCH_OUTPUT_URL") or str(self.place.folder / "matches.parquet")
+
     def complete(self) -> bool:
         """Whether a prediction can be served: the gateway knows a worker that holds the model."""
         if self.place.workers and not probes.serves(self.url, self.model):
@@ -86,7 +97,10 @@ class Parts:
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
         command = [*_uvicorn("app.main:create_app", port=str(self.place.port)), "--factory", "--timeout-graceful-shutdown", "5"]
-        env = self._shared() | {"MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri}
+        env = self._shared() | {
+            "MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri,
+            "BATCH_OUTPUT_URL": self._matches_file(),
+        }
         return Part("gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8)
 
     def _worker(self, number: int, needs: tuple[str, ...]) -> Part:

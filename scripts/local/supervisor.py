@@ -79,7 +79,10 @@ class Supervisor:
         one cannot start."""
         while not self._stop.asked():
             self._look_round()
-            if all(standing.phase is Phase.READY for standing in self._standings.values()) and complete():
+            if (
+                all(standing.phase is Phase.READY for standing in self._standings.values() if not standing.part.beside)
+                and complete()
+            ):
                 return True
             time.sleep(STARTING_STEP_S)
         return False
@@ -141,6 +144,10 @@ class Supervisor:
         part, last = standing.part, standing.child.last_line()
         if part.once and code == 0:
             self._ready(standing)
+            return
+        if part.beside and code >= 0:
+            standing.phase = Phase.READY
+            self._say(f"{part.name} {how_it_ended(code)}, and the run goes on without it: {last or 'it said nothing'}")
             return
         if not standing.was_ready and code >= 0:
             raise Refused(f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in {standing.child.log})")

@@ -40,7 +40,8 @@ class Objects:
     def pods(self) -> Iterator[tuple[str, Json]]:
         """Every pod's metadata and spec, whatever makes it, with a name for messages."""
         for found in self.all:
-            template = found if found["kind"] == "Pod" else found.get("spec", {}).get("template")
+            spec = found.get("spec", {})
+            template = found if found["kind"] == "Pod" else spec.get("jobTemplate", {}).get("spec", spec).get("template")
             if template:
                 yield f"{found['kind']}/{found['metadata']['name']}", template
 

@@ -18,7 +18,7 @@ KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
 _KINDS = (
     *("configmap-v1", "persistentvolumeclaim-v1", "pod-v1", "secret-v1", "service-v1", "serviceaccount-v1"),
-    *("deployment-apps-v1", "statefulset-apps-v1", "job-batch-v1", "poddisruptionbudget-policy-v1"),
+    *("deployment-apps-v1", "statefulset-apps-v1", "job-batch-v1", "cronjob-batch-v1", "poddisruptionbudget-policy-v1"),
     *("networkpolicy-networking-v1", "role-rbac-v1", "rolebinding-rbac-v1"),
 )
 _KEDA_KINDS = ("scaledobject", "triggerauthentication")

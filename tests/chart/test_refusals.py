@@ -58,6 +58,25 @@ POOLS: list[tuple[dict[str, Any], str]] = [
     ),
 ]
 
+
+def batch(**values: Any) -> dict[str, Any]:
+    return {"batchInference": values}
+
+
+BATCH: list[tuple[dict[str, Any], str]] = [
+    (batch(pool="x"), "batchInference.pool is x, which is not an enabled pool: choose one of match-outcome"),
+    (batch(outputUrl="s3://a/b", claim={"existingClaim": "x"}), "batchInference.claim.existingClaim are both set"),
+    (batch(existingSecret="x"), "batchInference.existingSecret is for an object store: set batchInference.outputUrl too"),
+    (batch(outputUrl="file:///tmp/x"), "batchInference.outputUrl must be an object that every pod reaches"),
+    (batch(outputUrl="/tmp/x"), "for a file leave it empty, which takes batchInference.claim"),
+    (batch(outputUrl="s3://bucket"), "batchInference.outputUrl must be an object"),
+    (batch(outputUrl="s3://key:secret@bucket/x"), "batchInference.outputUrl has a user or key in it"),
+    (batch(env={"BATCH_FROM_DATE": "2017-01-01"}), "batchInference.env sets BATCH_FROM_DATE, which the chart sets itself"),
+    (batch(schedule="hourly"), "does not match pattern"),
+    (batch(fromDate="soon"), "does not match pattern"),
+    (batch(claim={"accessMode": "ReadOnlyMany"}), "must be one of"),
+]
+
 REST: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"LEASE_S": 7}}, "settings.LEASE_S must be above 7"),
     ({"settings": {"REAPER_PERIOD_S": 5}}, "settings.LEASE_S must be above 19"),
@@ -82,7 +101,7 @@ def test_where_the_parts_are(values: dict[str, Any], sentence: str) -> None:
         render(values)
 
 
-@pytest.mark.parametrize(("values", "sentence"), POOLS + REST)
+@pytest.mark.parametrize(("values", "sentence"), POOLS + BATCH + REST)
 def test_what_contradicts_itself(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(Refused, match=re.escape(sentence)):
         render(merged(TRYOUT, values))
@@ -104,7 +123,7 @@ def test_every_guard_is_in_the_table() -> None:
     assert len(sentences) == guards.count("fail ")
     said = [re.compile(re.sub(r"%%|%[sdqv]", ".*", re.escape(sentence).replace(r"\%", "%"))) for sentence in sentences]
     shown = set()
-    for values, _ in [*CONNECTIONS, *((merged(TRYOUT, values), sentence) for values, sentence in POOLS + REST)]:
+    for values, _ in [*CONNECTIONS, *((merged(TRYOUT, values), sentence) for values, sentence in POOLS + BATCH + REST)]:
         with pytest.raises(Refused) as refused:
             render(values)
         shown |= {pattern.pattern for pattern in said if pattern.search(str(refused.value))}

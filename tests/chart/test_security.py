@@ -96,7 +96,8 @@ def test_in_a_trial_just_the_arrows_of_the_picture_are_open() -> None:
         "api": ({"http": anywhere}, inner | {"443": anywhere, "6443": anywhere}),
         "worker": ({}, inner),
         "valkey": ({"valkey": {"api", "worker", "keda"}}, {}),
-        "mlflow": ({"http": {"api", "worker", "training"}}, {}),
+        "mlflow": ({"http": {"api", "worker", "training", "batch"}}, {}),
+        "batch": ({}, {"53": anywhere, "5000": {"mlflow"}}),
         "training": ({}, {"53": anywhere, "5000": {"mlflow"}}),
     }
     found = {

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.support import MODEL, Driver, Site, register
+from tests.support.match_file import season, write_matches
 from tests.support.servers import MlflowServer, Valkey
 from tests.support.stack import Stack
 
@@ -21,6 +22,8 @@ def registry_url(mlflow_server: MlflowServer) -> str:
 def _session_stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("gateways"), valkey_server, registry_url, MODEL)
     stack.env["SYNC_SLO_S"] = "4"
+    stack.env["BATCH_OUTPUT_URL"] = str(stack.folder / "matches.parquet")
+    write_matches(stack.folder / "matches.parquet", season(40))
     stack.add_gateway()
     stack.add_gateway()
     yield stack

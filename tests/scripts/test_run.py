@@ -49,6 +49,7 @@ def test_the_printed_lines_predict_when_pasted(run: LocalRun) -> None:
 
 def test_the_calls_of_the_readme_answer_what_it_shows(run: LocalRun) -> None:
     shell = Shell(run.url)
+    until(lambda: httpx2.get(f"{run.url}/predict/6508").status_code == 200, "the upcoming matches to be scored", START_S)
     pasted = [(readme.shape(shell.paste(command, shown)), readme.shape(shown)) for command, shown in readme.calls()]
     assert len(pasted) >= 4, "the README's calls were not found"
     for answered, shown in pasted:

@@ -30,6 +30,7 @@ class LoadedModel:
         self.name = name
         self.version = version
         self.device = engine.device
+        self.mlmodel = mlmodel
         self._engine = engine
         self._table = FeatureTable(mlmodel)
         self._outputs = mlmodel.outputs

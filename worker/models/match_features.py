@@ -204,6 +204,12 @@ def compute(matches: Sequence[Fixture]) -> pd.DataFrame:
     return table.rename_axis("match_id").loc[[match.match_id for match in matches]]
 
 
+def fixtures(matches: Sequence[Fixture]) -> pd.DataFrame:
+    """Returns who plays whom and when, a row a match, without its result: what is known of a match to come."""
+    columns = ("match_id", "date", "division", "home_team", "away_team")
+    return pd.DataFrame([[getattr(match, name) for name in columns] for match in matches], columns=list(columns))
+
+
 def outcome(match: Fixture) -> int | None:
     """The place in `OUTCOMES` of how a match ended, None while it is to come."""
     if match.home_score is None or match.away_score is None:

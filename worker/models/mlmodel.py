@@ -1,13 +1,15 @@
 """The `MLmodel` file of a model's folder: what it takes, what it answers, and what it brings along.
 
 The file is read as YAML, as the gateway reads it, so that both see one signature and need no part of MLflow for it. Of
-its free `metadata` two keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id, and
-`outputs`, the names of the output's columns.
+its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id; `outputs`,
+the names of the output's columns; and for batch inference `fixtures`, a parquet inside the folder that says which matches
+there are, and `trained_before`, the first date that the training did not see.
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +47,8 @@ class MLmodel:
     outputs: tuple[str, ...]
     feature_table: Path | None
     example_file: Path | None
+    fixtures: Path | None = None
+    trained_before: date | None = None
 
     def examples(self) -> list[dict[str, Any]]:
         """The registered example as features, one dict a row; empty if there is none."""
@@ -77,7 +81,7 @@ def read(folder: Path) -> MLmodel:
     inputs = json.loads((content.get("signature") or {}).get("inputs") or "[]")
     metadata = content.get("metadata") or {}
     example = (content.get("saved_input_example_info") or {}).get("artifact_path")
-    table = metadata.get("feature_table")
+    table, fixtures, before = (metadata.get(key) for key in ("feature_table", "fixtures", "trained_before"))
     return MLmodel(
         folder=folder,
         flavors=frozenset(content.get("flavors", {})),
@@ -86,6 +90,8 @@ def read(folder: Path) -> MLmodel:
         outputs=tuple(metadata.get("outputs", ())),
         feature_table=folder / table if table else None,
         example_file=folder / example if example else None,
+        fixtures=folder / fixtures if fixtures else None,
+        trained_before=date.fromisoformat(str(before)) if before else None,
     )
 
 

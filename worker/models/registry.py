@@ -12,13 +12,15 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from app.contract.errors import Misconfigured
 from app.contract.settings import model_of_uri
-from worker.models import Model
 from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps
+
+if TYPE_CHECKING:
+    from worker.models.loaded import LoadedModel
 
 TIMEOUT_S = 5
 RETRIES = 1
@@ -68,7 +70,7 @@ def keep_patience_short() -> None:
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
-def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache: ModelCache = NO_CACHE) -> Model:
+def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache: ModelCache = NO_CACHE) -> "LoadedModel":
     """Takes a version from the cache or the registry and puts it on its device.
 
     Raises `Misconfigured` for one that this worker can't serve.

@@ -80,22 +80,25 @@ def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | No
         _report(scores, plan)
         mlflow.log_metric("fitted_epochs", fitted.epochs)
         mlflow.log_metrics({f"{name}_{part}": value for name, score in scores.items() for part, value in asdict(score).items()})
-        return _register(fitted.network, table, name, alias, plan)
+        return _register(fitted.network, (table, match_features.fixtures(matches)), name, alias, plan)
 
 
-def _register(network: Any, table: Any, name: str, alias: str, plan: "Plan") -> str:
+def _register(network: Any, tables: Sequence[Any], name: str, alias: str, plan: "Plan") -> str:
+    """With the features of all matches, and beside them which matches these are: batch inference needs no other data then."""
     from worker.models.match_features import OUTCOMES
     from worker.models.publishing import register
 
     metadata = {
         "outputs": list(OUTCOMES),
         "feature_table": "extra_files/features.parquet",
+        "fixtures": "extra_files/fixtures.parquet",
         "trained_before": plan.test_from.isoformat(),
     }
     with tempfile.TemporaryDirectory() as folder:
-        file = Path(folder) / "features.parquet"
-        table.to_parquet(file)
-        return register(network, table, name, alias, names=OUTCOMES, metadata=metadata, extra_files=[str(file)])
+        files = [Path(folder) / f"{part}.parquet" for part in ("features", "fixtures")]
+        for content, file in zip(tables, files, strict=True):
+            content.to_parquet(file)
+        return register(network, tables[0], name, alias, names=OUTCOMES, metadata=metadata, extra_files=list(map(str, files)))
 
 
 def _params(plan: "Plan", periods: Sequence["Period"], data: Path) -> dict[str, Any]:

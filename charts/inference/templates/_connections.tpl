@@ -90,6 +90,11 @@ HOME: /tmp
 {{- define "inference.apiEnv" -}}
 {{ include "inference.sharedEnv" . }}
 MODEL_URIS: {{ include "inference.modelUris" . | quote }}
+{{- with include "inference.batch" . | fromYaml }}
+{{- if .enabled }}
+BATCH_OUTPUT_URL: {{ .url | quote }}
+{{- end }}
+{{- end }}
 {{- if .Values.api.podReader.enabled }}
 POD_NAMESPACE: {valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 POD_SELECTOR: {{ include "inference.podSelector" . | quote }}

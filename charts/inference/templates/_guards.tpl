@@ -79,6 +79,33 @@
 {{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, keyPrefix, startTimeoutSeconds, workerPools") }}
 {{- end }}
 
+{{- define "inference.guardBatchPool" -}}
+{{- $own := .Values.batchInference }}
+{{- $pools := dict }}
+{{- include "inference.pools" (dict "root" . "into" $pools) }}
+{{- if and $own.pool (not (hasKey $pools $own.pool)) }}
+{{- fail (printf "batchInference.pool is %s, which is not an enabled pool: choose one of %s" $own.pool (keys $pools | sortAlpha | join ", ")) }}
+{{- end }}
+{{- end }}
+
+{{- define "inference.guardBatch" -}}
+{{- $own := .Values.batchInference }}
+{{- if and $own.outputUrl $own.claim.existingClaim }}
+{{- fail "batchInference.outputUrl and batchInference.claim.existingClaim are both set: the file is in one of them" }}
+{{- end }}
+{{- if and $own.existingSecret (not $own.outputUrl) }}
+{{- fail "batchInference.existingSecret is for an object store: set batchInference.outputUrl too" }}
+{{- end }}
+{{- if and $own.outputUrl (or (not (regexMatch "^[a-z][a-z0-9+]*://[^\\s/]+/\\S+$" $own.outputUrl)) (regexMatch "^(file|local)://" $own.outputUrl)) }}
+{{- fail "batchInference.outputUrl must be an object that every pod reaches, such as s3://bucket/matches.parquet; for a file leave it empty, which takes batchInference.claim" }}
+{{- end }}
+{{- if regexMatch "^[^/]*//[^/]*@" $own.outputUrl }}
+{{- fail "batchInference.outputUrl has a user or key in it, which anybody could read in the pods: set them in batchInference.existingSecret" }}
+{{- end }}
+{{- $env := include "inference.batchEnv" . | fromYaml }}
+{{- include "inference.guardEnv" (dict "env" $own.env "own" (merge $env (dict "BATCH_FROM_DATE" "")) "value" "batchInference.env" "instead" "its other values: batchInference, workerPools, mlflow, startTimeoutSeconds") }}
+{{- end }}
+
 {{- define "inference.guardNames" -}}
 {{- $fullname := include "inference.fullname" . }}
 {{- if gt (len $fullname) 40 }}

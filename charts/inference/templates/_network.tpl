@@ -26,6 +26,14 @@
 {{- include "inference.egress" (dict "ports" (list (include "inference.mlflowPort" .)) "to" $to) }}
 {{- end }}
 
+{{/* To the object store in which the scored matches are, if they are in one. */}}
+{{- define "inference.egressToMatches" -}}
+{{- $batch := include "inference.batch" . | fromYaml }}
+{{- if and $batch.enabled (not $batch.claim) }}
+{{- include "inference.egress" (dict "ports" .Values.networkPolicy.objectStorePorts "to" .Values.networkPolicy.objectStoreTo) }}
+{{- end }}
+{{- end }}
+
 {{/* The arrows that gateways and workers share: DNS, store, broker, MLflow. */}}
 {{- define "inference.sharedEgress" -}}
 {{- $policy := .Values.networkPolicy }}

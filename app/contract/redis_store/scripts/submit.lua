@@ -47,8 +47,8 @@ end
 -- A bound on what may be outstanding, and for a caller who waits one on how long that would take by the rate measured; nobody knows a
 -- rate where no worker lives.
 local bytes, most, most_bytes, longest = #ARGV[3], tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
-local count, held = redis.call('ZCARD', OUTSTANDING), redis.call('HMGET', META, 'bytes', 'ahead')
-local held_bytes, ahead = tonumber(held[1]) or 0, tonumber(held[2]) or 0
+local count, sums = redis.call('ZCARD', OUTSTANDING), redis.call('HMGET', META, 'bytes', 'ahead')
+local held_bytes, ahead = tonumber(sums[1]) or 0, tonumber(sums[2]) or 0
 local over = count + 1 - most
 if held_bytes + bytes > most_bytes and count > 0 then
   over = math.max(over, math.ceil((held_bytes + bytes - most_bytes) * count / math.max(held_bytes, 1)))

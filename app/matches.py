@@ -1,0 +1,273 @@
+"""The upcoming matches and their scores, from the file that the batch job writes: one by its id, and pages of them.
+
+The file is read whole, on a thread, and kept as Arrow's columns: a look-up is a bisection and a page a slice, neither asks anybody.
+A million matches cost some 110 MB, and 300 MB while a new file takes an old one's place; a larger file is refused, since
+a gateway that runs out of memory takes predictions down with it.
+
+A file that is missing, cut short or of another layout is an answer to these look-ups alone, also after a good one: the job
+replaces the file in one step, so such a file is somebody's mistake, and a gateway that hid it by what it remembers would say
+something else than the gateway started next. What can't be reached says nothing of the file, though: then what was read last
+goes on being served, as with the registry.
+"""
+
+import asyncio
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import date, datetime
+from hashlib import blake2b
+from typing import Any
+
+import structlog
+from prometheus_client import Gauge
+
+from app.contract import matches as layout
+from app.contract.errors import Misconfigured, Temporary
+from app.contract.files import File, file_at, without_secrets
+
+log = structlog.get_logger()
+
+MOST_MATCHES = 1_000_000
+MOST_BYTES = 256 * 2**20
+FIRST_LOOK_S = 5.0
+"""How long a look-up right after the start waits for the file to be read."""
+
+_EPOCH = date(1970, 1, 1).toordinal()
+_LEAST, _MOST = -(2**63), 2**63 - 1
+_SPANS = {"date": ("int32", 1 - _EPOCH, date.max.toordinal() - _EPOCH), "scored_at": ("int64", 1, 253_402_300_799_999)}
+"""What Python can write: the years 1 to 9999, the time since 1970, as Arrow keeps them."""
+
+
+class MatchesUnavailable(Temporary):
+    """There is no file to look matches up in; the text says why."""
+
+
+class Unfit(ValueError):
+    """A file is there, and is none that can be served."""
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """Where a page ended: days since 1970 and match_id. It means the same in any file."""
+
+    day: int
+    match_id: int
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which matches, dates inclusive; empty is any. `after` is where an earlier page ended."""
+
+    first: date | None = None
+    last: date | None = None
+    division: str = ""
+    after: Place | None = None
+
+
+class MatchTable:
+    """One file's matches, in the order of date and match_id. Raises `Unfit` for a file of another kind."""
+
+    def __init__(self, content: bytes) -> None:
+        import pyarrow as pa
+        import pyarrow.compute as pc
+
+        table, metadata = _parsed(content)
+        self.etag = blake2b(content, digest_size=16).hexdigest()
+        self.version = metadata.get(layout.VERSION_KEY, b"").decode(errors="replace")
+        self.written_s = _seconds(metadata.get(layout.WRITTEN_KEY, b""))
+        self._table = table.take(pc.sort_indices(table.select(layout.ORDER), _ascending(layout.ORDER))).combine_chunks()
+        del table
+        self._ids = self._table["match_id"].combine_chunks()
+        self._days = self._table["date"].combine_chunks().cast("int32")
+        divisions = self._table["division"].combine_chunks()
+        self._divisions, self._names = divisions.indices, divisions.dictionary
+        self._by_id = pc.sort_indices(self._ids)
+        ordered = self._ids.take(self._by_id)
+        if pc.any(pc.equal(ordered[1:], ordered[:-1])).as_py():
+            raise Unfit("has a match_id twice")
+        keys = pa.table([self._divisions, self._days, self._ids], names=["division", *layout.ORDER])
+        self._by_division = pc.sort_indices(keys, _ascending(keys.column_names))
+
+    def __len__(self) -> int:
+        return int(self._table.num_rows)
+
+    def one(self, match_id: int) -> dict[str, Any] | None:
+        """Returns a match's row."""
+        place = bisect_left(self._by_id, match_id, key=lambda row: self._ids[row.as_py()].as_py())
+        if place == len(self) or self._ids[row := self._by_id[place].as_py()].as_py() != match_id:
+            return None
+        return dict(self._table.slice(row, 1).to_pylist()[0])
+
+    def page(self, wanted: Wanted, limit: int) -> tuple[list[dict[str, Any]], Place | None]:
+        """Returns up to `limit` rows and, if there are more, where this page ended."""
+        row_at, place_at = self._order(wanted.division)
+        division = self._names.index(wanted.division).as_py() if wanted.division else 0
+        low = bisect_left(range(len(self)), (division, _start(wanted.first)), key=place_at)
+        if wanted.after:
+            low = max(low, bisect_right(range(len(self)), (division, wanted.after), key=place_at))
+        high = bisect_right(range(len(self)), (division, _end(wanted.last)), key=place_at)
+        rows = [row_at(place) for place in range(low, min(low + limit, high))]
+        after = self._place(rows[-1]) if rows and low + limit < high else None
+        return self._table.take(rows).to_pylist() if rows else [], after
+
+    def _order(self, division: str) -> tuple[Callable[[int], int], Callable[[int], tuple[int, Place]]]:
+        """How to find the row at a place of an order, and what that place is called: its division's number, then the place.
+
+        Without a division all have the number 0, so that both orders are bisected alike; one that no match has is -1.
+        """
+        if not division:
+            return (lambda place: place), (lambda place: (0, self._place(place)))
+
+        def row_at(place: int) -> int:
+            return int(self._by_division[place].as_py())
+
+        return row_at, lambda place: (self._divisions[row := row_at(place)].as_py(), self._place(row))
+
+    def _place(self, row: int) -> Place:
+        return Place(self._days[row].as_py(), self._ids[row].as_py())
+
+
+class Matches:
+    """The file at a URL, looked at every so often; '' is none."""
+
+    def __init__(self, url: str, refresh_s: float, count: Gauge, written: Gauge) -> None:
+        self._url = url
+        self._refresh_s = refresh_s
+        self._gauges = (count, written)
+        self._table: MatchTable | None = None
+        self._why = "it has not been read yet" if url else "BATCH_OUTPUT_URL names none"
+        self._token = ""
+        self._looked = asyncio.Event()
+
+    async def current(self) -> MatchTable:
+        """Returns what is served now; raises `MatchesUnavailable`."""
+        if self._url and not self._looked.is_set():
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._looked.wait(), FIRST_LOOK_S)
+        if self._table is None:
+            raise MatchesUnavailable(f"There is no file of scored matches: {self._why}")
+        return self._table
+
+    async def keep_fresh(self) -> None:
+        """Looks for another file, for ever."""
+        while self._url:
+            await asyncio.to_thread(self._look)
+            self._looked.set()
+            await asyncio.sleep(self._refresh_s)
+        await asyncio.Event().wait()
+
+    def _look(self) -> None:
+        try:
+            file = file_at(self._url)
+            token = file.token()
+            if token != self._token:
+                self._serve(MatchTable(_content(file)), token)
+        except FileNotFoundError:
+            self._refuse("", f"nothing is at {without_secrets(self._url)} (yet): python -m worker.batch writes it")
+        except Unfit as error:
+            self._refuse(token, f"what is at {without_secrets(self._url)} {error}")
+        except Misconfigured as error:
+            self._refuse("", str(error))
+        except OSError as error:
+            self._keep(f"{without_secrets(self._url)} can't be read: {error}")
+
+    def _serve(self, table: MatchTable, token: str) -> None:
+        import pyarrow as pa
+
+        self._table, self._token, self._why = table, token, ""
+        # What reading took beside, and the file before, goes back to the kernel at once.
+        pa.default_memory_pool().release_unused()
+        self._count(len(table), table.written_s)
+        log.info("matches.read", matches=len(table), version=table.version)
+
+    def _refuse(self, token: str, why: str) -> None:
+        if why != self._why or token != self._token:
+            log.warning("matches.refused", reason=why)
+        self._table, self._token, self._why = None, token, why
+        self._count(0, 0)
+
+    def _keep(self, why: str) -> None:
+        if why != self._why:
+            log.warning("matches.kept", reason=why, matches=len(self._table) if self._table else 0)
+        self._why = why
+
+    def _count(self, *values: float) -> None:
+        for gauge, value in zip(self._gauges, values, strict=True):
+            gauge.set(value)
+
+
+def _content(file: File) -> bytes:
+    if file.size() > MOST_BYTES:
+        raise Unfit(f"is larger than the {MOST_BYTES} bytes that a gateway reads")
+    return file.read()
+
+
+def _parsed(content: bytes) -> tuple[Any, dict[bytes, bytes]]:
+    """Returns the columns that are known, and the metadata."""
+    import pyarrow as pa
+    import pyarrow.parquet as pq
+
+    wanted = layout.arrow_schema()
+    # A team's name once, and not in every row.
+    words = [field.name for field in wanted if field.type == pa.string()]
+    try:
+        found = pq.read_schema(pa.BufferReader(content))
+        _check_schema(found, wanted)
+        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=words)
+        if file.metadata.num_rows > MOST_MATCHES:
+            raise Unfit(f"has more than the {MOST_MATCHES} matches that a gateway keeps")
+        table = file.read(columns=wanted.names, use_threads=False).select(wanted.names).unify_dictionaries().combine_chunks()
+    except Unfit:
+        raise
+    except (pa.ArrowException, OSError, ValueError) as error:
+        raise Unfit(f"is no whole Parquet file: {str(error).partition(chr(10))[0]}") from error
+    _check_values(table)
+    # Written out as a number: its zone would need a database.
+    place = table.schema.get_field_index("scored_at")
+    return table.set_column(place, "scored_at", table["scored_at"].cast("int64")), dict(found.metadata)
+
+
+def _check_schema(found: Any, wanted: Any) -> None:
+    number = (found.metadata or {}).get(layout.LAYOUT_KEY, b"none").decode(errors="replace")
+    if number != layout.LAYOUT:
+        raise Unfit(f"has the layout {number}, and this gateway reads {layout.LAYOUT}: run the batch job of the same release")
+    wrong = [field.name for field in wanted if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type]
+    if wrong:
+        raise Unfit(f"has another schema: {', '.join(wrong)} missing or of another type")
+
+
+def _check_values(table: Any) -> None:
+    import pyarrow.compute as pc
+
+    gaps = [name for name in table.column_names if table[name].null_count]
+    gaps += [name for name in layout.SCORES if not pc.all(pc.is_finite(table[name]), min_count=0).as_py()]
+    gaps += [name for name, span in _SPANS.items() if not _within(table[name].cast(span[0]), *span[1:])]
+    if gaps:
+        raise Unfit(f"has gaps, or what can't be, in {', '.join(gaps)}")
+
+
+def _within(numbers: Any, least: int, most: int) -> bool:
+    import pyarrow.compute as pc
+
+    ends = pc.min_max(numbers).as_py()
+    return ends["min"] is None or (least <= ends["min"] and ends["max"] <= most)
+
+
+def _ascending(names: Iterable[str]) -> list[tuple[str, str]]:
+    return [(name, "ascending") for name in names]
+
+
+def _start(first: date | None) -> Place:
+    return Place(first.toordinal() - _EPOCH if first else _LEAST, _LEAST)
+
+
+def _end(last: date | None) -> Place:
+    return Place(last.toordinal() - _EPOCH if last else _MOST, _MOST)
+
+
+def _seconds(written: bytes) -> float:
+    try:
+        return datetime.fromisoformat(written.decode()).timestamp()
+    except ValueError:
+        return 0.0

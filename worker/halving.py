@@ -1,0 +1,23 @@
+"""A batch that the device can't hold is run in halves; for the runner and the batch job alike."""
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from app.contract.errors import OutOfMemory
+
+Inputs = Sequence[Mapping[str, Any]]
+
+
+def predict_in_halves(predict: Callable[[Inputs], list[Any]], inputs: Inputs, halved: Callable[[], object]) -> list[Any]:
+    """Answers one for one. `halved` hears of each halving; `OutOfMemory` is raised for a single input that is too large."""
+    try:
+        results = predict(inputs)
+    except OutOfMemory:
+        if len(inputs) == 1:
+            raise
+        halved()
+        half = len(inputs) // 2
+        return predict_in_halves(predict, inputs[:half], halved) + predict_in_halves(predict, inputs[half:], halved)
+    if len(results) != len(inputs):
+        raise RuntimeError(f"the model answered {len(results)} results for {len(inputs)} inputs")
+    return results

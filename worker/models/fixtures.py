@@ -1,0 +1,62 @@
+"""Which matches there are, as the model brought them along: date, division and teams by match_id.
+
+A match is scored with the features that the model has on record, so a list of matches from elsewhere would only name some that it
+can't score. Training registers both together, which also means that whoever runs the batch job needs the registry and nothing else.
+"""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from app.contract.errors import Misconfigured
+from app.contract.matches import ORDER, arrow_schema
+from worker.models.mlmodel import MLmodel
+
+_COLUMNS = ("match_id", "date", "division", "home_team", "away_team")
+
+
+@dataclass(frozen=True)
+class Upcoming:
+    """The matches from a date on, in the order of date and match_id."""
+
+    table: Any
+    first: date
+    digest: str
+    """Of all that the model was registered with, so that no two models share it."""
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)
+
+    def batches(self, rows: int) -> Iterator[Any]:
+        """Tables of so many rows; the last may be shorter."""
+        for start in range(0, len(self), rows):
+            yield self.table.slice(start, rows)
+
+
+def upcoming(mlmodel: MLmodel, first: date | None) -> Upcoming:
+    """Reads the matches from `first` on, by default from the end of the training; raises `Misconfigured` if there is no saying."""
+    if mlmodel.fixtures is None or mlmodel.feature_table is None:
+        raise Misconfigured(
+            "the model brings no matches along: register it with the metadata `fixtures` and `feature_table`"
+            " (for match-outcome, train it again: python -m worker.models.training)"
+        )
+    first = first or mlmodel.trained_before
+    if first is None:
+        raise Misconfigured("the model does not say where its training ended (metadata `trained_before`): set BATCH_FROM_DATE")
+    known = arrow_schema()
+    try:
+        table = pq.read_table(mlmodel.fixtures, columns=list(_COLUMNS)).cast(pa.schema([known.field(name) for name in _COLUMNS]))
+    except (OSError, ValueError, KeyError) as error:
+        raise Misconfigured(f"the model's fixtures {mlmodel.fixtures.name} can't be read: {error}") from error
+    if pc.count_distinct(table["match_id"]).as_py() != table.num_rows:
+        raise Misconfigured(f"the model's fixtures {mlmodel.fixtures.name} have two rows for one match_id")
+    table = table.filter(pc.greater_equal(table["date"], pa.scalar(first)))
+    files = (mlmodel.folder / "MLmodel", mlmodel.fixtures, mlmodel.feature_table)
+    digest = hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files))
+    return Upcoming(table.sort_by([(name, "ascending") for name in ORDER]), first, digest.hexdigest())
