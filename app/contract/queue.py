@@ -74,6 +74,8 @@ def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s
     return {
         "broker_url": broker_url,
         "broker_connection_retry_on_startup": True,
+        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that broke are told by use alone.
+        "broker_pool_limit": 1,
         "broker_transport_options": {
             "socket_timeout": 5.0,
             "socket_connect_timeout": 2.0,
