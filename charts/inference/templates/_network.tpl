@@ -26,7 +26,7 @@
 {{- include "inference.egress" (dict "ports" (list (include "inference.mlflowPort" .)) "to" $to) }}
 {{- end }}
 
-{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow. */}}
+{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow, an object store. */}}
 {{- define "inference.sharedEgress" -}}
 {{- $policy := .Values.networkPolicy }}
 {{- $store := include "inference.store" . | fromYaml }}
@@ -44,4 +44,7 @@
 {{ $toBroker }}
 {{- end }}
 {{ include "inference.egressToMlflow" . }}
+{{- with include "inference.egressToPayloads" . | trim }}
+{{ . }}
+{{- end }}
 {{- end }}
