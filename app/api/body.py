@@ -25,12 +25,12 @@ async def read_body(request: Request, max_bytes: int, room: Room) -> bytes:
     media = request.headers.get("content-type", "")
     if media != "application/json" and media.partition(";")[0].strip().lower() != "application/json":
         raise Problem(Kind.MEDIA, "Content-Type must be application/json")
-    told = request.headers.get("content-length", "0")
+    told = request.headers.get("content-length", "")
     told_bytes = int(told) if told.isdigit() else 0
     if told_bytes > max_bytes:
         raise _too_large(max_bytes)
     await room.for_body(told_bytes)
-    if not room.held:
+    if told and not room.held:
         return await _read(request, max_bytes, room)
     try:
         async with asyncio.timeout(ARRIVAL_S):

@@ -56,7 +56,8 @@ def _act(row: dict[str, Any], batch: int) -> Any:
             return row["note"] * (1 if pd.isna(value) else int(value))
         case "flaky":
             raise TimeoutError("as it was told")
-    return {"value": None if pd.isna(value) else int(value), "batch": batch}
+    answer = {"value": None if pd.isna(value) else int(value), "batch": batch}
+    return answer | {"note": row["note"]} if row.get("note") else answer
 
 
 mlflow.models.set_model(Fault())
