@@ -97,8 +97,8 @@ def test_a_worker_without_the_setting_fails_it_for_now_and_another_one_runs_it(m
     client = stack.client()
     task_id = client.submit(echo())
     without = stack.add_worker(PAYLOAD_URL="")
-    record = until(lambda: (told := client.status(task_id)).get("error") and told, "it to fail there")
-    assert "PAYLOAD_URL says, which is not set here" in record["error"]["message"]
+    error = until(lambda: client.status(task_id).get("error"), "it to fail there") or {}
+    assert "PAYLOAD_URL says, which is not set here" in error["message"]
     stack.add_worker()
     without.kill()
     assert client.ended(task_id)["result"] == NOTE
