@@ -86,7 +86,8 @@ class Parts:
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
         command = [*_uvicorn("app.main:create_app", port=str(self.place.port)), "--factory", "--timeout-graceful-shutdown", "5"]
-        env = self._shared() | {"MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri}
+        malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
+        env = malloc | self._shared() | {"MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri}
         return Part("gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8)
 
     def _worker(self, number: int, needs: tuple[str, ...]) -> Part:

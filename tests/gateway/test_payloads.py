@@ -212,7 +212,11 @@ def test_a_store_cut_off_between_input_and_record_is_a_503_and_leaves_nothing(ke
 def away(kept: Kept) -> Callable[[], None]:
     """The volume is not mounted."""
     aside = kept.folder.rename(kept.folder.with_name("aside"))
-    return lambda: aside.rename(kept.folder) and None
+
+    def mend() -> None:
+        aside.rename(kept.folder)
+
+    return mend
 
 
 def no_folder(kept: Kept) -> Callable[[], None]:

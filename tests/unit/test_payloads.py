@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -89,13 +90,9 @@ def test_names_say_what_they_are_of_and_nothing_else_is_one() -> None:
 def test_a_reference_is_no_input_and_no_result_and_an_old_program_fails_on_it() -> None:
     held = references.of_input(5)
     assert references.input_reference(ID, {"payload": {"bytes": 5}}) == Reference(f"{ID}.input", 5)
-    for inline in (
-        {"features": {"payload": {"bytes": 5}}, "match_id": None},
-        {"features": None, "match_id": 1},
-        None,
-        [],
-        "payload",
-    ):
+    nested = {"features": {"payload": {"bytes": 5}}, "match_id": None}
+    inputs: list[Any] = [nested, {"features": None, "match_id": 1}, None, [], "payload"]
+    for inline in inputs:
         assert references.input_reference(ID, inline) is None
     assert references.result_reference(ID, references.of_result(CLAIM, 7).decode()) == Reference(f"{ID}.{CLAIM}.result", 7)
     for result in ('{"payload":{"bytes":5}}', '"@payload {}"', "null"):
