@@ -5,8 +5,8 @@
     python -m app dead-letters replay ID... | replay --all [--model M] [--error-type T] [--before B]
     python -m app dead-letters delete ID...
 
-Settings are a gateway's (STORE_URL, KEY_PREFIX, MODEL_URIS). Each answer is a line of JSON. A replay's tickets are brought by the
-workers, within two of their heartbeats.
+Settings are a gateway's (STORE_URL, KEY_PREFIX, MODEL_URIS, PAYLOAD_URL). Each answer is a line of JSON. A replay's tickets are
+brought by the workers, within two of their heartbeats.
 """
 
 import argparse
@@ -18,12 +18,14 @@ from typing import Any
 import orjson
 
 from app.api.dead_letters import place_of, row, text_of, whole
-from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.errors import Misconfigured, PayloadUnavailable, StoreUnavailable
+from app.contract.record import DeadLetter
 from app.contract.redis_store import RedisGatewayStore
 from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox, Filter
+from app.payloads import large_payloads
 from app.settings import GatewaySettings
 
 
@@ -32,7 +34,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         return asyncio.run(_run(options, read_settings(GatewaySettings)))
-    except (Misconfigured, StoreUnavailable, ValueError) as error:
+    except (Misconfigured, StoreUnavailable, PayloadUnavailable, ValueError) as error:
         print(f"error: {error}", file=sys.stderr)
         return 2
 
@@ -59,17 +61,19 @@ def _parser() -> argparse.ArgumentParser:
 async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
     client = connect(settings.store_url, settings.store_timeout_s)
     store = RedisGatewayStore(client, Moves(settings.key_prefix, settings.limits), settings.store_timeout_s)
-    box = DeadLetterBox(store, settings.model_names, lambda _model, _tickets: None)
+    payloads = large_payloads(settings, settings.payload_sweep_s)
+    box = DeadLetterBox(store, payloads, settings.model_names, lambda _model, _tickets: None)
     try:
         if options.action == "list":
             return await _list(box, options)
         if options.action == "replay" and options.all:
             _say({"replayed": await box.replay_all(_filter(options))})
             return 0
-        acts: dict[str, Callable[[str], Awaitable[Any]]] = {"show": box.one, "replay": _replaying(box), "delete": box.delete}
+        acts: dict[str, Callable[[str], Awaitable[Any]]] = {"show": _showing(box), "replay": _replaying(box), "delete": box.delete}
         return await _each(acts[options.action], options)
     finally:
         await store.close()
+        payloads.close()
 
 
 async def _list(box: DeadLetterBox, options: argparse.Namespace) -> int:
@@ -79,6 +83,14 @@ async def _list(box: DeadLetterBox, options: argparse.Namespace) -> int:
     if page.next:
         print(f"more: --before {text_of(page.next)}", file=sys.stderr)
     return 0
+
+
+def _showing(box: DeadLetterBox) -> Callable[[str], Awaitable[DeadLetter | None]]:
+    async def show(task_id: str) -> DeadLetter | None:
+        letter = await box.one(task_id)
+        return await box.shown(letter) if letter else None
+
+    return show
 
 
 def _replaying(box: DeadLetterBox) -> Callable[[str], Awaitable[int]]:

@@ -7,6 +7,7 @@ from app.contract.ids import model_of
 from app.contract.record import DeadLetter, DeadLetters, Place
 from app.contract.states import State
 from app.contract.store import GatewayStore
+from app.payloads import LargePayloads
 
 MOST_IN_A_PAGE = 100
 
@@ -23,8 +24,11 @@ class Filter:
 class DeadLetterBox:
     """`need` hears of the tickets that a replay asks for."""
 
-    def __init__(self, store: GatewayStore, models: Sequence[str], need: Callable[[str, int], None]) -> None:
+    def __init__(
+        self, store: GatewayStore, payloads: LargePayloads, models: Sequence[str], need: Callable[[str, int], None]
+    ) -> None:
         self._store = store
+        self._payloads = payloads
         self._models = models
         self._need = need
 
@@ -43,8 +47,12 @@ class DeadLetterBox:
         return DeadLetters(tuple(told), stop)
 
     async def one(self, task_id: str) -> DeadLetter | None:
-        """Returns one whole; None for what is no dead letter."""
+        """Returns one with its history; None for what is no dead letter. A large input is not read."""
         return await self._store.dead_letter(task_id) if model_of(task_id) else None
+
+    async def shown(self, letter: DeadLetter) -> DeadLetter:
+        """Returns it with its input."""
+        return await self._payloads.whole_letter(letter)
 
     async def state(self, task_id: str) -> State | None:
         """Returns how a task stands; None for an id never issued."""
@@ -69,8 +77,11 @@ class DeadLetterBox:
             place = page.next
 
     async def delete(self, task_id: str) -> bool:
-        """Drops one with its input; says whether it is gone, then or before."""
-        return await self._store.bury(task_id)
+        """Drops one with its input; says whether it is gone, then or before. Raises `PayloadUnavailable` while the input is not."""
+        buried = await self._store.bury(task_id)
+        if buried:
+            await self._payloads.drop_input(task_id)
+        return buried
 
 
 def _age(item: DeadLetter | Place) -> tuple[int, str]:

@@ -34,12 +34,14 @@ from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox
 from app.matches import Matches
 from app.metrics import Metrics
+from app.payloads import large_payloads
 from app.pods import KubernetesPods, Pods
 from app.readiness import Readiness, answered
 from app.reaper import Reaper
 from app.registry import MlflowReader, Registry
 from app.service import Predictions
 from app.settings import GatewaySettings
+from app.sweep import Sweep
 from app.telemetry import set_up_logging
 from app.tickets import TicketPublisher
 from app.waiting import Waiting
@@ -63,7 +65,10 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
             settings = read_settings(GatewaySettings)
         except Misconfigured as error:
             give_up(str(error))
-    return Gateway(settings).app
+    try:
+        return Gateway(settings).app
+    except Misconfigured as error:
+        give_up(str(error))
 
 
 class Gateway:
@@ -81,14 +86,18 @@ class Gateway:
         self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
         self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
         self.registry = Registry(settings.model_uris, MlflowReader(settings.mlflow_tracking_uri), settings.registry_refresh_s)
-        self.readiness = Readiness(self.store, names, settings.registry_refresh_s)
+        self.payloads = large_payloads(settings, settings.payload_sweep_s)
+        self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
-        self.dead_letters = DeadLetterBox(self.store, names, self.tickets.need)
+        self.sweep = Sweep(self.payloads, self.store, self.readiness, settings.payload_sweep_s)
+        self.dead_letters = DeadLetterBox(self.store, self.payloads, names, self.tickets.need)
         gauges = (self.metrics.matches, self.metrics.matches_written)
         self.matches = Matches(settings.batch_output_url, settings.batch_refresh_s, *gauges)
         on_kubernetes = settings.pod_namespace and settings.pod_selector
         self.pods = Pods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
-        self.predictions = Predictions(self.store, self.tickets, self.waiting, self.registry, settings.priority_step_s)
+        self.predictions = Predictions(
+            self.store, self.payloads, self.tickets, self.waiting, self.registry, priority_step_s=settings.priority_step_s
+        )
         self.app = self._build_app()
 
     def _build_app(self) -> FastAPI:
@@ -126,12 +135,14 @@ class Gateway:
         await self.store.close()
         await self.news_client.aclose()
         await self.broker_client.aclose()
+        self.payloads.close()
 
     def _background(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
             "waiting": self.waiting.run,
             "tickets": self.tickets.run,
             "reaper": self.reaper.run,
+            "sweep": self.sweep.run,
             "registry": self.registry.keep_fresh,
             "readiness": self.readiness.keep_checking,
             "matches": self.matches.keep_fresh,

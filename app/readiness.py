@@ -8,6 +8,7 @@ import structlog
 
 from app.contract.errors import Misconfigured, SchemaTooNew, StoreUnavailable, Temporary
 from app.contract.store import GatewayStore
+from app.payloads import LargePayloads
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -17,10 +18,11 @@ _AGAIN_S = 0.25
 class Readiness:
     """`refusal` is why nothing may be written ('' if it may); `warnings` are sentences for /readyz."""
 
-    def __init__(self, store: GatewayStore, models: tuple[str, ...], period_s: float) -> None:
+    def __init__(self, store: GatewayStore, payloads: LargePayloads, models: tuple[str, ...], period_s: float) -> None:
         self.refusal = ""
         self.warnings: tuple[str, ...] = ()
         self._store = store
+        self._payloads = payloads
         self._models = models
         self._period_s = period_s
 
@@ -33,6 +35,7 @@ class Readiness:
                 found.append(await self._store.check(model))
             except SchemaTooNew as error:
                 refusal = str(error)
+        found.append(await self._payloads.weakness())
         warnings = tuple(dict.fromkeys(text for text in found if text))
         if (warnings, refusal) != (self.warnings, self.refusal):
             log.warning("store.checked", warnings=warnings, refusal=refusal)

@@ -4,18 +4,21 @@ A request that passed the checks becomes a record, its ticket is sent, and its e
 """
 
 import asyncio
-from dataclasses import dataclass
+from collections.abc import Awaitable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from hashlib import blake2b
 from typing import Any
 
 import orjson
 
-from app.contract.errors import StoreUnavailable
+from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.ids import model_of, new_task_id
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
 from app.contract.store import GatewayStore
+from app.payloads import LargePayloads
 from app.registry import Registry
 from app.tickets import TicketPublisher
 from app.waiting import Waiting
@@ -33,6 +36,8 @@ class Asked:
 
     model: str
     features: dict[str, Any] | None
+    body: bytes = b""
+    """The request as it came, if its `features` and `match_id` stand in it by these names: a large one is kept as it is."""
     match_id: int | None = None
     idempotency_key: str = ""
     fresh: bool = False
@@ -59,8 +64,16 @@ class Predictions:
     """Submits, and waits."""
 
     def __init__(
-        self, store: GatewayStore, tickets: TicketPublisher, waiting: Waiting, registry: Registry, priority_step_s: float
+        self,
+        store: GatewayStore,
+        payloads: LargePayloads,
+        tickets: TicketPublisher,
+        waiting: Waiting,
+        registry: Registry,
+        *,
+        priority_step_s: float,
     ) -> None:
+        self._payloads = payloads
         self._priority_step_s = priority_step_s
         self._store = store
         self._tickets = tickets
@@ -82,7 +95,7 @@ class Predictions:
         return Submission(
             task_id=new_task_id(model),
             model=model,
-            input=orjson.dumps({"features": asked.features, "match_id": match_id}),
+            input=self._input(asked),
             match_id=match_id,
             join_key=about if match_id is not None else "",
             join_version=self._registry.models[model].version,
@@ -96,26 +109,47 @@ class Predictions:
             longest_wait_ms=round(longest_wait_s * 1000),
         )
 
+    def _input(self, asked: Asked) -> bytes:
+        """A large body is not written out again: its bytes are the input, and a worker takes from them what it needs."""
+        if self._payloads.takes(len(asked.body)):
+            return asked.body
+        return orjson.dumps({"features": asked.features, "match_id": asked.match_id})
+
     async def submit(self, submission: Submission) -> SubmitAnswer:
-        """Writes the record down, or joins; raises `StoreUnavailable`."""
+        """Writes the record down, or joins; a large input goes before it. Raises `StoreUnavailable`, `PayloadUnavailable`."""
         reach(Gap.ASKED)
-        answer = await self._store.submit(submission)
+        large = self._payloads.takes(len(submission.input))
+        answer = await (self._submit_large(submission) if large else self._store.submit(submission))
         reach(Gap.WRITTEN)
         self._tickets.need(submission.model, answer.tickets)
         return answer
 
-    async def submit_and_wait(self, submission: Submission, wait_s: float) -> tuple[SubmitAnswer, Record | None]:
+    async def _submit_large(self, submission: Submission) -> SubmitAnswer:
+        """Where the outcome is unknown the input stays: the record may be there, and if not the sweep takes it."""
+        task_id = submission.task_id
+        reference = await self._payloads.keep_input(task_id, submission.input)
+        reach(Gap.INPUT_KEPT)
+        answer = await self._store.submit(replace(submission, input=reference))
+        if answer.kind is not Submitted.ACCEPTED:
+            with suppress(PayloadUnavailable):
+                await self._payloads.drop_input(task_id)
+        return answer
+
+    async def submit_and_wait(
+        self, task_id: str, submitting: Awaitable[SubmitAnswer], wait_s: float
+    ) -> tuple[SubmitAnswer, Record | None]:
         """Submits and waits for the end; the record is as it stands when the time is over, None after a conflict.
 
-        The wait is registered before the record is written, so nothing announced in between is missed. Raises `WaitBroken`
-        when the record was written and its end can't be told.
+        Takes `submit`'s promise and not the submission, so that no input is held while its end is waited for. The wait is
+        registered before the record is written, so nothing announced in between is missed. Raises `WaitBroken` when the record
+        was written and its end can't be told.
         """
         deadline = asyncio.get_running_loop().time() + wait_s
-        with self._waiting.waits.of(submission.task_id) as event:
-            answer = await self.submit(submission)
+        with self._waiting.waits.of(task_id) as event:
+            answer = await submitting
             if answer.kind in REFUSED:
                 return answer, None
-            if answer.task_id == submission.task_id:
+            if answer.task_id == task_id:
                 return answer, await self._end_of(answer.task_id, event, deadline)
         with self._waiting.waits.of(answer.task_id) as event:
             event.set()
@@ -124,24 +158,28 @@ class Predictions:
     async def _end_of(self, task_id: str, event: asyncio.Event, deadline: float) -> Record:
         try:
             record = await self._waiting.until_final(task_id, event, deadline)
-        except StoreUnavailable as error:
+            if record is not None:
+                return await self._payloads.whole(record)
+        except (StoreUnavailable, PayloadUnavailable, PayloadGone) as error:
             raise WaitBroken(str(error), task_id) from error
-        if record is None:
-            raise WaitBroken("the store no longer has this prediction", task_id)
-        return record
+        raise WaitBroken("the store no longer has this prediction", task_id)
 
     async def wait(self, task_id: str, wait_s: float) -> Record | None:
-        """Returns the record once it has ended, or as it stands after `wait_s`; None for an id that is not known."""
+        """Returns the record once it has ended, or as it stands after `wait_s`; None for an id that is not known.
+
+        Raises `PayloadUnavailable` or `PayloadGone` for a result that is kept elsewhere and can't be read.
+        """
         if wait_s <= 0 or not model_of(task_id):
             return await self.read(task_id)
         deadline = asyncio.get_running_loop().time() + wait_s
         with self._waiting.waits.of(task_id) as event:
             record = await self._store.watch(task_id, self._waiting.channel)
             self._waiting.waits.saw(task_id, record)
-            if record is None or record.final:
-                return record
-            return await self._waiting.until_final(task_id, event, deadline)
+            if record is not None and not record.final:
+                record = await self._waiting.until_final(task_id, event, deadline)
+        return await self._payloads.whole(record) if record else None
 
     async def read(self, task_id: str) -> Record | None:
-        """Returns the record; None for an id never issued."""
-        return await self._store.watch(task_id, "") if model_of(task_id) else None
+        """Returns the record; None for an id never issued. Raises as `wait` does."""
+        record = await self._store.watch(task_id, "") if model_of(task_id) else None
+        return await self._payloads.whole(record) if record else None

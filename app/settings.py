@@ -19,6 +19,11 @@ class GatewaySettings(ContractSettings):
     )
     sync_slo_s: float = Field(30.0, gt=0, le=600, description="How long POST /predict/ waits for its result, in seconds; then 504.")
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="The largest body taken, in bytes; above it 413.")
+    receiving_max_bytes: int = Field(
+        64 * 2**20,
+        ge=1024,
+        description="Bytes of large bodies that may be in memory before they are written down; others wait up to 10 s, then 503.",
+    )
     max_depth: int = Field(32, ge=4, le=512, description="How deep a body may be nested.")
     broker_timeout_s: float = Field(2.0, gt=0, le=30, description="How long publishing a ticket may take, in seconds.")
     broker_backoff_s: float = Field(
@@ -41,6 +46,11 @@ class GatewaySettings(ContractSettings):
     )
     max_time_to_start_s: float = Field(
         7 * 86_400.0, gt=0, description="The longest time_to_start_s that a request may ask for, in seconds."
+    )
+    payload_sweep_s: float = Field(
+        60.0,
+        ge=0.1,
+        description="How often payloads that nobody needs are looked for, in seconds; one goes when two looks have found it.",
     )
     reread_s: float = Field(
         15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
@@ -68,6 +78,8 @@ class GatewaySettings(ContractSettings):
         names = [model_of_uri(uri)[0] for uri in self.model_uris]
         if twice := sorted({name for name in names if names.count(name) > 1}):
             raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
+        if self.receiving_max_bytes < self.max_body_bytes:
+            raise ValueError(f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below MAX_BODY_BYTES={self.max_body_bytes}")
         return self
 
     @property

@@ -5,13 +5,11 @@ All with `appendfsync always`. The contestants take turns, round after round, an
 
 import argparse
 import json
-import platform
 import subprocess
 import sys
 import tempfile
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,13 +17,13 @@ from typing import Any
 import psutil
 import redis
 
+from bench.results import ROWS, put, section
 from bench.stands import Stands, stands
 from tests.support.servers import Valkey
 from tests.support.stack import ROOT
 
 CALLERS = 32
 BODY = '{"features":{"do":"answer","value":12345},"model":"fault"}'
-ROWS = list[tuple[str, str, str]]
 
 
 def load(url: str, seconds: float, callers: int) -> dict[str, Any]:
@@ -169,12 +167,7 @@ def memory(at: Stands, worker: int) -> ROWS:
 
 def table(rows: ROWS) -> str:
     """The table as Markdown."""
-    cpu = f"{psutil.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    head = (
-        f"{datetime.now(UTC):%Y-%m-%d}, {cpu}, Valkey 9.1 with appendfsync always; medians of the rounds, their range in brackets."
-    )
-    lines = [f"| {what} | {figure} | {note} |" for what, figure, note in rows]
-    return "\n".join(["# Results", "", head, "", "| what | figure | beside it |", "|---|---|---|", *lines, ""])
+    return section("# Results", "medians of the rounds, their range in brackets.", rows)
 
 
 def main() -> None:
@@ -188,7 +181,7 @@ def main() -> None:
         rows = submissions(at, options.seconds, options.rounds) + round_trips(at, options.seconds, options.rounds)
     print(table(rows))
     if options.write:
-        (ROOT / "bench" / "RESULTS.md").write_text(table(rows))
+        put(table(rows))
 
 
 if __name__ == "__main__":

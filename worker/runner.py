@@ -12,13 +12,14 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from app.contract.errors import DeviceBroken, InvalidInput, Permanent, StoreUnavailable
+from app.contract.errors import DeviceBroken, InvalidInput, PayloadGone, PayloadUnavailable, Permanent, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
 from app.contract.store import WorkerStore
 from worker import metrics
 from worker.halving import predict_in_halves
 from worker.models import Model
+from worker.payloads import Lost, RecordPayloads
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -43,6 +44,7 @@ class Runner:
         self._store = store
         self._model = model
         self._tickets = tickets
+        self._payloads = RecordPayloads(settings, lambda task_id, error: _outcome(task_id, error, own=True, run_ms=0))
         self._broken = ""
 
     @property
@@ -66,7 +68,8 @@ class Runner:
             return
         reach(Gap.BEGUN)
         log.info("prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records])
-        self._write(claim_id, self._outcomes(records, alone=len(answer.records) == 1))
+        outcomes = self._outcomes(records, alone=len(answer.records) == 1)
+        self._write(claim_id, self._payloads.keep_results(claim_id, outcomes))
         if self._broken:
             log.error(
                 "device.broken", claim_id=claim_id, error=self._broken, consequence="this process ends, another takes its place"
@@ -90,7 +93,13 @@ class Runner:
         return answer
 
     def _outcomes(self, records: Sequence[Granted], alone: bool) -> list[Outcome]:
-        inputs = [orjson.loads(record.input or b"null") for record in records]
+        """Those whose inputs can't be read fail alone, and the others are run."""
+        given = list(zip(records, self._payloads.inputs(records), strict=True))
+        lost = [_outcome(record.task_id, error, own=True, run_ms=0) for record, error in given if isinstance(error, Lost)]
+        ready = [(record, value) for record, value in given if not isinstance(value, Lost)]
+        return lost + (self._run([record for record, _ in ready], [value for _, value in ready], alone) if ready else [])
+
+    def _run(self, records: Sequence[Granted], inputs: Sequence[Mapping[str, Any]], alone: bool) -> list[Outcome]:
         rows = sum(record.rows for record in records)
         metrics.BATCH_ROWS.labels(self._model.name).observe(rows)
         started = time.perf_counter()
@@ -138,7 +147,12 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
             return Outcome(task_id, Verb.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
-    kinds = ((InvalidInput, "invalid_input"), (DeviceBroken, "device_error"))
+    kinds = (
+        (InvalidInput, "invalid_input"),
+        (DeviceBroken, "device_error"),
+        (PayloadUnavailable, "payload_unavailable"),
+        (PayloadGone, "payload_gone"),
+    )
     kind = next((word for error, word in kinds if isinstance(result, error)), "model_error")
     told = {"type": kind, "message": _message(result)}
     if isinstance(result, InvalidInput) and result.field:
@@ -148,7 +162,7 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
 
 
 def _message(error: BaseException) -> str:
-    text = str(error) if isinstance(error, Permanent) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, Permanent | PayloadUnavailable) else f"{type(error).__name__}: {error}"
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 

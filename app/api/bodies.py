@@ -184,9 +184,10 @@ class DeadLetterPage(BaseModel):
 
 
 class DeadLetterWhole(DeadLetterRow):
-    """With its input and every failed run."""
+    """With its input and every failed run. `input_error` is there when a large input can't be read, and says why."""
 
     input: Any
+    input_error: str | None = None
     history: list[FailedRun]
 
 

@@ -1,5 +1,6 @@
 """Reading a body and making a checked request of it, without trusting a byte. What is wrong is a `Problem` that names the field."""
 
+import asyncio
 import json
 from collections.abc import Collection
 from typing import Any
@@ -9,6 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.api.preferences import idempotency_key, trace_id, wants_fresh
 from app.api.problems import Kind, Problem, invalid, unknown_model
+from app.api.receiving import ARRIVAL_S, Room
 from app.registry import Registered, Registry
 from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
@@ -18,12 +20,27 @@ HIGHEST_PRIORITY = 9
 _MOST_READ_TWICE = 65_536
 
 
-async def read_json(request: Request, max_bytes: int, max_depth: int) -> tuple[Any, Problem | None]:
-    """Returns what the body says, and the problem it still is when only a lenient reader could read it (NaN, infinities)."""
+async def read_body(request: Request, max_bytes: int, room: Room) -> bytes:
+    """Returns a body that says it is JSON, of at most so many bytes, for which there is room until `room` is closed."""
     media = request.headers.get("content-type", "")
     if media != "application/json" and media.partition(";")[0].strip().lower() != "application/json":
         raise Problem(Kind.MEDIA, "Content-Type must be application/json")
-    raw = await _read(request, max_bytes)
+    told = request.headers.get("content-length", "")
+    told_bytes = int(told) if told.isdigit() else 0
+    if told_bytes > max_bytes:
+        raise _too_large(max_bytes)
+    await room.for_body(told_bytes)
+    if told and not room.held:
+        return await _read(request, max_bytes, room)
+    try:
+        async with asyncio.timeout(ARRIVAL_S):
+            return await _read(request, max_bytes, room)
+    except TimeoutError:
+        raise Problem(Kind.SLOW, f"A large body must come within {ARRIVAL_S:g} s") from None
+
+
+def parsed(raw: bytes, max_depth: int) -> tuple[Any, Problem | None]:
+    """Returns what a body says, and the problem it still is when only a lenient reader could read it (NaN, infinities)."""
     try:
         body, problem = orjson.loads(raw), None
     except orjson.JSONDecodeError as error:
@@ -33,16 +50,14 @@ async def read_json(request: Request, max_bytes: int, max_depth: int) -> tuple[A
     return body, problem
 
 
-async def _read(request: Request, max_bytes: int) -> bytes:
-    told = request.headers.get("content-length", "0")
-    if told.isdigit() and int(told) > max_bytes:
-        raise _too_large(max_bytes)
+async def _read(request: Request, max_bytes: int, room: Room) -> bytes:
     chunks, size = [], 0
     try:
         async for chunk in request.stream():
             size += len(chunk)
             if size > max_bytes:
                 raise _too_large(max_bytes)
+            room.for_more(size)
             chunks.append(chunk)
     except ClientDisconnect:
         raise Problem(Kind.BAD_REQUEST, "The body ended before its end") from None
@@ -94,7 +109,7 @@ def chosen_model(body: Any, registry: Registry) -> Registered:
     return registry.models[name]
 
 
-def checked(request: Request, body: dict[str, Any], model: Registered, longest_to_start_s: float) -> Asked:
+def checked(request: Request, body: dict[str, Any], raw: bytes, model: Registered, longest_to_start_s: float) -> Asked:
     """Returns the request; raises a `Problem` that names every field that is wrong."""
     errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]]
     match_id = body.get("match_id")
@@ -114,6 +129,7 @@ def checked(request: Request, body: dict[str, Any], model: Registered, longest_t
     return Asked(
         model=model.name,
         features=body.get("features"),
+        body=raw,
         match_id=match_id,
         idempotency_key=idempotency_key(request.headers),
         fresh=wants_fresh(request.headers),

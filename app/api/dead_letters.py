@@ -9,9 +9,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import views
-from app.api.body import read_json
+from app.api.body import parsed, read_body
 from app.api.predict import JSON
 from app.api.problems import Kind, Problem, invalid, status_url, unknown_model
+from app.api.receiving import SMALL_BYTES, Receiving
 from app.contract.ids import model_of
 from app.contract.record import DeadLetter, Place
 from app.contract.states import PUBLIC_WORDS, State
@@ -41,7 +42,7 @@ class DeadLetterCalls:
 
     async def one(self, task_id: str) -> Response:
         """Answers one with its input and every run that failed."""
-        return Response(orjson.dumps(whole(await self._known(task_id))), 200, None, JSON)
+        return Response(orjson.dumps(whole(await self._box.shown(await self._known(task_id)))), 200, None, JSON)
 
     async def replay(self, task_id: str) -> Response:
         """Sends one round again under its id, its attempts forgotten."""
@@ -55,7 +56,8 @@ class DeadLetterCalls:
 
     async def replay_all(self, request: Request) -> Response:
         """Replays all that the filters of the body choose; `{}` is all there are."""
-        body, unreadable = await read_json(request, self._settings.max_body_bytes, self._settings.max_depth)
+        raw = await read_body(request, min(SMALL_BYTES, self._settings.max_body_bytes), Receiving(0).room())
+        body, unreadable = parsed(raw, self._settings.max_depth)
         if type(body) is not dict:
             raise invalid([FieldError("body", "must be an object")])
         errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - set(FILTERS))]
@@ -148,4 +150,5 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
         }
         for run in letter.history
     ]
-    return row(letter) | {"input": letter.input, "history": runs}
+    unread = {"input_error": letter.input_error} if letter.input_error else {}
+    return row(letter) | {"input": letter.input} | unread | {"history": runs}

@@ -5,6 +5,7 @@ only what the OpenAPI page is made of.
 """
 
 import math
+from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -14,12 +15,13 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import views
-from app.api.body import checked, chosen_model, read_json
+from app.api.body import checked, chosen_model, parsed, read_body
 from app.api.preferences import Wish, wish_of
-from app.api.problems import Kind, Problem, about_task, invalid, status_url, unknown_model
-from app.contract.errors import StoreUnavailable
+from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unknown_model
+from app.api.receiving import Receiving, Room
+from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.moves import SubmitAnswer, Submitted
-from app.contract.record import Record
+from app.contract.record import Record, Submission
 from app.contract.states import PUBLIC_WORDS, State
 from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
@@ -42,6 +44,14 @@ class _Tally:
     outcome: str = "invalid"
 
 
+@dataclass(slots=True)
+class _Submitting:
+    """A submission under way. It has only the promise of the answer, so that whoever waits for the end holds no body."""
+
+    task_id: str
+    answer: Coroutine[Any, Any, SubmitAnswer]
+
+
 class PredictCalls:
     """The handlers."""
 
@@ -53,6 +63,7 @@ class PredictCalls:
         self._readiness = readiness
         self._metrics = metrics
         self._settings = settings
+        self._receiving = Receiving(settings.receiving_max_bytes)
 
     async def sync(self, request: Request) -> Response:
         """Waits for the result, up to the limit or the shorter `Prefer: wait=5`; after a 504 the work goes on."""
@@ -70,30 +81,49 @@ class PredictCalls:
             self._metrics.requests.labels(tally.source, tally.model, tally.outcome).inc()
 
     async def _predict(self, request: Request, wish: Wish, tally: _Tally) -> Response:
-        body, unreadable = await read_json(request, self._settings.max_body_bytes, self._settings.max_depth)
+        with self._receiving.room() as room:
+            submitting = await self._received(request, wish, tally, room)
+            task_id = submitting.task_id
+            try:
+                if wish.waits:
+                    answer, record = await self._predictions.submit_and_wait(task_id, submitting.answer, wish.wait_s)
+                else:
+                    answer, record = await submitting.answer, None
+            except WaitBroken as error:
+                raise about_task(Kind.UNAVAILABLE, f"{error}; asking for the task tells how it ends", error.task_id) from error
+            except StoreUnavailable as error:
+                detail = f"{error}; whether it was taken is unknown: asking for the task tells"
+                raise about_task(Kind.UNAVAILABLE, detail, task_id) from error
+            except PayloadUnavailable as error:
+                raise payload_trouble(error) from error
+        return self._told(answer, record, wish, tally)
+
+    async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> _Submitting:
+        """Reads the body. What it says lives no longer than the checks, which nothing interrupts: so one at a time."""
+        raw = await read_body(request, self._settings.max_body_bytes, room)
+        submission = self._checked(request, raw, wish, tally)
+        return _Submitting(submission.task_id, self._submitted(submission, room))
+
+    def _checked(self, request: Request, raw: bytes, wish: Wish, tally: _Tally) -> Submission:
+        body, unreadable = parsed(raw, self._settings.max_depth)
         model = chosen_model(body, self._registry)
         tally.model = model.name
-        asked = checked(request, body, model, self._settings.max_time_to_start_s)
+        asked = checked(request, body, raw, model, self._settings.max_time_to_start_s)
         if unreadable:
             raise unreadable
         tally.outcome = "unavailable"
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
-        waits = wish.wait_s > 0 or not wish.background
         # Who waits would rather hear at once that it can't be in time; a wait that the caller shortened says nothing of that.
-        longest_s = self._settings.sync_slo_s if waits and not wish.background else 0
-        submission = self._predictions.prepare(asked, waits, longest_s)
+        longest_s = self._settings.sync_slo_s if wish.waits and not wish.background else 0
+        return self._predictions.prepare(asked, wish.waits, longest_s)
+
+    async def _submitted(self, submission: Submission, room: Room) -> SubmitAnswer:
+        """Gives the body's room back once it was written down, or refused."""
         try:
-            if waits:
-                answer, record = await self._predictions.submit_and_wait(submission, wish.wait_s)
-            else:
-                answer, record = await self._predictions.submit(submission), None
-        except WaitBroken as error:
-            raise about_task(Kind.UNAVAILABLE, f"{error}; the task may still go on", error.task_id) from error
-        except StoreUnavailable as error:
-            detail = f"{error}; whether it was taken is unknown: asking for the task tells"
-            raise about_task(Kind.UNAVAILABLE, detail, submission.task_id) from error
-        return self._told(answer, record, wish, tally)
+            return await self._predictions.submit(submission)
+        finally:
+            room.close()
 
     def _told(self, answer: SubmitAnswer, record: Record | None, wish: Wish, tally: _Tally) -> Response:
         if answer.kind is Submitted.CONFLICT:

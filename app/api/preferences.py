@@ -28,6 +28,11 @@ class Wish:
     own_wait: bool = False
     """The wait is the caller's, and shorter than the service's."""
 
+    @property
+    def waits(self) -> bool:
+        """Whether the end is waited for at all; who must not get a 202 does, if only for an instant."""
+        return self.wait_s > 0 or not self.background
+
     def applied(self, in_background: bool) -> dict[str, str]:
         """Returns the Preference-Applied header of an answer, empty if nothing was honoured."""
         words = ["respond-async"] if self.background and in_background else []

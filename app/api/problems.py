@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.contract.errors import StoreUnavailable
+from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 from app.schema import FieldError
 
 MEDIA_TYPE = "application/problem+json"
@@ -28,6 +28,7 @@ class Kind(Enum):
     NOT_DEAD = ("not-a-dead-letter", 409, "The task is no dead letter")
     ENDED_OTHERWISE = ("not-run", 409, "The prediction was ended before it ran")
     GONE = ("result-dropped", 410, "The result is no longer kept")
+    SLOW = ("body-too-slow", 408, "The body did not come in time")
     TOO_LARGE = ("body-too-large", 413, "The body is too large")
     MEDIA = ("unsupported-media-type", 415, "The body must be JSON")
     INVALID = ("invalid-request", 422, "The request is not valid")
@@ -36,6 +37,8 @@ class Kind(Enum):
     FAILED = ("prediction-failed", 500, "The prediction failed")
     INTERNAL = ("internal-error", 500, "The service failed")
     UNAVAILABLE = ("unavailable", 503, "The service can't take this now")
+    BUSY = ("receiving-full", 503, "Too much is being received")
+    PAYLOADS = ("payloads-unavailable", 503, "Large inputs and results can't be kept or read now")
     FULL = ("backlog-full", 503, "The backlog is full")
     NOT_IN_TIME = ("not-in-time", 503, "The backlog is too long for a caller who waits")
     NO_MATCHES = ("no-scored-matches", 503, "There are no scored matches to look up")
@@ -113,3 +116,14 @@ async def on_store_unavailable(request: Request, error: Exception) -> Response:
     """For whatever could only read."""
     assert isinstance(error, StoreUnavailable)
     return Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}").response(request.url.path)
+
+
+def payload_trouble(error: PayloadUnavailable | PayloadGone) -> Problem:
+    """Returns what a large input or result is answered with that can't be had."""
+    return Problem(Kind.GONE if isinstance(error, PayloadGone) else Kind.PAYLOADS, str(error))
+
+
+async def on_payload_trouble(request: Request, error: Exception) -> Response:
+    """For a result that is kept elsewhere."""
+    assert isinstance(error, PayloadUnavailable | PayloadGone)
+    return payload_trouble(error).response(request.url.path)

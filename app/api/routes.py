@@ -16,11 +16,11 @@ from app.api.health import HealthCalls
 from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
-from app.contract.errors import StoreUnavailable
+from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 
 PREDICTING = ("/predict/", "/predict/async/")
 SLASHED = (*PREDICTING, "/predict/matches/")
-_REFUSED = (400, 413, 415, 422, 503)
+_REFUSED = (400, 408, 413, 415, 422, 503)
 Handler = Callable[..., Awaitable[Response]]
 
 
@@ -102,3 +102,5 @@ def add_problems(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, problems.on_http_error)
     app.add_exception_handler(RequestValidationError, problems.on_validation_error)
     app.add_exception_handler(StoreUnavailable, problems.on_store_unavailable)
+    for error in (PayloadUnavailable, PayloadGone):
+        app.add_exception_handler(error, problems.on_payload_trouble)

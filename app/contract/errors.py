@@ -3,10 +3,12 @@
     ServiceError
     ├── Temporary                  trying again may help
     │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
+    │   ├── PayloadUnavailable     a large input or result can't be read or written where it is kept
     │   ├── OutOfMemory            the device could not hold this batch: halve it
     │   └── DeviceBroken           the device's context is broken: nothing runs in this process any more, another one may
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
+        ├── PayloadGone            a large input or result is no longer where it was kept
         └── Misconfigured          said once at start, in one sentence, with what to do
             └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
@@ -31,6 +33,10 @@ class StoreUnavailable(Temporary):
     """The store did not answer in time, or could not write. Whether the move was made may be unknown."""
 
 
+class PayloadUnavailable(Temporary):
+    """A payload could not be written or read: the folder or object store at PAYLOAD_URL failed."""
+
+
 class OutOfMemory(Temporary):
     """The device's memory did not hold the batch."""
 
@@ -45,6 +51,10 @@ class InvalidInput(Permanent):
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
         self.field = field
+
+
+class PayloadGone(Permanent):
+    """There is no payload of that name any more, or it is not what was written."""
 
 
 class Misconfigured(Permanent):

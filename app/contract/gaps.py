@@ -12,6 +12,7 @@ class Gap(StrEnum):
     """Every one, in the order in which a prediction meets them: the gateway's, the worker's child's, the worker's parent's."""
 
     ASKED = "request read / record written"
+    INPUT_KEPT = "large input written / record written"
     WRITTEN = "record written / caller answered"
     TICKETS_MISSING = "tickets found missing / published"
     TICKETS_PUBLISHED = "gateway's tickets published / guess raised"
@@ -29,6 +30,7 @@ class Gap(StrEnum):
     COVERED = "claim's tickets published / begun"
     BEGUN = "begun / run"
     RUN = "run / settled"
+    RESULT_KEPT = "large result written / settled"
     SETTLED = "settled / tickets that it missed published"
     DONE = "all told to the store / parent told"
 

@@ -59,6 +59,7 @@ class Record:
     run_ms: int = 0
     version: str = ""
     result: Any = None
+    """A `Reference` as the store has it where it is kept elsewhere; to those who read it, JSON's bytes in an `orjson.Fragment`."""
     error: dict[str, Any] | None = None
     position: int | None = None
     """How many stand before it, while it waits."""
@@ -101,6 +102,8 @@ class DeadLetter:
     error: dict[str, Any] | None
     trace_id: str
     input: Any = None
+    input_error: str = ""
+    """Why an input that is kept elsewhere can't be shown."""
     history: tuple[Run, ...] = ()
 
 

@@ -3,6 +3,7 @@
 Names carry their unit. What contradicts itself is refused at start, in one sentence that names the variable.
 """
 
+import re
 from typing import Self, TypeVar
 
 from pydantic import Field, ValidationError, model_validator
@@ -54,6 +55,14 @@ class ContractSettings(BaseSettings):
     )
     dead_letter_max_count: int = Field(10_000, ge=0, description="Dead letters kept for a model; of more the oldest are dropped.")
     dead_letter_max_bytes: int = Field(256 * 2**20, ge=0, description="Bytes of their inputs kept; of more the oldest are dropped.")
+    payload_url: str = Field(
+        "",
+        description="Where large inputs and results go, of this store's services alone: `file:///a/folder` that all share,"
+        " or `s3://bucket/prefix` and the like (fsspec, with its package installed); empty: into the store.",
+    )
+    payload_threshold_bytes: int = Field(
+        65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."
+    )
     start_timeout_s: float = Field(30.0, gt=0, description="How long store and registry may take to answer at start, in seconds.")
 
     @model_validator(mode="after")
@@ -69,6 +78,8 @@ class ContractSettings(BaseSettings):
         for name, url in (("STORE_URL", self.store_url), ("BROKER_URL", self.broker_url)):
             if not url.startswith(("redis://", "rediss://", "unix://")):
                 raise ValueError(f"{name} must start with redis://, rediss:// or unix://")
+        if self.payload_url and not re.match("file:///.|(?!file:)[a-z][a-z0-9+.-]*://.", self.payload_url):
+            raise ValueError("PAYLOAD_URL must read file:///a/folder, s3://bucket/prefix or the like")
         return self
 
     @property

@@ -14,6 +14,8 @@ ASKERS, WAITERS = 3, 2
 CALL_S, WAIT_S = 4.0, 30.0
 AGAIN_S = 0.03
 TRICKLE_S = 0.25
+LARGE_EACH, LARGE_BYTES = 8, 2_000
+"""One in so many has an input, and gets a result, that is kept beside the store."""
 TAKEN_LATE = ("urn:inference:stopping", "urn:inference:not-done-in-time", "urn:inference:prediction-failed")
 """Problems that name a task which was accepted."""
 
@@ -98,7 +100,8 @@ class Load:
         do = "raise" if value % 100 == 50 else "answer"
         if self._exits and value == 250:
             do = "exit"
-        return {"do": do, "seconds": round(self._random.uniform(0.005, 0.02), 4), "value": value}
+        features = {"do": do, "seconds": round(self._random.uniform(0.005, 0.02), 4), "value": value}
+        return features | {"note": "n" * LARGE_BYTES} if value % LARGE_EACH == 3 else features
 
     def _take(self, features: dict[str, Any], answer: httpx2.Response) -> str:
         """Notes an answer; returns the id that was accepted, or ''."""

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from random import Random
 
 import httpx2
-import orjson
 import redis
 
+from app.contract.errors import PayloadGone
 from app.contract.gaps import Gap
 from app.contract.states import FINAL, PUBLIC_WORDS, State
 from bench.kill_matrix.cases import Case
@@ -80,7 +80,7 @@ class Player:
         try:
             self._stand.whole()
             self._judge(verdict, load, observer)
-        except (AssertionError, redis.RedisError, httpx2.TransportError) as error:
+        except (AssertionError, redis.RedisError, httpx2.TransportError, PayloadGone) as error:
             verdict.trouble.append(f"{type(error).__name__}: {error}")
         verdict.seconds = time.monotonic() - started
         return verdict
@@ -114,7 +114,7 @@ class Player:
         self._ends |= now
 
     def _judge_one(self, verdict: Verdict, task_id: str, asked: Accepted, now: Seen, first: Seen) -> None:
-        state, result = now[0], orjson.loads(now[3] or "null")
+        state, result = now[0], self._stand.result(task_id, now[3])
         if state not in FINAL or (state == State.SUCCESS and result["value"] != asked.value):
             verdict.lost.append(f"{task_id}: {now}")
         elif now != first or (asked.answer is not None and asked.answer != result):

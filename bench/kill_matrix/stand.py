@@ -12,7 +12,9 @@ import httpx2
 import orjson
 import redis
 
+from app.contract.payloads import Folder, content
 from app.contract.queue import queue_name
+from app.contract.references import result_reference
 from tests.support.gap_hook import Gaps, Role, environment
 from tests.support.servers import Valkey
 from tests.support.stack import Process, Stack
@@ -33,6 +35,7 @@ SETTINGS = {
     "MAX_BATCH_WAIT_MS": "20",
     "SYNC_SLO_S": "20",
     "RESULT_TTL_S": "86400",
+    "PAYLOAD_THRESHOLD_BYTES": "1024",
 }
 
 
@@ -44,7 +47,10 @@ class Stand:
         self.gaps = Gaps(folder / "gaps")
         self.valkeys = {Role.STORE: Valkey(folder / "store"), Role.BROKER: Valkey(folder / "broker")}
         store, broker = self.valkeys.values()
-        own = SETTINGS | {"MAX_BATCH_SIZE": str(batch), "BROKER_URL": broker.url()} | env
+        large = folder / "large"
+        large.mkdir()
+        self._large = Folder(large, "inference")
+        own = SETTINGS | {"MAX_BATCH_SIZE": str(batch), "BROKER_URL": broker.url(), "PAYLOAD_URL": large.as_uri()} | env
         self.stack = Stack(folder, store, mlflow_url, "fault", own)
         self.store = redis.Redis(port=store.port, socket_timeout=2, decode_responses=True)
         self.broker = redis.Redis(port=broker.port, socket_timeout=2)
@@ -113,6 +119,11 @@ class Stand:
             return {}
         held = zip(ids, fields, strict=True)
         return {task_id: str(claim) for task_id, (worker, claim, begun) in held if worker == name and begun}
+
+    def result(self, task_id: str, held: str | None) -> Any:
+        """A result, wherever it is kept, by what the store has; raises `PayloadGone`."""
+        reference = result_reference(task_id, held or "")
+        return orjson.loads(content(self._large, reference) if reference else held or "null")
 
     def outstanding(self) -> int:
         """By the store; -1 while it does not answer."""

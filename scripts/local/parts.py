@@ -97,10 +97,15 @@ class Parts:
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
         command = [*_uvicorn("app.main:create_app", port=str(self.place.port)), "--factory", "--timeout-graceful-shutdown", "5"]
-        env = self._shared() | {
-            "MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri,
-            "BATCH_OUTPUT_URL": self._matches_file(),
-        }
+        malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
+        env = (
+            malloc
+            | self._shared()
+            | {
+                "MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri,
+                "BATCH_OUTPUT_URL": self._matches_file(),
+            }
+        )
         return Part("gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8)
 
     def _worker(self, number: int, needs: tuple[str, ...]) -> Part:
@@ -121,7 +126,10 @@ class Parts:
 
         urls = {"STORE_URL": server("STORE_URL", 0), "BROKER_URL": server("BROKER_URL", 1)}
         patience = {"START_TIMEOUT_S": os.environ.get("START_TIMEOUT_S") or _START_TIMEOUT_S}
-        return urls | patience | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
+        # A store of the user's own may have workers elsewhere, which could not read a folder of this run.
+        theirs = "PAYLOAD_URL" in os.environ or os.environ.get("STORE_URL")
+        payloads = {} if theirs else {"PAYLOAD_URL": _folder(self.place, "payloads").as_uri()}
+        return urls | payloads | patience | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
 
 
 def _uvicorn(application: str, port: str) -> list[str]:

@@ -9,6 +9,7 @@ import redis
 
 from app.contract.ids import new_task_id
 from app.contract.moves import Limits
+from app.contract.payloads import Folder, payloads_at
 from app.contract.record import Submission
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
@@ -261,6 +262,27 @@ def test_the_trial_s_store_keeps_what_it_accepts() -> None:
         assert f"://inference-{service}:{port}" in url
         gateway = scenario("tryout").one("Deployment", "api")["spec"]["template"]["spec"]["containers"][0]
         assert url in scenario("tryout").environment(gateway).values()
+
+
+def test_gateways_and_workers_mount_the_folder_of_large_payloads_where_their_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render(merged(TRYOUT, {"payloads": {"url": "file:///srv/payloads", "existingClaim": "shared"}}))
+    for deployment in [rendered.one("Deployment", "api"), *pools(rendered).values()]:
+        with monkeypatch.context() as patch:
+            folder = payloads_at(read(ContractSettings, rendered, deployment, patch).payload_url, "inference")
+        pod = deployment["spec"]["template"]["spec"]
+        (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "payloads"]
+        assert isinstance(folder, Folder)
+        assert mount["mountPath"] == str(folder.root) == "/srv/payloads"
+        (volume,) = [each for each in pod["volumes"] if each["name"] == "payloads"]
+        assert volume["persistentVolumeClaim"] == {"claimName": "shared"}
+
+
+def test_an_object_store_s_keys_come_from_a_secret() -> None:
+    rendered = scenario("many")
+    for deployment in [rendered.one("Deployment", "api"), *pools(rendered).values()]:
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
+        assert container["envFrom"] == [{"secretRef": {"name": "bucket-keys"}}]
+        assert rendered.environment(container)["PAYLOAD_URL"] == "s3://predictions/large"
 
 
 def test_no_variable_is_there_twice() -> None:

@@ -84,6 +84,14 @@ REST: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"RETRY_CAP_S": 0.5}}, "settings.RETRY_CAP_S is below settings.RETRY_BASE_S"),
     ({"api": {"env": {"STORE_URL": "redis://x"}}}, "api.env sets STORE_URL, which the chart sets itself"),
     ({"api": {"env": {"MAX_ATTEMPTS": 1}}}, "set settings.MAX_ATTEMPTS"),
+    ({"payloads": {"url": "file:///payloads"}}, "payloads.url is a folder, and each pod would have its own"),
+    ({"payloads": {"url": "file://payloads", "existingClaim": "x"}}, "a folder must read file:///name/of/it"),
+    ({"payloads": {"url": "file:///tmp/x", "existingClaim": "x"}}, "names /tmp/x, which the pods use otherwise"),
+    ({"payloads": {"url": "s3://bucket", "existingClaim": "x"}}, "payloads.existingClaim is mounted at the folder of payloads.url"),
+    ({"payloads": {"existingClaim": "x"}}, "payloads.existingClaim is mounted at the folder of payloads.url"),
+    ({"payloads": {"url": "a folder"}}, "does not match pattern"),
+    ({"api": {"env": {"PAYLOAD_URL": "s3://x"}}}, "api.env sets PAYLOAD_URL, which the chart sets itself"),
+    (pool(env={"PAYLOAD_URL": "s3://x"}), "workerPools.match-outcome.env sets PAYLOAD_URL, which the chart sets itself"),
     ({"api": {"terminationGracePeriodSeconds": 20}}, "must be at least api.preStopSeconds + 25, which is 30"),
     ({"settings": {"LEASE_S": "10"}}, "got string, want number"),
     ({"settings": {"MAX_ATTEMPTS": 0}}, "minimum: got 0, want 1"),
@@ -134,7 +142,7 @@ def test_the_settings_that_all_share_are_the_programs_own_with_their_limits() ->
     values = yaml.safe_load(schema.make((CHART / "values.yaml").read_text(encoding="utf-8")))
     ours = values["properties"]["settings"]["properties"]
     theirs = ContractSettings.model_json_schema()["properties"]
-    placed = {"STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "KEY_PREFIX", "START_TIMEOUT_S"}
+    placed = {"STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "KEY_PREFIX", "START_TIMEOUT_S", "PAYLOAD_URL"}
     assert set(ours) == {name.upper() for name in theirs} - placed
     limits = ("type", "minimum", "maximum", "exclusiveMinimum")
     for name, described in ours.items():

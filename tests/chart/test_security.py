@@ -116,7 +116,7 @@ def test_with_parts_elsewhere_their_ports_come_from_their_urls() -> None:
     worker = scenario("many").one("NetworkPolicy", "worker")
     incoming, outgoing = arrows(worker)
     assert incoming == {"probes": {"monitoring"}}
-    assert set(outgoing) == {"53", "6380", "6379", "8080", "443"}
+    assert set(outgoing) == {"53", "6380", "6379", "8080", "9000", "443"}
     assert outgoing["6380"] != outgoing["6379"], "store and broker are in different places"
     api = scenario("many").one("NetworkPolicy", "api")
     assert "test" in arrows(api)[0]["http"], "helm test must get through"

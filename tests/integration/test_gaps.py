@@ -24,12 +24,15 @@ def gaps(tmp_path: Path) -> Gaps:
 
 @pytest.fixture
 def stack(tmp_path: Path, fault_registry: str) -> Stack:
-    return Stack(tmp_path, Valkey(tmp_path / "valkey"), fault_registry, "fault", SETTINGS)
+    large = tmp_path / "large"
+    large.mkdir()
+    return Stack(tmp_path, Valkey(tmp_path / "valkey"), fault_registry, "fault", SETTINGS | {"PAYLOAD_URL": large.as_uri()})
 
 
 def work_that_fails_in_every_way(client: Client) -> None:
-    """A sync call; a batch in doubt; a child that dies; one that hangs and is stopped."""
+    """A sync call, and one with a large input and result; a batch in doubt; a child that dies; one that hangs and is stopped."""
     assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200
+    assert client.post("/predict/", {"features": {"do": "answer", "note": "n" * 100_000}}).status_code == 200
     for fault in ("raise", "exit", "hang"):
         ids = [client.submit({"do": fault if value == 2 else "answer", "value": value}) for value in range(4)]
         assert [client.ended(task_id)["status"] for task_id in ids].count("failure") == 1

@@ -13,9 +13,8 @@ FAULT = Path(__file__).with_name("fault_model.py")
 def register_fault_model(tracking_uri: str, name: str = "fault") -> None:
     """Registers a version of the fault model and moves the alias `production` to it."""
     mlflow.set_tracking_uri(tracking_uri)
-    inputs = Schema(
-        [ColSpec("string", "do"), ColSpec("double", "seconds", required=False), ColSpec("long", "value", required=False)]
-    )
+    optional = [ColSpec("double", "seconds", required=False), ColSpec("long", "value", required=False)]
+    inputs = Schema([ColSpec("string", "do"), *optional, ColSpec("string", "note", required=False)])
     with mlflow.start_run():
         info = mlflow.pyfunc.log_model(
             name=name,

@@ -69,6 +69,8 @@ class RedisGatewayStore:
             raise StoreUnavailable(f"the store did not take {call.name}: {error}") from error
         finally:
             expiry.cancel()
+            # Its exception knows this frame, and the frames above with their inputs: together they would wait for the collector.
+            del answered
         return call.read(reply)
 
     async def _run_lane(self) -> None:

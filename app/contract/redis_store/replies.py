@@ -5,6 +5,7 @@ from typing import Any
 
 from app.contract import moves
 from app.contract.record import DeadLetter, DeadLetters, Place, Record, Run
+from app.contract.references import result_reference
 from app.contract.states import State
 
 
@@ -70,11 +71,15 @@ def record(task_id: str, view: list[Any]) -> Record | None:
         ended_ms=int(ended or 0),
         run_ms=int(run_ms or 0),
         version=version,
-        result=json.loads(result) if result else None,
+        result=_result(task_id, result) if result else None,
         error=json.loads(error) if error else None,
         position=position if position >= 0 else None,
         starts_in_ms=starts_in_ms if starts_in_ms >= 0 else None,
     )
+
+
+def _result(task_id: str, held: str) -> Any:
+    return result_reference(task_id, held) or json.loads(held)
 
 
 def dead_letters(reply: list[Any]) -> DeadLetters:

@@ -82,6 +82,9 @@ MLFLOW_TRACKING_URI: {{ include "inference.trackingUri" . | quote }}
 KEY_PREFIX: {{ .Values.keyPrefix | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 HOME: /tmp
+{{- with .Values.payloads.url }}
+PAYLOAD_URL: {{ . | quote }}
+{{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ include "inference.text" $value | quote }}
 {{- end }}

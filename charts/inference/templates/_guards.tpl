@@ -53,9 +53,26 @@
 {{- end }}
 {{- end }}
 
+{{- define "inference.guardPayloads" -}}
+{{- $p := .Values.payloads }}
+{{- $folder := include "inference.payloadFolder" . }}
+{{- if and (hasPrefix "file:" $p.url) (not (regexMatch "^/[-A-Za-z0-9._]+(/[-A-Za-z0-9._]+)*$" $folder)) }}
+{{- fail (printf "payloads.url is %s: a folder must read file:///name/of/it" $p.url) }}
+{{- end }}
+{{- if regexMatch "^/(tmp|dev|proc|sys|app|worker)(/|$)" $folder }}
+{{- fail (printf "payloads.url names %s, which the pods use otherwise: choose a folder such as file:///payloads" $folder) }}
+{{- end }}
+{{- if and $folder (not $p.existingClaim) }}
+{{- fail "payloads.url is a folder, and each pod would have its own: set payloads.existingClaim to a claim of mode ReadWriteMany, or use an object store" }}
+{{- end }}
+{{- if and $p.existingClaim (not $folder) }}
+{{- fail "payloads.existingClaim is mounted at the folder of payloads.url: set that to file:///payloads" }}
+{{- end }}
+{{- end }}
+
 {{/* {env, own, value, instead} */}}
 {{- define "inference.guardEnv" -}}
-{{- $shared := list "STORE_TIMEOUT_S" "LEASE_S" "REAPER_PERIOD_S" "MAX_ATTEMPTS" "RETRY_BASE_S" "RETRY_CAP_S" "RESULT_TTL_S" "TOMBSTONE_TTL_S" "DEAD_LETTER_TTL_S" "DEAD_LETTER_MAX_COUNT" "DEAD_LETTER_MAX_BYTES" }}
+{{- $shared := list "STORE_TIMEOUT_S" "LEASE_S" "REAPER_PERIOD_S" "MAX_ATTEMPTS" "RETRY_BASE_S" "RETRY_CAP_S" "RESULT_TTL_S" "TOMBSTONE_TTL_S" "DEAD_LETTER_TTL_S" "DEAD_LETTER_MAX_COUNT" "DEAD_LETTER_MAX_BYTES" "PAYLOAD_THRESHOLD_BYTES" }}
 {{- range $name, $_ := .env }}
 {{- if not (regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" $name) }}
 {{- fail (printf "%s.%s is not the name of an environment variable" $.value $name) }}
@@ -75,8 +92,8 @@
 {{- if lt (int $api.terminationGracePeriodSeconds) (int $needed) }}
 {{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}
 {{- end }}
-{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "") }}
-{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, keyPrefix, startTimeoutSeconds, workerPools") }}
+{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "" "PAYLOAD_URL" "") }}
+{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, payloads, keyPrefix, startTimeoutSeconds, workerPools") }}
 {{- end }}
 
 {{- define "inference.guardBatchPool" -}}
@@ -155,6 +172,6 @@
 {{- fail (printf "%s.resources.%s asks for %s: set %s.gpu.count instead, which also adds the toleration" $.value $which $pool.gpu.resource $.value) }}
 {{- end }}
 {{- end }}
-{{- $own := include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml }}
-{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, keyPrefix, startTimeoutSeconds") }}
+{{- $own := merge (include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml) (dict "PAYLOAD_URL" "") }}
+{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, payloads, keyPrefix, startTimeoutSeconds") }}
 {{- end }}

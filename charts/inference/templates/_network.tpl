@@ -34,7 +34,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow. */}}
+{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow, an object store. */}}
 {{- define "inference.sharedEgress" -}}
 {{- $policy := .Values.networkPolicy }}
 {{- $store := include "inference.store" . | fromYaml }}
@@ -52,4 +52,7 @@
 {{ $toBroker }}
 {{- end }}
 {{ include "inference.egressToMlflow" . }}
+{{- with include "inference.egressToPayloads" . | trim }}
+{{ . }}
+{{- end }}
 {{- end }}

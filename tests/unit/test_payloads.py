@@ -1,0 +1,120 @@
+"""What is kept apart from its record: the two kinds of places behave alike, and a reference is never taken for the thing itself."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from app.contract import references
+from app.contract.errors import InvalidInput, Misconfigured, PayloadGone, PayloadUnavailable
+from app.contract.ids import new_claim_id, new_task_id
+from app.contract.payloads import Folder, Payloads, content, payloads_at, weakness
+from app.contract.record import Record
+from app.contract.references import Kept, Reference
+from app.contract.states import State
+from app.sweep import needed
+from worker.models.inputs import FeatureTable
+from worker.models.mlmodel import MLmodel
+
+ID = new_task_id("rain")
+CLAIM = new_claim_id()
+URLS: list[Callable[[Path], str]] = [
+    lambda folder: f"file://{folder}",
+    lambda folder: f"local://{folder}",
+    lambda folder: f"memory:/{folder}",
+]
+
+
+@pytest.fixture(params=URLS, ids=["folder", "fsspec's files", "fsspec's memory"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> Payloads:
+    found = payloads_at(request.param(tmp_path), "inference")
+    assert found is not None
+    return found
+
+
+def test_what_is_written_is_read_byte_for_byte_until_it_is_removed(place: Payloads) -> None:
+    name, data = references.input_name(ID), bytes(range(256)) * 4096
+    assert list(place.names()) == []
+    place.write(name, data)
+    assert (list(place.names()), content(place, Reference(name, len(data)))) == ([name], data)
+    for _ in range(2):
+        place.remove(name)
+    assert list(place.names()) == []
+    with pytest.raises(PayloadGone, match=name):
+        place.read(name)
+
+
+def test_a_payload_of_another_size_than_was_written_is_not_taken_for_it(place: Payloads) -> None:
+    place.write("x", b"123")
+    with pytest.raises(PayloadGone, match="has 3 bytes and was written with 4"):
+        content(place, Reference("x", 4))
+
+
+def test_services_that_share_a_place_do_not_see_each_other(tmp_path: Path) -> None:
+    first, second = payloads_at(f"file://{tmp_path}", "first"), payloads_at(f"file://{tmp_path}", "second")
+    assert first is not None
+    assert second is not None
+    first.write("x", b"1")
+    assert list(second.names()) == []
+
+
+def test_a_folder_that_is_not_there_is_not_made_but_said(tmp_path: Path) -> None:
+    place = Folder(tmp_path / "volume", "inference")
+    with pytest.raises(PayloadUnavailable, match=r"could not be written to .*volume: No such file"):
+        place.write("x", b"1")
+    with pytest.raises(PayloadUnavailable):
+        place.read("x")
+    with pytest.raises(PayloadUnavailable):
+        list(place.names())
+    assert "large inputs are refused" in weakness(place)
+    (tmp_path / "volume").mkdir()
+    assert weakness(place) == ""
+
+
+@pytest.mark.parametrize("url", ["nothing-knows-this://x", "s4://x"])
+def test_a_place_that_nothing_can_reach_is_one_sentence_without_its_password(url: str) -> None:
+    with pytest.raises(Misconfigured, match="PAYLOAD_URL") as told:
+        payloads_at(url.replace("://", "://user:secret@"), "inference")
+    assert "secret" not in str(told.value)
+
+
+def test_names_say_what_they_are_of_and_nothing_else_is_one() -> None:
+    assert references.what_is(references.input_name(ID)) == Kept(ID, "")
+    assert references.what_is(references.result_name(ID, CLAIM)) == Kept(ID, CLAIM)
+    strange = ["", "probe", ID, f"{ID}.other", f"{ID}.{CLAIM}.input", "../x.input", references.draft_name(f"{ID}.input")]
+    assert [name for name in strange if references.what_is(name)] == []
+
+
+def test_a_reference_is_no_input_and_no_result_and_an_old_program_fails_on_it() -> None:
+    held = references.of_input(5)
+    assert references.input_reference(ID, {"payload": {"bytes": 5}}) == Reference(f"{ID}.input", 5)
+    nested = {"features": {"payload": {"bytes": 5}}, "match_id": None}
+    inputs: list[Any] = [nested, {"features": None, "match_id": 1}, None, [], "payload"]
+    for inline in inputs:
+        assert references.input_reference(ID, inline) is None
+    assert references.result_reference(ID, references.of_result(CLAIM, 7).decode()) == Reference(f"{ID}.{CLAIM}.result", 7)
+    for result in ('{"payload":{"bytes":5}}', '"@payload {}"', "null"):
+        assert references.result_reference(ID, result) is None
+    old_worker = FeatureTable(MLmodel(Path(), frozenset(), (), (), (), None, None))
+    with pytest.raises(InvalidInput, match="the input has no features"):
+        old_worker.features(json.loads(held))
+    with pytest.raises(json.JSONDecodeError):
+        json.loads(references.of_result(CLAIM, 7))
+
+
+@pytest.mark.parametrize("state", State)
+def test_an_input_is_needed_until_it_ended_otherwise_than_in_failure(state: State) -> None:
+    kept = {State.WAITING, State.RUNNING, State.RETRY, State.FAILURE}
+    assert needed(f"{ID}.input", Kept(ID, ""), Record(ID, state, 1)) == (state in kept)
+    assert not needed(f"{ID}.input", Kept(ID, ""), None)
+
+
+def test_a_result_is_needed_while_it_may_be_settled_or_counts() -> None:
+    name, mine = f"{ID}.{CLAIM}.result", Kept(ID, CLAIM)
+    assert needed(name, mine, Record(ID, State.RUNNING, 1))
+    assert needed(name, mine, Record(ID, State.SUCCESS, 1, result=Reference(name, 7)))
+    assert not needed(name, mine, Record(ID, State.SUCCESS, 1, result=Reference(f"{ID}.other.result", 7)))
+    assert not needed(name, mine, Record(ID, State.SUCCESS, 1, result=0.5))
+    assert not needed(name, mine, Record(ID, State.FAILURE, 1))

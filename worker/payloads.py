@@ -1,0 +1,88 @@
+"""The large inputs and results of a claim: read together after *begin*, written before *settle*, each failing alone.
+
+A place that does not answer is asked again for a while, no longer than a quarter of the run limit, which counts from *begin*.
+After that it is a temporary failure of the record's own: it comes back after a back-off, as often as it may be tried. What the
+place no longer has fails for good.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from typing import Any, TypeVar
+
+import orjson
+
+from app.contract import payloads, references
+from app.contract.errors import PayloadGone, PayloadUnavailable
+from app.contract.gaps import Gap, reach
+from app.contract.moves import Granted, Outcome, Verb
+from worker.settings import WorkerSettings
+
+MOST_AT_ONCE = 8
+PATIENCE_S, PAUSE_S = 10.0, 0.2
+Lost = PayloadUnavailable | PayloadGone
+Failed = Callable[[str, Lost], Outcome]
+"""Makes the outcome of a record, by its id, out of what went wrong with its payload."""
+T = TypeVar("T")
+
+
+class RecordPayloads:
+    """Inputs and results as the runner needs them. `failed` is the runner's word on a failure."""
+
+    def __init__(self, settings: WorkerSettings, failed: Failed) -> None:
+        self._place = payloads.payloads_at(settings.payload_url, settings.key_prefix)
+        self._threshold_bytes = settings.payload_threshold_bytes
+        self._patience_s = min(PATIENCE_S, settings.run_limit_s / 4)
+        self._failed = failed
+        self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "payloads")
+
+    def inputs(self, records: Sequence[Granted]) -> list[Any]:
+        """Returns each record's input, or the `PayloadUnavailable` or `PayloadGone` that it is instead."""
+        given = [orjson.loads(record.input or b"null") for record in records]
+        apart = [references.input_reference(record.task_id, held) for record, held in zip(records, given, strict=True)]
+        if not any(apart):
+            return given
+        reading = self._threads.map(self._read, apart)
+        return [held if read is None else read for held, read in zip(given, reading, strict=True)]
+
+    def _read(self, reference: references.Reference | None) -> Any:
+        if reference is None:
+            return None
+        try:
+            kept = self._patiently(lambda: payloads.content(self._place, reference))
+        except (PayloadUnavailable, PayloadGone) as error:
+            return error
+        return references.input_in(orjson.loads(kept))
+
+    def keep_results(self, claim_id: str, outcomes: Iterable[Outcome]) -> list[Outcome]:
+        """Writes the large results and returns all outcomes as the store is to have them."""
+        outcomes = list(outcomes)
+        if not any(map(self._is_large, outcomes)):
+            return outcomes
+        kept = list(self._threads.map(lambda outcome: self._kept(claim_id, outcome), outcomes))
+        reach(Gap.RESULT_KEPT)
+        return kept
+
+    def _is_large(self, outcome: Outcome) -> bool:
+        return self._place is not None and outcome.verb is Verb.FINISH and len(outcome.payload) > self._threshold_bytes
+
+    def _kept(self, claim_id: str, outcome: Outcome) -> Outcome:
+        place = self._place
+        if place is None or not self._is_large(outcome):
+            return outcome
+        try:
+            self._patiently(lambda: place.write(references.result_name(outcome.task_id, claim_id), outcome.payload))
+        except PayloadUnavailable as error:
+            return self._failed(outcome.task_id, error)
+        return replace(outcome, payload=references.of_result(claim_id, len(outcome.payload)))
+
+    def _patiently(self, act: Callable[[], T]) -> T:
+        end = time.monotonic() + self._patience_s
+        while True:
+            try:
+                return act()
+            except PayloadUnavailable:
+                if time.monotonic() + PAUSE_S > end:
+                    raise
+            time.sleep(PAUSE_S)
