@@ -1,4 +1,4 @@
-"""One ticket from claim to write: up to B records under one claim id, run together, ended in one write.
+"""One ticket from claim to write: up to B records under one claim id, prepared and run together, ended in one write.
 
 The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and nothing of it leaves here, since a
 MemoryError or SystemExit that reached Celery would take the whole worker down (facts/celery.md).
@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from app.contract.errors import DeviceBroken, InvalidInput, OutOfMemory, Permanent, StoreUnavailable
+from app.contract.errors import DeviceBroken, InputUnavailable, InvalidInput, OutOfMemory, Permanent, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
 from app.contract.store import WorkerStore
@@ -89,17 +89,32 @@ class Runner:
         return answer
 
     def _outcomes(self, records: Sequence[Granted], alone: bool) -> list[Outcome]:
-        inputs = [orjson.loads(record.input or b"null") for record in records]
-        rows = sum(record.rows for record in records)
-        metrics.BATCH_ROWS.labels(self._model.name).observe(rows)
+        """What failed while it was prepared failed alone, whatever becomes of the others."""
+        try:
+            prepared = self._prepare([orjson.loads(record.input or b"null") for record in records])
+        except BaseException as error:  # foreign code: see the module
+            return self._all_failed(records, error, alone)
+        failed = [
+            (r, error) for r, error in zip(records, prepared, strict=True) if isinstance(error, InvalidInput | InputUnavailable)
+        ]
+        ready = [(r, row) for r, row in zip(records, prepared, strict=True) if not isinstance(row, InvalidInput | InputUnavailable)]
+        outcomes = [_outcome(record.task_id, error, own=True, run_ms=0) for record, error in failed]
+        return outcomes + (self._ran([r for r, _ in ready], [row for _, row in ready], alone) if ready else [])
+
+    def _prepare(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+        with metrics.PREPARE_SECONDS.labels(self._model.name).time():
+            prepared = self._model.prepare(inputs, self._settings.input_limits)
+        if len(prepared) != len(inputs):
+            raise RuntimeError(f"the model prepared {len(prepared)} of {len(inputs)} inputs")
+        return prepared
+
+    def _ran(self, records: Sequence[Granted], rows: Sequence[Any], alone: bool) -> list[Outcome]:
+        metrics.BATCH_ROWS.labels(self._model.name).observe(sum(record.rows for record in records))
         started = time.perf_counter()
         try:
-            results = self._predict(inputs)
+            results = self._run_model(rows)
         except BaseException as error:  # foreign code: see the module
-            if isinstance(error, DeviceBroken):
-                self._broken = str(error) or type(error).__name__
-            log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
-            return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
+            return self._all_failed(records, error, alone)
         finally:
             seconds = time.perf_counter() - started
             metrics.RUN_SECONDS.labels(self._model.name).observe(seconds)
@@ -107,18 +122,24 @@ class Runner:
             _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000)) for r, result in zip(records, results, strict=True)
         ]
 
-    def _predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _all_failed(self, records: Sequence[Granted], error: BaseException, alone: bool) -> list[Outcome]:
+        if isinstance(error, DeviceBroken):
+            self._broken = str(error) or type(error).__name__
+        log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
+        return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
+
+    def _run_model(self, rows: Sequence[Any]) -> list[Any]:
         """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is that record's failure."""
         try:
-            results = self._model.predict(inputs)
+            results = self._model.run(rows)
         except OutOfMemory:
-            if len(inputs) == 1:
+            if len(rows) == 1:
                 raise
             metrics.HALVED.labels(self._model.name).inc()
-            half = len(inputs) // 2
-            return self._predict(inputs[:half]) + self._predict(inputs[half:])
-        if len(results) != len(inputs):
-            raise RuntimeError(f"the model answered {len(results)} results for {len(inputs)} inputs")
+            half = len(rows) // 2
+            return self._run_model(rows[:half]) + self._run_model(rows[half:])
+        if len(results) != len(rows):
+            raise RuntimeError(f"the model answered {len(results)} results for {len(rows)} inputs")
         return results
 
     def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
@@ -147,17 +168,17 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
             return Outcome(task_id, Verb.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
-    kinds = ((InvalidInput, "invalid_input"), (DeviceBroken, "device_error"))
+    kinds = ((InvalidInput, "invalid_input"), (InputUnavailable, "invalid_input"), (DeviceBroken, "device_error"))
     kind = next((word for error, word in kinds if isinstance(result, error)), "model_error")
     told = {"type": kind, "message": _message(result)}
-    if isinstance(result, InvalidInput) and result.field:
+    if isinstance(result, InvalidInput | InputUnavailable) and result.field:
         told["field"] = result.field
     verb = Verb.FAIL_FOR_GOOD if isinstance(result, Permanent) else Verb.FAIL
     return Outcome(task_id, verb, orjson.dumps(told), own=own, run_ms=run_ms)
 
 
 def _message(error: BaseException) -> str:
-    text = str(error) if isinstance(error, Permanent) else f"{type(error).__name__}: {error}"
+    text = str(error) if isinstance(error, Permanent | InputUnavailable) else f"{type(error).__name__}: {error}"
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 

@@ -1,8 +1,9 @@
 """The `MLmodel` file of a model's folder: what it takes, what it answers, and what it brings along.
 
 The file is read as YAML, as the gateway reads it, so that both see one signature and need no part of MLflow for it. Of
-its free `metadata` two keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id, and
-`outputs`, the names of the output's columns.
+its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id; `outputs`,
+the names of the output's columns; and of a torch model `image`, which column is an image and how its pixels are wanted,
+`labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of them an answer has (docs/models.md).
 """
 
 import json
@@ -45,6 +46,9 @@ class MLmodel:
     outputs: tuple[str, ...]
     feature_table: Path | None
     example_file: Path | None
+    image: Mapping[str, Any] | None = None
+    labels_file: Path | None = None
+    top_k: Any = 5
 
     def examples(self) -> list[dict[str, Any]]:
         """The registered example as features, one dict a row; empty if there is none."""
@@ -86,6 +90,9 @@ def read(folder: Path) -> MLmodel:
         outputs=tuple(metadata.get("outputs", ())),
         feature_table=folder / table if table else None,
         example_file=folder / example if example else None,
+        image=metadata.get("image"),
+        labels_file=folder / metadata["labels"] if metadata.get("labels") else None,
+        top_k=metadata.get("top_k", 5),
     )
 
 
