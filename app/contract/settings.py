@@ -6,7 +6,7 @@ Names carry their unit. What contradicts itself is refused at start, in one sent
 from ipaddress import ip_network
 from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, ValidationError, field_validator, model_validator
+from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from app.contract.addresses import Network
@@ -57,7 +57,7 @@ class ContractSettings(BaseSettings):
     dead_letter_max_count: int = Field(10_000, ge=0, description="Dead letters kept for a model; of more the oldest are dropped.")
     dead_letter_max_bytes: int = Field(256 * 2**20, ge=0, description="Bytes of their inputs kept; of more the oldest are dropped.")
     start_timeout_s: float = Field(30.0, gt=0, description="How long store and registry may take to answer at start, in seconds.")
-    fetch_allowed_networks: Annotated[tuple[Network, ...], NoDecode] = Field(
+    fetch_allowed_networks: Annotated[tuple[Network, ...], NoDecode, WithJsonSchema({"type": "string"})] = Field(
         (), description="Networks in CIDR, with commas, that inputs may be fetched from although they are not public."
     )
 
