@@ -6,7 +6,7 @@ The registry is asked on a thread, at start and every so often. It may be away l
 import asyncio
 import json
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -15,6 +15,7 @@ from typing import Any
 import structlog
 import yaml
 
+from app.contract.addresses import Network
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.settings import model_of_uri
 from app.schema import FeatureSchema, compile_signature
@@ -82,8 +83,9 @@ class Registry:
 class MlflowReader:
     """Reads models from an MLflow server. A version's MLmodel never changes, so each is fetched once."""
 
-    def __init__(self, tracking_uri: str) -> None:
+    def __init__(self, tracking_uri: str, fetch_allowed: Sequence[Network] = ()) -> None:
         self._tracking_uri = tracking_uri
+        self._fetch_allowed = fetch_allowed
         self._described: dict[tuple[str, str], dict[str, Any]] = {}
         # MLflow's own patience is seven tries of two minutes each; a refresh comes again by itself.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
@@ -114,7 +116,8 @@ class MlflowReader:
         signature = described.get("signature") or {}
         inputs, outputs = (json.loads(signature.get(part) or "null") for part in ("inputs", "outputs"))
         try:
-            features = compile_signature(inputs)
+            image = (described.get("metadata") or {}).get("image") or {}
+            features = compile_signature(inputs, image.get("column", ""), self._fetch_allowed)
         except Misconfigured as error:
             raise Misconfigured(f"model {name} version {version} can't be served: {error}") from error
         return Registered(

@@ -3,17 +3,23 @@
 Checked here and not by pydantic: the checker is compiled once a version, walks a plain dict, and names every field that is wrong.
 It is strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers. One input is one row, so the leading
 dimension of a tensor, the batch, is left out.
+
+A string that the model's metadata call an image may be a URL, which a worker will fetch: an address that may not be asked is
+refused here already, where it is written as one.
 """
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from app.contract.addresses import Network, refusal
 from app.contract.errors import Misconfigured
 
 MOST_ERRORS = 20
 _LONGEST_NAME = 80
+_LONGEST_SCHEME = 16
+"""base64 has no colon, so one this near to the start is a URL's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,16 @@ def _exactly(kind: type, words: str) -> Check:
     return check
 
 
+def _image(allowed: Sequence[Network]) -> Check:
+    def check(value: Any, name: str, report: Report) -> None:
+        if type(value) is not str or not value:
+            report(name, "must be an image: base64, a data: URL, or an http(s) URL")
+        elif ":" in value[:_LONGEST_SCHEME] and value[:5].lower() != "data:" and (reason := refusal(value, allowed)):
+            report(name, reason)
+
+    return check
+
+
 def _anything(_value: Any, _name: str, _report: Report) -> None:
     return None
 
@@ -95,6 +111,11 @@ _SCHEMAS: dict[str, dict[str, Any]] = {
     "any": {},
 }
 
+_IMAGE_SCHEMA = {
+    "type": "string",
+    "description": "An image (JPEG, PNG, WebP, GIF, BMP) as base64, as a data: URL, or as an http(s) URL that the worker fetches.",
+}
+
 _DTYPES: dict[str, Check] = {
     "bool": _CHECKS["boolean"],
     "float16": _number(65504.0, "float16"),
@@ -109,8 +130,8 @@ _DTYPES |= {f"uint{n}": _integer(0, 2**n - 1) for n in (8, 16, 32, 64)}
 class FeatureSchema:
     """The checker of one model version's `features`."""
 
-    def __init__(self, columns: list[dict[str, Any]]) -> None:
-        self._properties = {str(column["name"]): _compile(column) for column in columns}
+    def __init__(self, columns: list[dict[str, Any]], known: dict[str, tuple[Check, dict[str, Any]]]) -> None:
+        self._properties = {str(column["name"]): known.get(column["name"]) or _compile(column) for column in columns}
         self._checks = tuple(
             (name, f"features.{name}", check, bool(column.get("required", True)))
             for column, (name, (check, _)) in zip(columns, self._properties.items(), strict=True)
@@ -149,12 +170,15 @@ class FeatureSchema:
         }
 
 
-def compile_signature(columns: Any) -> FeatureSchema:
-    """Returns the checker of a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs); raises `Misconfigured` for others."""
+def compile_signature(columns: Any, image: str = "", allowed: Sequence[Network] = ()) -> FeatureSchema:
+    """Returns the checker of a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs); raises `Misconfigured` for others.
+
+    `image` names the string that is one, `allowed` the networks that it may be fetched from although they are not public.
+    """
     if not isinstance(columns, list) or not columns or not all(isinstance(c, dict) and c.get("name") for c in columns):
         raise Misconfigured("its signature must name every input")
     try:
-        return FeatureSchema(columns)
+        return FeatureSchema(columns, {image: (_image(allowed), _IMAGE_SCHEMA)} if image else {})
     except (KeyError, TypeError, ValueError) as error:
         raise Misconfigured(f"its signature has a type that the gateway does not know: {error}") from error
 

@@ -1,11 +1,11 @@
 """A batch that the device can't hold is run in halves; for the runner and the batch job alike."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from app.contract.errors import OutOfMemory
 
-Inputs = Sequence[Mapping[str, Any]]
+Inputs = Sequence[Any]
 
 
 def predict_in_halves(predict: Callable[[Inputs], list[Any]], inputs: Inputs, halved: Callable[[], object]) -> list[Any]:

@@ -1,4 +1,4 @@
-"""One ticket from claim to write: up to B records under one claim id, run together, ended in one write.
+"""One ticket from claim to write: up to B records under one claim id, prepared and run together, ended in one write.
 
 The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and nothing of it leaves here, since a
 MemoryError or SystemExit that reached Celery would take the whole worker down (facts/celery.md).
@@ -12,14 +12,22 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from app.contract.errors import DeviceBroken, InvalidInput, PayloadGone, PayloadUnavailable, Permanent, StoreUnavailable
+from app.contract.errors import (
+    DeviceBroken,
+    InputUnavailable,
+    InvalidInput,
+    PayloadGone,
+    PayloadUnavailable,
+    Permanent,
+    StoreUnavailable,
+)
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
 from app.contract.store import WorkerStore
 from worker import metrics
 from worker.halving import predict_in_halves
 from worker.models import Model
-from worker.payloads import Lost, RecordPayloads
+from worker.payloads import RecordPayloads
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -31,6 +39,9 @@ CLAIM_PATIENCE_S = 5.0
 
 BROKEN_DEVICE = 70
 """The exit code of a child that could not run anything any more."""
+
+OF_ITS_OWN = (InvalidInput, InputUnavailable, PayloadUnavailable, PayloadGone)
+"""What goes wrong with an input before the model has it; its batch mates have no part in it."""
 
 MOST_MESSAGE = 2_000
 """Characters of an exception's text that a record keeps."""
@@ -93,23 +104,31 @@ class Runner:
         return answer
 
     def _outcomes(self, records: Sequence[Granted], alone: bool) -> list[Outcome]:
-        """Those whose inputs can't be read fail alone, and the others are run."""
-        given = list(zip(records, self._payloads.inputs(records), strict=True))
-        lost = [_outcome(record.task_id, error, own=True, run_ms=0) for record, error in given if isinstance(error, Lost)]
-        ready = [(record, value) for record, value in given if not isinstance(value, Lost)]
-        return lost + (self._run([record for record, _ in ready], [value for _, value in ready], alone) if ready else [])
+        """Those whose inputs can't be read or prepared fail alone, whatever becomes of the others."""
+        lost, records, inputs = _apart(records, self._payloads.inputs(records))
+        if not records:
+            return lost
+        try:
+            prepared = self._prepare(inputs)
+        except BaseException as error:  # foreign code: see the module
+            return lost + self._all_failed(records, error, alone)
+        failed, records, rows = _apart(records, prepared)
+        return lost + failed + (self._ran(records, rows, alone) if records else [])
 
-    def _run(self, records: Sequence[Granted], inputs: Sequence[Mapping[str, Any]], alone: bool) -> list[Outcome]:
-        rows = sum(record.rows for record in records)
-        metrics.BATCH_ROWS.labels(self._model.name).observe(rows)
+    def _prepare(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+        with metrics.PREPARE_SECONDS.labels(self._model.name).time():
+            prepared = self._model.prepare(inputs, self._settings.input_limits)
+        if len(prepared) != len(inputs):
+            raise RuntimeError(f"the model prepared {len(prepared)} of {len(inputs)} inputs")
+        return prepared
+
+    def _ran(self, records: Sequence[Granted], rows: Sequence[Any], alone: bool) -> list[Outcome]:
+        metrics.BATCH_ROWS.labels(self._model.name).observe(sum(record.rows for record in records))
         started = time.perf_counter()
         try:
-            results = self._predict(inputs)
+            results = self._run_model(rows)
         except BaseException as error:  # foreign code: see the module
-            if isinstance(error, DeviceBroken):
-                self._broken = str(error) or type(error).__name__
-            log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
-            return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
+            return self._all_failed(records, error, alone)
         finally:
             seconds = time.perf_counter() - started
             metrics.RUN_SECONDS.labels(self._model.name).observe(seconds)
@@ -117,9 +136,15 @@ class Runner:
             _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000)) for r, result in zip(records, results, strict=True)
         ]
 
-    def _predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
+    def _all_failed(self, records: Sequence[Granted], error: BaseException, alone: bool) -> list[Outcome]:
+        if isinstance(error, DeviceBroken):
+            self._broken = str(error) or type(error).__name__
+        log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
+        return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
+
+    def _run_model(self, rows: Sequence[Any]) -> list[Any]:
         """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is that record's failure."""
-        return predict_in_halves(self._model.predict, inputs, metrics.HALVED.labels(self._model.name).inc)
+        return predict_in_halves(self._model.run, rows, metrics.HALVED.labels(self._model.name).inc)
 
     def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
         own = self._settings
@@ -141,6 +166,14 @@ class Runner:
             log.info("tickets.guess_not_raised", claim_id=claim_id)
 
 
+def _apart(records: Sequence[Granted], values: Sequence[Any]) -> tuple[list[Outcome], list[Granted], list[Any]]:
+    """The outcomes of records that are errors of their own by now, and the other records with what they have come to."""
+    both = list(zip(records, values, strict=True))
+    failed = [_outcome(record.task_id, value, own=True, run_ms=0) for record, value in both if isinstance(value, OF_ITS_OWN)]
+    ready = [(record, value) for record, value in both if not isinstance(value, OF_ITS_OWN)]
+    return failed, [record for record, _ in ready], [value for _, value in ready]
+
+
 def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
     if not isinstance(result, BaseException):
         try:
@@ -148,21 +181,22 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
     kinds = (
-        (InvalidInput, "invalid_input"),
+        (InvalidInput | InputUnavailable, "invalid_input"),
         (DeviceBroken, "device_error"),
         (PayloadUnavailable, "payload_unavailable"),
         (PayloadGone, "payload_gone"),
     )
     kind = next((word for error, word in kinds if isinstance(result, error)), "model_error")
     told = {"type": kind, "message": _message(result)}
-    if isinstance(result, InvalidInput) and result.field:
+    if isinstance(result, InvalidInput | InputUnavailable) and result.field:
         told["field"] = result.field
     verb = Verb.FAIL_FOR_GOOD if isinstance(result, Permanent) else Verb.FAIL
     return Outcome(task_id, verb, orjson.dumps(told), own=own, run_ms=run_ms)
 
 
 def _message(error: BaseException) -> str:
-    text = str(error) if isinstance(error, Permanent | PayloadUnavailable) else f"{type(error).__name__}: {error}"
+    plain = Permanent | InputUnavailable | PayloadUnavailable
+    text = str(error) if isinstance(error, plain) else f"{type(error).__name__}: {error}"
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 

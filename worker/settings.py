@@ -8,6 +8,7 @@ from pydantic import Field, field_validator, model_validator
 
 from app.contract.queue import queue_name
 from app.contract.settings import ContractSettings, model_of_uri
+from worker.models import InputLimits
 
 RUN_MARGIN_S = 5.0
 """What begin, the write and a late look at the clock may add to a run before its lease is refused."""
@@ -38,6 +39,15 @@ class WorkerSettings(ContractSettings):
     )
     run_limit_s: float = Field(
         120.0, gt=0, description="How long the model may take for a batch, in seconds; then its process is replaced."
+    )
+    fetch_limit_s: float = Field(
+        10.0,
+        gt=0,
+        description="How long an input's URL may take to fetch, in seconds; half of RUN_LIMIT_S at most, whatever is set.",
+    )
+    image_max_bytes: int = Field(16 * 2**20, ge=1024, description="Bytes of an image, fetched or sent; more are refused.")
+    image_max_pixels: int = Field(
+        50_000_000, ge=1, description="Pixels of an image, judged before it is decoded; more are refused."
     )
     load_timeout_s: float = Field(600.0, gt=0, description="How long loading and warming the model may take, in seconds.")
     drain_timeout_s: float = Field(
@@ -85,6 +95,12 @@ class WorkerSettings(ContractSettings):
     def run_limit_ms(self) -> int:
         """The run limit with its margin, as renewals take it."""
         return round((self.run_limit_s + RUN_MARGIN_S) * 1000)
+
+    @property
+    def input_limits(self) -> InputLimits:
+        """The fetch ends well before the run limit, which counts from begin: who hangs is told from a model that does."""
+        fetch_s = min(self.fetch_limit_s, self.run_limit_s / 2)
+        return InputLimits(self.image_max_bytes, self.image_max_pixels, fetch_s, self.fetch_allowed_networks)
 
     @property
     def start_limit_s(self) -> float:

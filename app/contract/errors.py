@@ -5,6 +5,7 @@
     │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
     │   ├── PayloadUnavailable     a large input or result can't be read or written where it is kept
     │   ├── OutOfMemory            the device could not hold this batch: halve it
+    │   ├── InputUnavailable       what this input points at could not be fetched for now
     │   └── DeviceBroken           the device's context is broken: nothing runs in this process any more, another one may
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
@@ -39,6 +40,14 @@ class PayloadUnavailable(Temporary):
 
 class OutOfMemory(Temporary):
     """The device's memory did not hold the batch."""
+
+
+class InputUnavailable(Temporary):
+    """What an input points at could not be fetched, and may be later; `field` names the part that points there."""
+
+    def __init__(self, message: str, field: str | None = None) -> None:
+        super().__init__(message)
+        self.field = field
 
 
 class DeviceBroken(Temporary):

@@ -4,11 +4,13 @@ Names carry their unit. What contradicts itself is refused at start, in one sent
 """
 
 import re
-from typing import Self, TypeVar
+from ipaddress import ip_network
+from typing import Annotated, Self, TypeVar
 
-from pydantic import Field, ValidationError, model_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.contract.addresses import Network
 from app.contract.errors import Misconfigured
 from app.contract.ids import MODEL_NAME
 from app.contract.moves import Limits
@@ -64,6 +66,19 @@ class ContractSettings(BaseSettings):
         65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."
     )
     start_timeout_s: float = Field(30.0, gt=0, description="How long store and registry may take to answer at start, in seconds.")
+    fetch_allowed_networks: Annotated[tuple[Network, ...], NoDecode, WithJsonSchema({"type": "string"})] = Field(
+        (), description="Networks in CIDR, with commas, that inputs may be fetched from although they are not public."
+    )
+
+    @field_validator("fetch_allowed_networks", mode="before")
+    @classmethod
+    def _networks(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        try:
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        except ValueError as error:
+            raise ValueError(f"{error}; give networks such as 10.1.0.0/16, with commas") from error
 
     @model_validator(mode="after")
     def _agree(self) -> Self:

@@ -126,6 +126,8 @@ def test_an_example_that_is_refused_is_said_at_warm_up(tmp_path: Path) -> None:
 
     class Refuses:
         device = "cpu"
+        image: Any = None
+        labels: Any = None
 
         def row(self, features: Any) -> Any:
             raise InvalidInput(f"{features} is refused")

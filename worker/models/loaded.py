@@ -1,18 +1,27 @@
 """A model as the runner sees it: inputs are read one by one, so that a bad one fails alone; the good ones run as one batch."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, Protocol, TypeVar
 
-from app.contract.errors import InvalidInput, Misconfigured
+from app.contract.errors import InputUnavailable, InvalidInput, Misconfigured
+from worker.models import InputLimits
+from worker.models.images import Picture
 from worker.models.inputs import FeatureTable
+from worker.models.labels import Labels
 from worker.models.mlmodel import MLmodel
 from worker.models.results import named
+
+T = TypeVar("T")
+Failed = InvalidInput | InputUnavailable
 
 
 class Engine(Protocol):
     """What differs between kinds of models."""
 
     device: str
+    image: Picture | None
+    """Which input is an image, if one is."""
+    labels: Labels | None
 
     def row(self, features: Mapping[str, Any]) -> Any:
         """Turns one input's features into what `run` takes; raises `InvalidInput`."""
@@ -35,12 +44,22 @@ class LoadedModel:
         self._table = FeatureTable(mlmodel)
         self._outputs = mlmodel.outputs
         self._examples = mlmodel.examples()
+        self._image = _image_input(engine.image)
+
+    def prepare(self, inputs: Sequence[Mapping[str, Any]], limits: InputLimits) -> list[Any]:
+        features = [_tried(self._table.features, given) for given in inputs]
+        if self._image is not None:
+            features = self._image.opened(features, limits)
+        return [_tried(self._engine.row, given) for given in features]
+
+    def run(self, prepared: Sequence[Any]) -> list[Any]:
+        return [self._named(row) for row in self._engine.run(list(prepared))]
 
     def predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
-        rows = [self._read(given) for given in inputs]
-        good = [row for row in rows if not isinstance(row, InvalidInput)]
-        answers = iter(self._engine.run(good) if good else ())
-        return [row if isinstance(row, InvalidInput) else named(next(answers), self._outputs) for row in rows]
+        rows = self.prepare(inputs, InputLimits())
+        good = [row for row in rows if not isinstance(row, Failed)]
+        answers = iter(self.run(good) if good else ())
+        return [row if isinstance(row, Failed) else next(answers) for row in rows]
 
     def warm_up(self, rows: int) -> None:
         examples = [{"features": example} for example in self._examples]
@@ -48,11 +67,29 @@ class LoadedModel:
             return
         batch = (examples * rows)[:rows]
         for answer in self.predict(examples[:1]) + self.predict(batch):
-            if isinstance(answer, InvalidInput):
+            if isinstance(answer, Failed):
                 raise Misconfigured(f"the registered example of {self.name} {self.version} is refused: {answer}") from answer
 
-    def _read(self, given: Mapping[str, Any]) -> Any:
-        try:
-            return self._engine.row(self._table.features(given))
-        except InvalidInput as error:
-            return error
+    def _named(self, row: Any) -> Any:
+        if self._engine.labels is not None and not isinstance(row, InvalidInput):
+            return self._engine.labels.named(row)
+        return named(row, self._outputs)
+
+
+def _tried(read: Callable[[Any], T], given: Any) -> T | Failed:
+    """Reads one input; what had failed before stays as it is."""
+    if isinstance(given, Failed):
+        return given
+    try:
+        return read(given)
+    except InvalidInput as error:
+        return error
+
+
+def _image_input(picture: Picture | None) -> Any:
+    """Imported for models of images alone: it brings an HTTP client."""
+    if picture is None:
+        return None
+    from worker.models.image_input import ImageInput
+
+    return ImageInput(picture)

@@ -2,8 +2,10 @@
 
 The file is read as YAML, as the gateway reads it, so that both see one signature and need no part of MLflow for it. Of
 its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id; `outputs`,
-the names of the output's columns; and for batch inference `fixtures`, a parquet inside the folder that says which matches
-there are, and `trained_before`, the first date that the training did not see.
+the names of the output's columns; for batch inference `fixtures`, a parquet inside the folder that says which matches there
+are, and `trained_before`, the first date that the training did not see; and of a torch model `image`, which column is an image
+and how its pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of them
+an answer has (docs/models.md).
 """
 
 import json
@@ -49,6 +51,9 @@ class MLmodel:
     example_file: Path | None
     fixtures: Path | None = None
     trained_before: date | None = None
+    image: Mapping[str, Any] | None = None
+    labels_file: Path | None = None
+    top_k: Any = 5
 
     def examples(self) -> list[dict[str, Any]]:
         """The registered example as features, one dict a row; empty if there is none."""
@@ -92,6 +97,9 @@ def read(folder: Path) -> MLmodel:
         example_file=folder / example if example else None,
         fixtures=folder / fixtures if fixtures else None,
         trained_before=date.fromisoformat(str(before)) if before else None,
+        image=metadata.get("image"),
+        labels_file=folder / metadata["labels"] if metadata.get("labels") else None,
+        top_k=metadata.get("top_k", 5),
     )
 
 

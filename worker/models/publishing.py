@@ -3,11 +3,12 @@
 The graph is exported (torch.export, MLflow's `pt2`). MLflow's saver insists on a signature of one tensor then, which
 would make a request a nameless list of numbers; so the folder is saved with that and described again in columns, by
 which the gateway checks requests and MLflow's own server builds the same tensor. The example has two rows because one
-of a single row would fix the batch at one.
+of a single row would fix the batch at one. A network of images is described as one column of text: it is this service that
+opens them, and MLflow's own server can't serve it.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -42,17 +43,39 @@ class ColumnsFlavor:
         )
         columns = Schema([ColSpec("double", name) for name in table.columns])
         mlflow_model.signature = ModelSignature(inputs=columns, outputs=outputs)
-        self._save_example(Path(path), mlflow_model, example)
+        _save_example(Path(path), mlflow_model, {"columns": list(example.columns), "data": example.to_numpy().tolist()})
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
-    def _save_example(self, folder: Path, mlflow_model: Model, example: pd.DataFrame) -> None:
-        split = {"columns": list(example.columns), "data": example.to_numpy().tolist()}
-        (folder / "input_example.json").write_text(json.dumps(split), encoding="utf-8")
-        mlflow_model.saved_input_example_info = {
-            "artifact_path": "input_example.json",
-            "type": "dataframe",
-            "pandas_orient": "split",
-        }
+
+class ImageFlavor:
+    """The same for a network that takes uint8 `[rows, size, size, 3]`: described as one column of text."""
+
+    def save_model(self, path: str, mlflow_model: Model, network: torch.nn.Module, example: str, **options: Any) -> None:
+        image: Mapping[str, Any] = (mlflow_model.metadata or {})["image"]
+        column, size = image["column"], image["size"]
+        pixels = Schema([TensorSpec(np.dtype("uint8"), (-1, size, size, 3))])
+        mlflow.pytorch.save_model(
+            network,
+            path,
+            mlflow_model=mlflow_model,
+            serialization_format="pt2",
+            signature=ModelSignature(inputs=pixels),
+            input_example=np.zeros((_EXAMPLE_ROWS, size, size, 3), dtype="uint8"),
+            pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy", "pillow"],
+            **options,
+        )
+        mlflow_model.signature = ModelSignature(inputs=Schema([ColSpec("string", column)]))
+        _save_example(Path(path), mlflow_model, {"columns": [column], "data": [[example]]})
+        mlflow_model.save(str(Path(path) / "MLmodel"))
+
+
+def _save_example(folder: Path, mlflow_model: Model, split: Mapping[str, Any]) -> None:
+    (folder / "input_example.json").write_text(json.dumps(split), encoding="utf-8")
+    mlflow_model.saved_input_example_info = {
+        "artifact_path": "input_example.json",
+        "type": "dataframe",
+        "pandas_orient": "split",
+    }
 
 
 def register(network: torch.nn.Module, table: pd.DataFrame, name: str, alias: str, **options: Any) -> str:
@@ -61,7 +84,18 @@ def register(network: torch.nn.Module, table: pd.DataFrame, name: str, alias: st
     `table` has the input's columns in the network's order, and at least two rows. The options are `names` of the outputs
     and those of `mlflow.pytorch.save_model`.
     """
-    info = Model.log(None, ColumnsFlavor(), name, name=name, flavor_name="pytorch", network=network, table=table, **options)
+    return _logged(ColumnsFlavor(), name, alias, network=network, table=table, **options)
+
+
+def register_images(
+    network: torch.nn.Module, metadata: Mapping[str, Any], example: str, name: str, alias: str, **options: Any
+) -> str:
+    """As `register`, for a network of images; `metadata` has `image` (docs/models.md), the example is base64."""
+    return _logged(ImageFlavor(), name, alias, network=network, metadata=metadata, example=example, **options)
+
+
+def _logged(flavor: Any, name: str, alias: str, **options: Any) -> str:
+    info = Model.log(None, flavor, name, name=name, flavor_name="pytorch", **options)
     version = str(info.registered_model_version)
     MlflowClient().set_registered_model_alias(name, alias, version)
     return version

@@ -15,6 +15,7 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
+from app.contract.errors import Misconfigured
 from worker.models.inputs import column_values, tensor_values
 from worker.models.memory import guarded
 from worker.models.mlmodel import MLmodel
@@ -27,7 +28,12 @@ _INTEGERS = ("long", "integer")
 class PyfuncEngine:
     """A model behind `mlflow.pyfunc`; without a signature it gets the features as they came."""
 
+    image: Any = None
+    labels: Any = None
+
     def __init__(self, mlmodel: MLmodel) -> None:
+        if mlmodel.image is not None or mlmodel.labels_file is not None:
+            raise Misconfigured("metadata.image and metadata.labels are for torch models alone: this one reads and names by itself")
         self._columns = mlmodel.columns
         self._tensors = mlmodel.tensors
         self._model = mlflow.pyfunc.load_model(str(mlmodel.folder))

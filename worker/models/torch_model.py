@@ -15,21 +15,25 @@ from numpy.typing import NDArray
 from torch.export.passes import move_to_device_pass
 
 from app.contract.errors import InvalidInput, Misconfigured
+from worker.models.images import Picture
 from worker.models.inputs import column_values, tensor_values
+from worker.models.labels import read_labels
 from worker.models.memory import guarded
-from worker.models.mlmodel import MLmodel
+from worker.models.mlmodel import MLmodel, Tensor
 from worker.models.results import rows_of
 
 
 class TorchEngine:
-    """A torch module, fed float32 `[rows, columns]`, or its named tensors in the signature's order."""
+    """A torch module, fed float32 `[rows, columns]`, named tensors in the signature's order, or uint8 `[rows, size, size, 3]`."""
 
     def __init__(self, mlmodel: MLmodel, device: str) -> None:
         if not mlmodel.columns and not mlmodel.tensors:
             raise Misconfigured("a torch model needs a signature: register it with one")
         self.device = device
         self._columns = mlmodel.columns
-        self._tensors = mlmodel.tensors
+        self.image = _picture(mlmodel)
+        self._tensors = (_pixels(self.image),) if self.image else mlmodel.tensors
+        self.labels = read_labels(mlmodel.labels_file, mlmodel.top_k) if mlmodel.labels_file else None
         self._module = load_module(mlmodel.folder, device)
 
     def row(self, features: Mapping[str, Any]) -> list[NDArray[Any]]:
@@ -51,9 +55,28 @@ class TorchEngine:
     def _call(self, arrays: Sequence[NDArray[Any]]) -> Any:
         with torch.inference_mode():
             output = self._module(*(torch.from_numpy(array).to(self.device) for array in arrays))
+            if self.labels is not None:
+                output = self.labels.largest(output)
         if isinstance(output, Mapping):
             return {name: _array(part) for name, part in output.items()}
         return _array(output)
+
+
+def _picture(mlmodel: MLmodel) -> Picture | None:
+    """How the model wants its image, if its metadata say that it takes one; it is the only input then."""
+    if mlmodel.image is None:
+        return None
+    try:
+        picture = Picture(**mlmodel.image)
+    except TypeError as error:
+        raise Misconfigured(f"the model's metadata.image is not understood: {error}") from error
+    if [(column.name, column.type) for column in mlmodel.columns] != [(picture.column, "string")]:
+        raise Misconfigured(f"a model of images must have one input in its signature, the string {picture.column}")
+    return picture
+
+
+def _pixels(picture: Picture) -> Tensor:
+    return Tensor(picture.column, "uint8", (-1, picture.size, picture.size, 3))
 
 
 def choose_device(cuda_available: bool) -> str:

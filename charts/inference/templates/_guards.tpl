@@ -72,7 +72,7 @@
 
 {{/* {env, own, value, instead} */}}
 {{- define "inference.guardEnv" -}}
-{{- $shared := list "STORE_TIMEOUT_S" "LEASE_S" "REAPER_PERIOD_S" "MAX_ATTEMPTS" "RETRY_BASE_S" "RETRY_CAP_S" "RESULT_TTL_S" "TOMBSTONE_TTL_S" "DEAD_LETTER_TTL_S" "DEAD_LETTER_MAX_COUNT" "DEAD_LETTER_MAX_BYTES" "PAYLOAD_THRESHOLD_BYTES" }}
+{{- $shared := list "STORE_TIMEOUT_S" "LEASE_S" "REAPER_PERIOD_S" "MAX_ATTEMPTS" "RETRY_BASE_S" "RETRY_CAP_S" "RESULT_TTL_S" "TOMBSTONE_TTL_S" "DEAD_LETTER_TTL_S" "DEAD_LETTER_MAX_COUNT" "DEAD_LETTER_MAX_BYTES" "PAYLOAD_THRESHOLD_BYTES" "FETCH_ALLOWED_NETWORKS" }}
 {{- range $name, $_ := .env }}
 {{- if not (regexMatch "^[A-Za-z_][A-Za-z0-9_]*$" $name) }}
 {{- fail (printf "%s.%s is not the name of an environment variable" $.value $name) }}

