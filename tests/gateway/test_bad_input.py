@@ -135,7 +135,7 @@ def test_a_body_cut_off_leaves_the_gateway_well(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nowhere"), ("GET", "/"), ("POST", "/predictx"), ("GET", "/predict/model"), ("GET", "//")]
+    ("method", "path"), [("GET", "/nowhere"), ("GET", "/"), ("POST", "/predictx"), ("GET", "/predict/1/2"), ("GET", "//")]
 )
 def test_an_unknown_path_is_a_404(site: Site, method: str, path: str) -> None:
     problem(site.call(method, path), 404)

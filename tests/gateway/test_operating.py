@@ -23,7 +23,7 @@ def test_workers_are_shown(site: Site, driver: Driver) -> None:
     assert answer["starting"] is None, "nothing starts pods here"
     (worker,) = answer["workers"]
     assert worker.pop("since").endswith("Z")
-    assert worker == {"id": "driver", "model": MODEL, "version": "1", "state": "busy", "batch": 8}
+    assert worker == {"id": "driver", "model": MODEL, "version": "1", "state": "busy", "batch": 8, "problem": None}
 
 
 def test_the_models_card_has_the_registrys_word_and_the_workers(site: Site, driver: Driver) -> None:
