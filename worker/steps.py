@@ -1,5 +1,6 @@
 """Bootsteps: what this worker adds to Celery's start-up, in its order."""
 
+import gc
 import os
 import signal
 import time
@@ -40,6 +41,9 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
     requires = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, consumer: Any) -> None:
+        # What a lost connection leaves behind are cycles that hold its sockets, and this process makes too little garbage for
+        # the collector to come by itself.
+        gc.collect()
         consumer.app.hub = consumer.hub
         consumer.timer.call_repeatedly(BEAT_S, consumer.app.custodian.loop_turned)
 

@@ -1,4 +1,4 @@
-"""Registers the fault model: `python -m tests.support.register URL`, a process of its own, since MLflow warns as it logs."""
+"""Registers the fault model: `python -m tests.support.register URL [NAME FILE]`. Apart, since MLflow warns as it logs."""
 
 import sys
 from pathlib import Path
@@ -10,17 +10,20 @@ from mlflow.types import ColSpec, Schema
 FAULT = Path(__file__).with_name("fault_model.py")
 
 
-def register_fault_model(tracking_uri: str, name: str = "fault") -> None:
-    """Registers a version of the fault model and moves the alias `production` to it."""
+BROKEN = FAULT.with_name("broken_model.py")
+
+
+def register_fault_model(tracking_uri: str, name: str = "fault", code: Path = FAULT) -> None:
+    """Registers a version of the fault model, or of other code for its inputs, and moves the alias `production` to it."""
     mlflow.set_tracking_uri(tracking_uri)
     optional = [ColSpec("double", "seconds", required=False), ColSpec("long", "value", required=False)]
     inputs = Schema([ColSpec("string", "do"), *optional, ColSpec("string", "note", required=False)])
     with mlflow.start_run():
         info = mlflow.pyfunc.log_model(
             name=name,
-            python_model=str(FAULT),
+            python_model=str(code),
             signature=ModelSignature(inputs=inputs),
-            input_example={"do": "answer", "seconds": 0.0, "value": 1},
+            input_example={"do": "answer", "seconds": 0.0, "value": 1} if code == FAULT else None,
             registered_model_name=name,
             pip_requirements=[],
         )
@@ -28,4 +31,5 @@ def register_fault_model(tracking_uri: str, name: str = "fault") -> None:
 
 
 if __name__ == "__main__":
-    register_fault_model(sys.argv[1])
+    url, name, code = (*sys.argv[1:], "fault", str(FAULT))[:3] if len(sys.argv) == 2 else sys.argv[1:4]
+    register_fault_model(url, name, Path(code))

@@ -72,6 +72,8 @@ local expired = each(STARTS_BY, now, function(id, r)
   return true
 end)
 
+-- What only takes room has a budget of its own, and a larger one: else what ends faster than that would pile up.
+budget = 4 * tonumber(ARGV[4])
 local forgotten = each(ENDED, now - tonumber(ARGV[9]), function(id, r) to_tombstone(id, r, ENDED) return true end)
 local buried = each(DEAD, now - tonumber(ARGV[11]), function(id, r) to_tombstone(id, r, DEAD) return true end)
 
@@ -85,6 +87,7 @@ while budget > 0 and (redis.call('ZCARD', DEAD) > tonumber(ARGV[12])
   buried, budget = buried + 1, budget - 1
 end
 
+budget = 4 * tonumber(ARGV[4])
 each(TOMBS, now - tonumber(ARGV[10]), function(id)
   for _, idem in ipairs(redis.call('SMEMBERS', key('idems:' .. id))) do redis.call('DEL', key('idem:' .. idem)) end
   redis.call('DEL', key('idems:' .. id), record_key(id))
