@@ -80,6 +80,10 @@ class LargePayloads:
         """Lists all that is kept; raises `PayloadUnavailable`."""
         return await self._ask(lambda place: list(place.names())) if self._place is not None else []
 
+    async def belongs_to(self, identity: str) -> bool:
+        """Whether what is kept is of that store's records; raises `PayloadUnavailable`."""
+        return await self._ask(lambda place: payloads.owner(place, identity)) == identity
+
     async def weakness(self) -> str:
         """Returns what is wrong with the place, as a sentence, or ''."""
         try:

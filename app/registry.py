@@ -6,8 +6,9 @@ The registry is asked on a thread, at start and every so often. It may be away l
 import asyncio
 import json
 import os
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections import Counter
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -16,11 +17,15 @@ import structlog
 import yaml
 
 from app.contract.addresses import Network
-from app.contract.errors import Misconfigured, Temporary
+from app.contract.errors import Misconfigured, StoreUnavailable, Temporary
+from app.contract.moves import WorkerInfo
 from app.contract.settings import model_of_uri
 from app.schema import FeatureSchema, compile_signature
 
 log = structlog.get_logger()
+
+FOLLOW_S = 2.0
+"""How often the workers are looked at."""
 
 
 class RegistryUnavailable(Temporary):
@@ -49,26 +54,31 @@ class Registered:
 
 
 Read = Callable[[str], Registered]
+Workers = Callable[[str], Awaitable[Sequence[WorkerInfo]]]
 
 
 class Registry:
-    """The models served, by name, as last read. `read` blocks and is called on a thread."""
+    """The models served, by name. `read` blocks and is called on a thread; `workers` lists a model's live ones.
 
-    def __init__(self, uris: tuple[str, ...], read: Read, refresh_s: float) -> None:
+    A model is served as the version that most of its live workers hold, and where there is none as the one that the registry
+    names: requests are checked by the signature of what will run them, also while an alias moves from one version to another.
+    """
+
+    def __init__(self, uris: tuple[str, ...], read: Read, refresh_s: float, workers: Workers) -> None:
         self.uris = {model_of_uri(uri)[0]: uri for uri in uris}
         self.default = next(iter(self.uris))
         self.models: dict[str, Registered] = {}
+        self._named: dict[str, Registered] = {}
         self._read = read
+        self._workers = workers
         self._refresh_s = refresh_s
 
     async def load(self) -> None:
         """Reads every model; raises `RegistryUnavailable` or `Misconfigured`."""
         for name, uri in self.uris.items():
-            found = await asyncio.to_thread(self._read, uri)
-            before = self.models.get(name)
-            self.models[name] = found
-            if before is None or before.version != found.version:
-                log.info("registry.model", model=name, version=found.version, before=before and before.version)
+            self._named[name] = await asyncio.to_thread(self._read, uri)
+            if name not in self.models or self.models[name].version == self._named[name].version:
+                self._serve(name, self._named[name])
 
     async def keep_fresh(self) -> None:
         """Reads again for ever."""
@@ -78,6 +88,33 @@ class Registry:
                 await self.load()
             except (RegistryUnavailable, Misconfigured) as error:
                 log.warning("registry.kept", reason=str(error))
+
+    async def follow_workers(self) -> None:
+        """Goes by what the workers hold, for ever."""
+        while True:
+            for name in self.uris:
+                try:
+                    await self._follow(name)
+                except (RegistryUnavailable, StoreUnavailable, Misconfigured) as error:
+                    log.info("registry.kept", reason=str(error))
+            await asyncio.sleep(FOLLOW_S)
+
+    async def _follow(self, name: str) -> None:
+        named, held = self._named[name], Counter(w.version for w in await self._workers(name) if w.version)
+        most = max(held.values(), default=0)
+        among = [version for version, count in held.items() if count == most] or [named.version]
+        # Where as many hold one as another, the one that the alias means is on its way in.
+        version = named.version if named.version in among else max(among, key=lambda v: (v.isdigit() and int(v), v))
+        if version == self.models[name].version:
+            return
+        found = named if version == named.version else await asyncio.to_thread(self._read, f"models:/{name}/{version}")
+        self._serve(name, replace(found, uri=self.uris[name]))
+
+    def _serve(self, name: str, found: Registered) -> None:
+        before = self.models.get(name)
+        self.models[name] = found
+        if before is None or before.version != found.version:
+            log.info("registry.model", model=name, version=found.version, before=before and before.version)
 
 
 class MlflowReader:

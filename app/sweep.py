@@ -46,9 +46,14 @@ class Sweep:
                 log.warning("sweep.missed", reason=str(error))
 
     async def _look(self) -> None:
+        names = await self._payloads.names()
+        if names and not await self._payloads.belongs_to(await self._store.identity()):
+            # To this store every payload of another one's is an orphan.
+            log.error("sweep.refused", reason="what is kept at PAYLOAD_URL belongs to another store than STORE_URL")
+            return
         useless: set[str] = set()
-        for names in _some(await self._payloads.names()):
-            useless.update(name for name in await asyncio.gather(*map(self._useless_or_empty, names)) if name)
+        for some in _some(names):
+            useless.update(name for name in await asyncio.gather(*map(self._useless_or_empty, some)) if name)
         due = useless & self._useless
         for name in due:
             await self._payloads.drop(name)

@@ -17,6 +17,7 @@ from app.contract.files import file_at, without_secrets
 from app.contract.references import Reference, draft_name
 
 _PROBE = "probe"
+_OWNER = "owner"
 
 
 class Payloads(Protocol):
@@ -62,6 +63,15 @@ def weakness(place: Payloads) -> str:
     except (PayloadUnavailable, PayloadGone) as error:
         return f"{error}: large inputs are refused, large results come late"
     return ""
+
+
+def owner(place: Payloads, identity: str) -> str:
+    """Returns the store that a place belongs to, which is the one named if it had none yet; raises `PayloadUnavailable`."""
+    try:
+        return place.read(_OWNER).decode("ascii", "replace")
+    except PayloadGone:
+        place.write(_OWNER, identity.encode())
+        return identity
 
 
 class Folder:

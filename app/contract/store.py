@@ -89,5 +89,8 @@ class GatewayStore(Protocol):
     async def check(self, model: str) -> str:
         """As the worker's."""
 
+    async def identity(self) -> str:
+        """Returns a name that this store was given by the first who asked, and no other has."""
+
     async def close(self) -> None:
         """Gives its connections back."""

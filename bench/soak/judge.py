@@ -20,6 +20,10 @@ POOLS = {
 subscription; a publisher. A worker's: its custodian's; kombu's for the consumer and for producers on two threads, each with a pool
 of its own. They are cut more often than these are many, so that one lost at each cut shows."""
 
+POLLERS = {"gateway": 0, "worker": 2, "child": 0}
+"""Descriptors that come with a worker's second connection to the broker, its producers', when they first need one: kombu makes a
+poller for each. There is one such connection (`broker_pool_limit`), however often it breaks."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -50,11 +54,12 @@ def lines(start: Rest, end: Rest, predictions: int) -> Iterator[Line]:
 
 
 def _process(name: str, before: Held, after: Held, predictions: int) -> Iterator[Line]:
-    pool = POOLS["child" if "child" in name else name.partition("-")[0]]
+    kind = "child" if "child" in name else name.partition("-")[0]
+    pool, descriptors = POOLS[kind], before.descriptors + POLLERS[kind]
     grown = SLACK + PER_PREDICTION * predictions
     yield Line(f"{name}: resident memory", before.rss, after.rss, before.rss + grown, "MiB")
     yield Line(f"{name}: proportional memory", before.pss, after.pss, before.pss + grown, "MiB")
     yield Line(f"{name}: threads", before.threads, after.threads, before.threads)
-    yield Line(f"{name}: descriptors but sockets", before.descriptors, after.descriptors, before.descriptors)
+    yield Line(f"{name}: descriptors but sockets", before.descriptors, after.descriptors, descriptors)
     for role, count in after.connections.items():
         yield Line(f"{name}: connections to the {role}", before.connections[role], count, max(before.connections[role], pool[role]))

@@ -42,7 +42,7 @@ class Kept:
     def names(self) -> list[str]:
         """What is there, but for what a look at the folder leaves for a moment."""
         inner = self.folder / "inference"
-        return sorted(n for n in os.listdir(inner) if not n.startswith("probe")) if inner.exists() else []
+        return sorted(n for n in os.listdir(inner) if not n.startswith(("probe", "owner"))) if inner.exists() else []
 
     def written(self, name: str) -> bytes:
         return (self.folder / "inference" / name).read_bytes()
@@ -174,6 +174,20 @@ def test_orphans_and_drafts_are_swept_and_what_is_not_ours_stays(kept: Kept) -> 
         (inner / name).write_bytes(b"{}")
     kept.start()
     until(lambda: kept.names() == ["notes.txt"], "the orphan and the draft to go")
+
+
+def test_what_belongs_to_another_store_is_not_swept(kept: Kept) -> None:
+    kept.start().submit(features=LARGE)
+    place = payloads_at(f"file://{kept.folder}", "inference")
+    assert place is not None
+    until((kept.folder / "inference/owner").exists, "the place to have an owner")
+    place.write("owner", b"another store")
+    with redis.Redis.from_url(kept.stack.valkey.url()) as store:
+        store.delete(*store.keys(f"{{inference:{MODEL}}}:record:*"))
+    until(lambda: kept.stack.gateways[0].events("sweep.refused"), "the sweep to refuse")
+    assert len(kept.names()) == 1
+    place.remove("owner")
+    until(lambda: not kept.names(), "the orphan to be swept, the place being ours again")
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])

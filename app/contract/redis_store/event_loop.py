@@ -8,6 +8,7 @@ import asyncio
 from collections import deque
 from collections.abc import Callable
 from typing import Any, TypeVar, cast
+from uuid import uuid4
 
 import redis.asyncio as redis
 import structlog
@@ -164,6 +165,14 @@ class RedisGatewayStore:
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"the store did not answer: {error}") from error
         return weakness(config)
+
+    async def identity(self) -> str:
+        key = f"{self._calls.key_prefix}:identity"
+        try:
+            await self._client.set(key, uuid4().hex, nx=True)
+            return cast(bytes, await self._client.get(key)).decode("ascii")
+        except (RedisError, OSError, TimeoutError) as error:
+            raise StoreUnavailable(f"the store did not answer: {error}") from error
 
     async def _config(self) -> dict[str, str]:
         """Managed servers refuse CONFIG; then nothing is known, and nothing said."""
