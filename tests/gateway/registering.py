@@ -1,4 +1,4 @@
-"""Registers the tests' model: `python registering.py URL NAME METADATA`; the last word printed is the version."""
+"""Registers the tests' model: `python registering.py URL NAME METADATA [COLUMN]`; the last word printed is the version."""
 
 import json
 import sys
@@ -28,8 +28,9 @@ COLUMNS: list[ColSpec | TensorSpec] = [
 ]
 
 
-def main(url: str, name: str, metadata: str) -> None:
-    """Logs the model with its signature and moves the alias `production` to it."""
+def main(url: str, name: str, metadata: str, more: str = "") -> None:
+    """Logs the model with its signature, perhaps with one more column, and moves the alias `production` to it."""
+    columns = [*COLUMNS, ColSpec("double", more)] if more else COLUMNS
     with TemporaryDirectory() as folder, mlflow.start_run():
         code = Path(folder) / "rain.py"
         code.write_text(CODE)
@@ -37,7 +38,7 @@ def main(url: str, name: str, metadata: str) -> None:
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
-            signature=ModelSignature(inputs=Schema(COLUMNS)),
+            signature=ModelSignature(inputs=Schema(columns)),
             registered_model_name=name,
             metadata=json.loads(metadata),
             pip_requirements=[],

@@ -26,9 +26,21 @@ MODEL = "rain"
 GOOD = {"pressure": 1013.25, "days": 3}
 
 
-def register(url: str, name: str = MODEL, **metadata: str) -> str:
-    """Registers a version, moves the alias `production` to it and returns it; in a process of its own, for MLflow warns a lot."""
-    command = [sys.executable, "-W", "ignore", str(Path(__file__).with_name("registering.py")), url, name, json.dumps(metadata)]
+def register(url: str, name: str = MODEL, more: str = "", **metadata: str) -> str:
+    """Registers a version, perhaps with one more column, moves the alias `production` to it and returns it.
+
+    In a process of its own, for MLflow warns a lot.
+    """
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        str(Path(__file__).with_name("registering.py")),
+        url,
+        name,
+        json.dumps(metadata),
+        more,
+    ]
     done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"MLFLOW_TRACKING_URI": url})
     return done.stdout.split()[-1]
 
