@@ -111,7 +111,8 @@ class Parts:
     def _worker(self, number: int, needs: tuple[str, ...]) -> Part:
         """glibc gives each large block back to the kernel at once, which costs a CPU batch half its speed; told not to here."""
         port = self.place.inner_port(f"worker-{number}")
-        own = {"MODEL_URI": self.model_uri, "PROBE_HOST": HOST, "PROBE_PORT": str(port)}
+        cache = os.environ.get("MODEL_CACHE_DIR") or str(self.place.folder / "model-cache")
+        own = {"MODEL_URI": self.model_uri, "MODEL_CACHE_DIR": cache, "PROBE_HOST": HOST, "PROBE_PORT": str(port)}
         malloc = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}
         env = malloc | {key: os.environ[key] for key in malloc if key in os.environ} | self._shared() | own
         drain_s = float(os.environ.get("DRAIN_TIMEOUT_S") or 25)

@@ -264,6 +264,17 @@ def test_the_trial_s_store_keeps_what_it_accepts() -> None:
         assert url in scenario("tryout").environment(gateway).values()
 
 
+def test_workers_mount_the_claim_for_models_where_their_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
+    rendered = render(merged(TRYOUT, {"modelCache": {"existingClaim": "shared"}}))
+    for deployment in pools(rendered).values():
+        with monkeypatch.context() as patch:
+            folder = read(WorkerSettings, rendered, deployment, patch).model_cache_dir
+        pod = deployment["spec"]["template"]["spec"]
+        (mount,) = [each for each in pod["containers"][0]["volumeMounts"] if each["name"] == "models"]
+        (volume,) = [each for each in pod["volumes"] if each["name"] == "models"]
+        assert (mount["mountPath"], volume["persistentVolumeClaim"]) == (folder, {"claimName": "shared"})
+
+
 def test_gateways_and_workers_mount_the_folder_of_large_payloads_where_their_setting_says(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = render(merged(TRYOUT, {"payloads": {"url": "file:///srv/payloads", "existingClaim": "shared"}}))
     for deployment in [rendered.one("Deployment", "api"), *pools(rendered).values()]:
@@ -281,7 +292,7 @@ def test_an_object_store_s_keys_come_from_a_secret() -> None:
     rendered = scenario("many")
     for deployment in [rendered.one("Deployment", "api"), *pools(rendered).values()]:
         container = deployment["spec"]["template"]["spec"]["containers"][0]
-        assert container["envFrom"] == [{"secretRef": {"name": "bucket-keys"}}]
+        assert {"secretRef": {"name": "bucket-keys"}} in container["envFrom"]
         assert rendered.environment(container)["PAYLOAD_URL"] == "s3://predictions/large"
 
 

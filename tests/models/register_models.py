@@ -8,10 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import mlflow
+import mlflow.sklearn
 import numpy as np
+import pandas as pd
 import torch
-from mlflow.models import ModelSignature
+from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, Schema, TensorSpec
+from sklearn.linear_model import LogisticRegression
 
 from worker.models import training
 
@@ -56,11 +59,26 @@ def register_scale(name: str, **options: Any) -> None:
     )
 
 
+def register_churn() -> None:
+    """As docs/models.md says it."""
+    table = pd.DataFrame({"months": [1.0, 2.0, 30.0, 40.0], "calls": [5.0, 4.0, 0.0, 1.0]})
+    model = LogisticRegression().fit(table, [1, 1, 0, 0])
+    mlflow.sklearn.log_model(
+        model,
+        name="churn",
+        registered_model_name="churn",
+        signature=infer_signature(table, model.predict(table)),
+        input_example=table.head(2),
+        serialization_format="skops",
+    )
+
+
 def main(tracking_uri: str) -> None:
     for options in (("--alias", "production"), ("--alias", "candidate", "--epochs", "1")):
         assert training.main(("--tracking-uri", tracking_uri, *options)) == 0
     mlflow.set_experiment("models")
     register_shop()
+    register_churn()
     register_scale("scale", serialization_format="pt2")
     register_scale("pickled", serialization_format="pickle")
 

@@ -1,6 +1,8 @@
 """Models as the runner uses them, loaded from a real registry with pickles refused."""
 
+import os
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +11,7 @@ import pytest
 
 from app.contract.errors import DeviceBroken, InvalidInput, Misconfigured, OutOfMemory
 from worker.models import Model
+from worker.models.cache import KEPT, ModelCache, Resolved
 from worker.models.match_features import FEATURES
 from worker.models.registry import load, resolve
 
@@ -215,3 +218,43 @@ def test_a_torch_model_that_runs_out_of_memory_says_so(registry: str) -> None:
     model._engine._module = Full()
     with pytest.raises(OutOfMemory, match="CUDA out of memory for 1 rows"):
         model.predict([{"match_id": 42}])
+
+
+def test_a_model_of_scikit_learn_is_served_if_the_operator_trusts_the_registry(
+    registry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    resolved = resolve("models:/churn/1", registry)
+    with pytest.raises(Misconfigured, match="MLFLOW_ALLOW_PICKLE_DESERIALIZATION"):
+        load(resolved, registry)
+    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
+    churn = load(resolved, registry)
+    stays, leaves, bad = ({"months": months, "calls": calls} for months, calls in ((35.0, 0.0), (1.0, 5.0), ("a", 0.0)))
+    answers = churn.predict([{"features": features} for features in (stays, leaves, bad)])
+    assert answers[:2] == [0, 1]
+    assert isinstance(answers[2], InvalidInput)
+
+
+def test_a_version_is_downloaded_once_and_served_while_the_registry_is_away(registry: str, tmp_path: Path) -> None:
+    cache, shop = ModelCache(str(tmp_path)), resolve("models:/shop/1", registry)
+    load(shop, registry, cache=cache)
+    cache.remember("models:/shop@live", shop)
+    said = cache.recall("models:/shop@live", "shop")
+    assert said == shop
+    assert load(said, "http://127.0.0.1:1", cache=cache).predict([{"features": {"item": "tea", "price": 2.0}}])
+    moved = replace(shop, origin="another registry")
+    with pytest.raises(Misconfigured, match="can't be downloaded"):
+        load(moved, "http://127.0.0.1:1", cache=cache)
+
+
+def test_only_the_versions_used_last_are_kept(tmp_path: Path) -> None:
+    cache = ModelCache(str(tmp_path))
+    for version in map(str, range(1, KEPT + 3)):
+        cache.keep(Resolved("m", version, f"models:/m/{version}", version), _downloaded)
+        os.utime(cache.find(Resolved("m", version, "", version)) or tmp_path, (int(version), int(version)))
+    kept = [version for version in range(1, KEPT + 3) if cache.find(Resolved("m", str(version), "", str(version)))]
+    assert kept == [3, 4, 5]
+
+
+def _downloaded(folder: Path) -> Path:
+    (folder / "model-files").mkdir()
+    return folder / "model-files"

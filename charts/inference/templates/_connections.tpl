@@ -116,6 +116,9 @@ POD_SELECTOR: {{ include "inference.podSelector" . | quote }}
 {{- define "inference.workerEnv" -}}
 {{ include "inference.sharedEnv" .root }}
 MODEL_URI: {{ .pool.modelUri | quote }}
+{{- if .root.Values.modelCache.existingClaim }}
+MODEL_CACHE_DIR: /models
+{{- end }}
 WORKER_ID: {valueFrom: {fieldRef: {fieldPath: metadata.name}}}
 MAX_BATCH_SIZE: {{ .pool.batch.maxSize | int | quote }}
 MAX_BATCH_WAIT_MS: {{ .pool.batch.maxWaitMs | int | quote }}

@@ -59,7 +59,7 @@
 {{- if and (hasPrefix "file:" $p.url) (not (regexMatch "^/[-A-Za-z0-9._]+(/[-A-Za-z0-9._]+)*$" $folder)) }}
 {{- fail (printf "payloads.url is %s: a folder must read file:///name/of/it" $p.url) }}
 {{- end }}
-{{- if regexMatch "^/(tmp|dev|proc|sys|app|worker)(/|$)" $folder }}
+{{- if regexMatch "^/(tmp|dev|proc|sys|app|worker|models)(/|$)" $folder }}
 {{- fail (printf "payloads.url names %s, which the pods use otherwise: choose a folder such as file:///payloads" $folder) }}
 {{- end }}
 {{- if and $folder (not $p.existingClaim) }}
