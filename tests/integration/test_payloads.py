@@ -24,7 +24,7 @@ def folder(tmp_path: Path) -> Path:
 
 def names(folder: Path) -> list[str]:
     found = (folder / "inference").iterdir() if (folder / "inference").exists() else ()
-    return sorted(path.name for path in found if not path.name.startswith("probe"))
+    return sorted(path.name for path in found if not path.name.startswith(("probe", "owner")))
 
 
 def echo(note: str = NOTE, **features: Any) -> dict[str, Any]:
