@@ -7,7 +7,7 @@ from bench.soak.rest import Held, Rest
 from tests.support.gap_hook import Role
 
 MIB = 2**20
-PER_PREDICTION, SLACK, STORE_SLACK = 100, 4 * MIB, MIB
+PER_PREDICTION, SLACK, STORE_SLACK = 100, 8 * MIB, MIB
 """Bytes by which a process may have grown: less than the smallest thing that could be kept of each prediction (its id alone, in a
 set, is some 150), and what an allocator keeps back from its busiest moment. A store must be back to within its clients' buffers."""
 
