@@ -57,7 +57,7 @@ class File:
             draft.replace(path)
         finally:
             draft.unlink(missing_ok=True)
-        _sync_folder(path.parent)
+        sync_folder(path.parent)
 
     def other(self, path: str) -> "File":
         """Another file of the same store."""
@@ -112,7 +112,7 @@ def _protocols(filesystem: Any) -> tuple[str, ...]:
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
 
 
-def _sync_folder(folder: Path) -> None:
+def sync_folder(folder: Path) -> None:
     """A rename is on disk when its folder is."""
     descriptor = os.open(folder, os.O_RDONLY)
     try:

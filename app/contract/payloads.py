@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
 from app.contract.errors import Misconfigured, PayloadGone, PayloadUnavailable
-from app.contract.files import file_at, without_secrets
+from app.contract.files import file_at, sync_folder, without_secrets
 from app.contract.references import Reference, draft_name
 
 _PROBE = "probe"
@@ -89,7 +89,7 @@ class Folder:
                 _write_all(file.fileno(), data)
                 os.fsync(file.fileno())
             draft.rename(self._folder / name)
-            _sync(self._folder)
+            sync_folder(self._folder)
         except OSError as error:
             with suppress(OSError):
                 draft.unlink()
@@ -98,7 +98,7 @@ class Folder:
     def _make_folder(self) -> None:
         if not self._folder.is_dir():
             self._folder.mkdir(exist_ok=True)
-            _sync(self.root)
+            sync_folder(self.root)
 
     def read(self, name: str) -> bytes:
         try:
@@ -131,14 +131,6 @@ def _write_all(descriptor: int, data: bytes | bytearray) -> None:
     left = memoryview(data)
     while left:
         left = left[os.write(descriptor, left) :]
-
-
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 class Bucket:

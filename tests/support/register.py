@@ -31,5 +31,5 @@ def register_fault_model(tracking_uri: str, name: str = "fault", code: Path = FA
 
 
 if __name__ == "__main__":
-    url, name, code = (*sys.argv[1:], "fault", str(FAULT))[:3] if len(sys.argv) == 2 else sys.argv[1:4]
+    url, name, code = (*sys.argv[1:], "fault", str(FAULT))[:3]
     register_fault_model(url, name, Path(code))
