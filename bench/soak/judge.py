@@ -1,5 +1,6 @@
 """Whether what a soak left behind is what it began with: a line for each figure, with its rule."""
 
+import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -23,6 +24,10 @@ of its own. They are cut more often than these are many, so that one lost at eac
 POLLERS = {"gateway": 0, "worker": 2, "child": 0}
 """Descriptors that come with a worker's second connection to the broker, its producers', when they first need one: kombu makes a
 poller for each. There is one such connection (`broker_pool_limit`), however often it breaks."""
+
+THREADS = {"gateway": min(32, (os.cpu_count() or 1) + 4) - 1, "worker": 0, "child": 0}
+"""Threads that a process may have gained: asyncio's executor makes one whenever all it has are busy, up to these, and keeps them; a
+gateway that reads the registry and looks a host up at one moment for the first time has one more than before."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,7 +64,7 @@ def _process(name: str, before: Held, after: Held, predictions: int) -> Iterator
     grown = SLACK + PER_PREDICTION * predictions
     yield Line(f"{name}: resident memory", before.rss, after.rss, before.rss + grown, "MiB")
     yield Line(f"{name}: proportional memory", before.pss, after.pss, before.pss + grown, "MiB")
-    yield Line(f"{name}: threads", before.threads, after.threads, before.threads)
+    yield Line(f"{name}: threads", before.threads, after.threads, before.threads + THREADS[kind])
     yield Line(f"{name}: descriptors but sockets", before.descriptors, after.descriptors, descriptors)
     for role, count in after.connections.items():
         yield Line(f"{name}: connections to the {role}", before.connections[role], count, max(before.connections[role], pool[role]))

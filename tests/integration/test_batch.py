@@ -144,7 +144,8 @@ def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
         later = {number for number in SCORED if number >= 200}
         with Reader(job.file, url) as reader:
             job.run(BATCH_FROM_DATE=str(job.rows()[200 - min(SCORED)]["date"]))
-            until(lambda: reader.seen["gateway", len(later)], "the gateway to serve the new file")
+            until(lambda: reader.failed or reader.seen["gateway", len(later)], "the gateway to serve the new file")
+        assert reader.failed == ""
         assert set(reader.seen) == {(who, count) for who in ("file", "gateway") for count in (len(SCORED), len(later))}
         assert httpx2.get(f"{url}/predict/{min(SCORED)}").status_code == 404
         assert httpx2.get(f"{url}/readyz").status_code == 200
@@ -157,16 +158,25 @@ class Reader:
 
     def __init__(self, file: Path, url: str) -> None:
         self.seen: Counter[tuple[str, int]] = Counter()
+        self.failed = ""
         self._file = file
         self._url = url
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._read)
 
     def _read(self) -> None:
-        with httpx2.Client() as client:
-            while not self._ended.is_set():
-                self.seen["file", pq.read_table(self._file).num_rows] += 1
-                self.seen["gateway", self._pages(client)] += 1
+        try:
+            with httpx2.Client(timeout=30) as client:
+                while not self._ended.is_set():
+                    self.seen["file", self._rows()] += 1
+                    self.seen["gateway", self._pages(client)] += 1
+        except Exception as error:
+            self.failed = repr(error)
+
+    def _rows(self) -> int:
+        """Opened once: by its path pyarrow opens a file several times, and then reads the foot of one and the rows of another."""
+        with self._file.open("rb") as file:
+            return int(pq.read_table(file).num_rows)
 
     def _pages(self, client: httpx2.Client) -> int:
         """As the metrics have it: pages may be of two files."""

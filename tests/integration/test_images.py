@@ -144,6 +144,7 @@ def test_the_door_says_what_an_image_may_be_and_workers_tell_how_long_they_prepa
     page = site.client.get("/openapi.json").json()
     image = page["components"]["schemas"][f"Predict-{MODEL}"]["properties"]["features"]["properties"]["image"]
     assert "base64" in image["description"]
+    assert site.client.post("/predict/", {"features": {"image": IN_LINE}}).status_code == 200
 
     def counted() -> bool:
         return 'worker_prepare_seconds_count{model="image-classifier"}' in httpx2.get(f"{site.stack.workers[0].url}/metrics").text
