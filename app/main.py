@@ -86,7 +86,7 @@ class Gateway:
         self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
         self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
         reader = MlflowReader(settings.mlflow_tracking_uri, settings.fetch_allowed_networks)
-        self.registry = Registry(settings.model_uris, reader, settings.registry_refresh_s, self.store.workers)
+        self.registry = Registry(settings.pools, reader, settings.registry_refresh_s, self.store.workers)
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)

@@ -20,7 +20,7 @@ from app.contract.addresses import Network
 from app.contract.errors import Misconfigured, StoreUnavailable, Temporary
 from app.contract.moves import WorkerInfo
 from app.contract.settings import model_of_uri
-from app.schema import FeatureSchema, compile_signature
+from app.schema import PartSchema, compile_inputs, compile_params
 
 log = structlog.get_logger()
 
@@ -37,15 +37,28 @@ class Registered:
     """A model version as the registry describes it."""
 
     name: str
+    """The name of the pool that serves it, which is its own unless the operator gave another."""
     uri: str
     version: str
-    features: FeatureSchema
+    features: PartSchema
+    params: PartSchema
     run_id: str = ""
     aliases: tuple[str, ...] = ()
     metrics: dict[str, float] = field(default_factory=dict)
     inputs: Any = None
     outputs: Any = None
+    param_specs: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def address(self) -> str:
+        """How a request may ask for it beside the pool's name: `name@alias`, or `name/version`."""
+        return self.uri.removeprefix("models:/")
+
+    @property
+    def registered_name(self) -> str:
+        """The model's name in the registry."""
+        return model_of_uri(self.uri)[0]
 
     @property
     def knows_matches(self) -> bool:
@@ -58,14 +71,14 @@ Workers = Callable[[str], Awaitable[Sequence[WorkerInfo]]]
 
 
 class Registry:
-    """The models served, by name. `read` blocks and is called on a thread; `workers` lists a model's live ones.
+    """The models served, by the names of their pools. `read` blocks and is called on a thread; `workers` lists a model's live ones.
 
     A model is served as the version that most of its live workers hold, and where there is none as the one that the registry
     names: requests are checked by the signature of what will run them, also while an alias moves from one version to another.
     """
 
-    def __init__(self, uris: tuple[str, ...], read: Read, refresh_s: float, workers: Workers) -> None:
-        self.uris = {model_of_uri(uri)[0]: uri for uri in uris}
+    def __init__(self, uris: dict[str, str], read: Read, refresh_s: float, workers: Workers) -> None:
+        self.uris = uris
         self.default = next(iter(self.uris))
         self.models: dict[str, Registered] = {}
         self._named: dict[str, Registered] = {}
@@ -73,10 +86,21 @@ class Registry:
         self._workers = workers
         self._refresh_s = refresh_s
 
+    def find(self, asked: Any) -> Registered | None:
+        """Returns the model of a pool's name or of an address that a pool serves: `name`, `name@alias`, `name/version`."""
+        if type(asked) is not str:
+            return None
+        return self.models.get(asked) or next((model for model in self.models.values() if model.address == asked), None)
+
+    @property
+    def names(self) -> list[str]:
+        """All that `find` knows."""
+        return [name for model in self.models.values() for name in (model.name, model.address)]
+
     async def load(self) -> None:
         """Reads every model; raises `RegistryUnavailable` or `Misconfigured`."""
         for name, uri in self.uris.items():
-            self._named[name] = await asyncio.to_thread(self._read, uri)
+            self._named[name] = replace(await asyncio.to_thread(self._read, uri), name=name)
             if name not in self.models or self.models[name].version == self._named[name].version:
                 self._serve(name, self._named[name])
 
@@ -107,8 +131,10 @@ class Registry:
         version = named.version if named.version in among else max(among, key=lambda v: (v.isdigit() and int(v), v))
         if version == self.models[name].version:
             return
-        found = named if version == named.version else await asyncio.to_thread(self._read, f"models:/{name}/{version}")
-        self._serve(name, replace(found, uri=self.uris[name]))
+        if version != named.version:
+            held_one = await asyncio.to_thread(self._read, f"models:/{named.registered_name}/{version}")
+            named = replace(held_one, name=name, uri=named.uri)
+        self._serve(name, named)
 
     def _serve(self, name: str, found: Registered) -> None:
         before = self.models.get(name)
@@ -151,10 +177,11 @@ class MlflowReader:
             self._described[name, version] = self._fetch(mlflow, name, version)
         described = self._described[name, version]
         signature = described.get("signature") or {}
-        inputs, outputs = (json.loads(signature.get(part) or "null") for part in ("inputs", "outputs"))
+        inputs, outputs, params = (json.loads(signature.get(part) or "null") for part in ("inputs", "outputs", "params"))
         try:
             image = (described.get("metadata") or {}).get("image") or {}
-            features = compile_signature(inputs, image.get("column", ""), self._fetch_allowed)
+            features = compile_inputs(inputs, image.get("column", ""), self._fetch_allowed)
+            checked_params = compile_params(params)
         except Misconfigured as error:
             raise Misconfigured(f"model {name} version {version} can't be served: {error}") from error
         return Registered(
@@ -162,11 +189,13 @@ class MlflowReader:
             uri=uri,
             version=version,
             features=features,
+            params=checked_params,
             run_id=found.run_id or "",
             aliases=tuple(sorted(found.aliases)),
             metrics=_metrics(client, found),
             inputs=inputs,
             outputs=outputs,
+            param_specs=params,
             metadata=described.get("metadata") or {},
         )
 

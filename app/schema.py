@@ -1,4 +1,4 @@
-"""A model's registered signature, made into a checker of `features` and into the JSON schema that the OpenAPI page shows.
+"""A model's registered signature, made into checkers of `features` and `params` and the JSON schemas that the OpenAPI page shows.
 
 Checked here and not by pydantic: the checker is compiled once a version, walks a plain dict, and names every field that is wrong.
 It is strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers. One input is one row, so the leading
@@ -127,20 +127,25 @@ _DTYPES: dict[str, Check] = {
 _DTYPES |= {f"uint{n}": _integer(0, 2**n - 1) for n in (8, 16, 32, 64)}
 
 
-class FeatureSchema:
-    """The checker of one model version's `features`."""
+Compiled = tuple[Check, dict[str, Any]]
+"""A checker, and the same as a JSON schema."""
 
-    def __init__(self, columns: list[dict[str, Any]], known: dict[str, tuple[Check, dict[str, Any]]]) -> None:
-        self._properties = {str(column["name"]): known.get(column["name"]) or _compile(column) for column in columns}
+
+class PartSchema:
+    """The checker of one part of a body, `features` or `params`, for one model version; `specs` are the signature's."""
+
+    def __init__(self, part: str, specs: list[dict[str, Any]], compiled: Callable[[dict[str, Any]], Compiled]) -> None:
+        self._part = part
+        self._properties = {str(spec["name"]): compiled(spec) for spec in specs}
         self._checks = tuple(
-            (name, f"features.{name}", check, bool(column.get("required", True)))
-            for column, (name, (check, _)) in zip(columns, self._properties.items(), strict=True)
+            (name, f"{part}.{name}", check, bool(spec.get("required", True)))
+            for spec, (name, (check, _)) in zip(specs, self._properties.items(), strict=True)
         )
 
-    def errors(self, features: Any) -> list[FieldError]:
+    def errors(self, given: Any) -> list[FieldError]:
         """Returns what is wrong, at most MOST_ERRORS of it; an empty list for what the model takes."""
-        if type(features) is not dict:
-            return [FieldError("features", "must be an object")]
+        if type(given) is not dict:
+            return [FieldError(self._part, "must be an object")]
         found: list[FieldError] = []
 
         def report(name: str, message: str) -> None:
@@ -149,14 +154,14 @@ class FeatureSchema:
 
         seen = 0
         for name, path, check, required in self._checks:
-            if name in features:
+            if name in given:
                 seen += 1
-                check(features[name], path, report)
+                check(given[name], path, report)
             elif required:
                 report(path, "is missing")
-        if seen != len(features):
-            for name in features.keys() - self._properties.keys():
-                report(f"features.{shown(name)}", "is not a feature of the model")
+        if seen != len(given):
+            for name in given.keys() - self._properties.keys():
+                report(f"{self._part}.{shown(name)}", f"is none of the model's {self._part}")
         return found
 
     @property
@@ -170,20 +175,37 @@ class FeatureSchema:
         }
 
 
-def compile_signature(columns: Any, image: str = "", allowed: Sequence[Network] = ()) -> FeatureSchema:
+def compile_inputs(columns: Any, image: str = "", allowed: Sequence[Network] = ()) -> PartSchema:
     """Returns the checker of a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs); raises `Misconfigured` for others.
 
     `image` names the string that is one, `allowed` the networks that it may be fetched from although they are not public.
     """
     if not isinstance(columns, list) or not columns or not all(isinstance(c, dict) and c.get("name") for c in columns):
         raise Misconfigured("its signature must name every input")
+    known = {image: (_image(allowed), _IMAGE_SCHEMA)} if image else {}
+    return _part("features", columns, lambda column: known.get(column["name"]) or _compile(column))
+
+
+def compile_params(params: Any) -> PartSchema:
+    """Returns the checker of a signature's `params` (MLflow: ParamSpecs, each with a default); raises `Misconfigured`."""
+    return _part("params", [param | {"required": False} for param in params or ()], _param)
+
+
+def _part(part: str, specs: list[dict[str, Any]], compiled: Callable[[dict[str, Any]], Compiled]) -> PartSchema:
     try:
-        return FeatureSchema(columns, {image: (_image(allowed), _IMAGE_SCHEMA)} if image else {})
+        return PartSchema(part, specs, compiled)
     except (KeyError, TypeError, ValueError) as error:
         raise Misconfigured(f"its signature has a type that the gateway does not know: {error}") from error
 
 
-def _compile(spec: dict[str, Any]) -> tuple[Check, dict[str, Any]]:
+def _param(spec: dict[str, Any]) -> Compiled:
+    """A scalar, an object, or a list of scalars (shape `[-1]`)."""
+    kind = spec | {"type": spec.get("type") or spec["dtype"]}
+    check, schema = _compile({"type": "array", "items": kind} if spec.get("shape") else kind)
+    return check, schema | {"default": spec["default"]}
+
+
+def _compile(spec: dict[str, Any]) -> Compiled:
     kind = spec["type"]
     if kind == "tensor":
         dtype, shape = spec["tensor-spec"]["dtype"], tuple(spec["tensor-spec"]["shape"][1:])
@@ -246,7 +268,7 @@ def _each(check: Check, value: list[Any], name: str, report: Report) -> None:
             return
 
 
-def _object(properties: dict[str, Any]) -> tuple[Check, dict[str, Any]]:
+def _object(properties: dict[str, Any]) -> Compiled:
     parts = {name: (*_compile(spec), bool(spec.get("required", True))) for name, spec in properties.items()}
 
     def check_all(value: Any, name: str, report: Report) -> None:

@@ -17,6 +17,7 @@ from app.contract.gaps import Gap, reach
 from app.contract.ids import model_of, new_task_id
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
+from app.contract.references import input_of
 from app.contract.store import GatewayStore
 from app.payloads import LargePayloads
 from app.registry import Registry
@@ -37,8 +38,9 @@ class Asked:
     model: str
     features: dict[str, Any] | None
     body: bytes = b""
-    """The request as it came, if its `features` and `match_id` stand in it by these names: a large one is kept as it is."""
+    """The request as it came, if its `features`, `params`, `match_id` stand in it by these names: a large one is kept so."""
     match_id: int | None = None
+    params: dict[str, Any] | None = None
     idempotency_key: str = ""
     fresh: bool = False
     priority: int = 0
@@ -56,7 +58,10 @@ class WaitBroken(StoreUnavailable):
         self.task_id = task_id
 
 
-def _digest(*parts: object) -> str:
+def _digest(*parts: object, **more: object) -> str:
+    """Of what there is: where no parameter is set it is what it was before there were any, so that remembered keys still fit."""
+    present = {name: part for name, part in more.items() if part}
+    parts = (*parts, present) if present else parts
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
@@ -91,17 +96,17 @@ class Predictions:
         With `longest_wait_s` the store may refuse what by the measured rate would take longer.
         """
         model, match_id, key = asked.model, asked.match_id, asked.idempotency_key
-        about = _digest(model, match_id, asked.features) if match_id is not None or key else ""
+        about, wishes = (model, match_id, asked.features), {"priority": asked.priority, "to_start": asked.time_to_start_s}
         return Submission(
             task_id=new_task_id(model),
             model=model,
             input=self._input(asked),
             match_id=match_id,
-            join_key=about if match_id is not None else "",
+            join_key=_digest(*about, params=asked.params) if match_id is not None else "",
             join_version=self._registry.models[model].version,
             fresh=asked.fresh,
             idempotency_key=_digest(CLIENT, model, key) if key else "",
-            body_digest=about if key else "",
+            body_digest=_digest(*about, params=asked.params, **wishes) if key else "",
             listener=self._waiting.channel if waited_for else "",
             head_start_ms=round(asked.priority * self._priority_step_s * 1000),
             time_to_start_ms=max(1, round(asked.time_to_start_s * 1000)) if asked.time_to_start_s else 0,
@@ -113,7 +118,7 @@ class Predictions:
         """A large body is not written out again: its bytes are the input, and a worker takes from them what it needs."""
         if self._payloads.takes(len(asked.body)):
             return asked.body
-        return orjson.dumps({"features": asked.features, "match_id": asked.match_id})
+        return orjson.dumps(input_of(asked.features, asked.match_id, asked.params))
 
     async def submit(self, submission: Submission) -> SubmitAnswer:
         """Writes the record down, or joins; a large input goes before it. Raises `StoreUnavailable`, `PayloadUnavailable`."""

@@ -7,7 +7,7 @@ from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from app.contract.moves import Limits
-from app.contract.settings import ContractSettings, model_of_uri
+from app.contract.settings import ContractSettings, pool_of
 
 
 class GatewaySettings(ContractSettings):
@@ -15,7 +15,8 @@ class GatewaySettings(ContractSettings):
 
     model_uris: Annotated[tuple[str, ...], NoDecode] = Field(
         ("models:/match-outcome@production",),
-        description="The models served, with commas: models:/name@alias or models:/name/version; the first is the default.",
+        description="The models served, with commas: models:/name@alias or models:/name/version, the first is the default;"
+        " a worker with a POOL of its own name needs it here too, as in canary=models:/name@canary.",
     )
     sync_slo_s: float = Field(30.0, gt=0, le=600, description="How long POST /predict/ waits for its result, in seconds; then 504.")
     max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="The largest body taken, in bytes; above it 413.")
@@ -71,13 +72,21 @@ class GatewaySettings(ContractSettings):
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
 
+    @field_validator("model_uris")
+    @classmethod
+    def _name_models(cls, entries: tuple[str, ...]) -> tuple[str, ...]:
+        for entry in entries:
+            pool_of(entry)
+        return entries
+
     @model_validator(mode="after")
     def _models_differ(self) -> Self:
         if not self.model_uris:
             raise ValueError("MODEL_URIS names no model")
-        names = [model_of_uri(uri)[0] for uri in self.model_uris]
-        if twice := sorted({name for name in names if names.count(name) > 1}):
-            raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
+        served = [pool_of(entry) for entry in self.model_uris]
+        for names in zip(*served, strict=True):
+            if twice := sorted({name for name in names if names.count(name) > 1}):
+                raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
         if self.receiving_max_bytes < self.max_body_bytes:
             raise ValueError(f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below MAX_BODY_BYTES={self.max_body_bytes}")
         return self
@@ -90,5 +99,10 @@ class GatewaySettings(ContractSettings):
 
     @property
     def model_names(self) -> tuple[str, ...]:
-        """The models served, the default first."""
-        return tuple(model_of_uri(uri)[0] for uri in self.model_uris)
+        """The models served, by the names of their pools, the default first."""
+        return tuple(self.pools)
+
+    @property
+    def pools(self) -> dict[str, str]:
+        """The addresses of the models served, by their pools."""
+        return dict(pool_of(entry) for entry in self.model_uris)

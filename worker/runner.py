@@ -69,7 +69,7 @@ class Runner:
         answer = self._claim(claim_id)
         records = [record for record in answer.records if record.input is not None]
         if not records:
-            metrics.EMPTY_CLAIMS.labels(self._model.name).inc()
+            metrics.EMPTY_CLAIMS.labels(self._settings.model).inc()
             return
         ids = [record.task_id for record in records]
         reach(Gap.COVERED)
@@ -116,14 +116,14 @@ class Runner:
         return lost + failed + (self._ran(records, rows, alone) if records else [])
 
     def _prepare(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
-        with metrics.PREPARE_SECONDS.labels(self._model.name).time():
+        with metrics.PREPARE_SECONDS.labels(self._settings.model).time():
             prepared = self._model.prepare(inputs, self._settings.input_limits)
         if len(prepared) != len(inputs):
             raise RuntimeError(f"the model prepared {len(prepared)} of {len(inputs)} inputs")
         return prepared
 
     def _ran(self, records: Sequence[Granted], rows: Sequence[Any], alone: bool) -> list[Outcome]:
-        metrics.BATCH_ROWS.labels(self._model.name).observe(sum(record.rows for record in records))
+        metrics.BATCH_ROWS.labels(self._settings.model).observe(sum(record.rows for record in records))
         started = time.perf_counter()
         try:
             results = self._run_model(rows)
@@ -131,7 +131,7 @@ class Runner:
             return self._all_failed(records, error, alone)
         finally:
             seconds = time.perf_counter() - started
-            metrics.RUN_SECONDS.labels(self._model.name).observe(seconds)
+            metrics.RUN_SECONDS.labels(self._settings.model).observe(seconds)
         return [
             _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000)) for r, result in zip(records, results, strict=True)
         ]
@@ -144,7 +144,7 @@ class Runner:
 
     def _run_model(self, rows: Sequence[Any]) -> list[Any]:
         """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is that record's failure."""
-        return predict_in_halves(self._model.run, rows, metrics.HALVED.labels(self._model.name).inc)
+        return predict_in_halves(self._model.run, rows, metrics.HALVED.labels(self._settings.model).inc)
 
     def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
         own = self._settings

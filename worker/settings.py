@@ -6,6 +6,7 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
+from app.contract.ids import MODEL_NAME
 from app.contract.queue import queue_name
 from app.contract.settings import ContractSettings, model_of_uri
 from worker.models import InputLimits
@@ -20,6 +21,10 @@ class WorkerSettings(ContractSettings):
     model_uri: str = Field(
         "models:/match-outcome@production", description="The model to serve, as MLflow names it: models:/name@alias."
     )
+    pool: str = Field(
+        "",
+        description="The name under which it is served, as in MODEL_URIS, if not the model's: two aliases are two pools.",
+    )
     model_refresh_s: float = Field(
         60.0,
         ge=0.5,
@@ -27,6 +32,11 @@ class WorkerSettings(ContractSettings):
     )
     model_cache_dir: str = Field(
         "", description="A folder for downloaded versions, so that a registry that is away stops no restart; empty keeps none."
+    )
+    model_memory_max_bytes: int = Field(
+        0,
+        ge=0,
+        description="Bytes of memory that the model's process may have for itself; above it is replaced after its batch; 0: any.",
     )
     worker_id: str = Field(
         default_factory=lambda: f"{os.environ.get('HOSTNAME') or socket.gethostname()}-{os.getpid()}",
@@ -63,6 +73,13 @@ class WorkerSettings(ContractSettings):
         model_of_uri(uri)
         return uri
 
+    @field_validator("pool")
+    @classmethod
+    def _is_a_name(cls, pool: str) -> str:
+        if pool and not MODEL_NAME.fullmatch(pool):
+            raise ValueError(f"{pool!r} is no name of a pool: small letters, digits and hyphens, 40 at most")
+        return pool
+
     @model_validator(mode="after")
     def _times_agree(self) -> Self:
         if self.max_batch_wait_ms > self.run_limit_s * 1000:
@@ -73,8 +90,8 @@ class WorkerSettings(ContractSettings):
 
     @property
     def model(self) -> str:
-        """The name of the model, which is also its queue's."""
-        return model_of_uri(self.model_uri)[0]
+        """The name under which the model is served, which is also its queue's."""
+        return self.pool or self.model_name
 
     @property
     def model_name(self) -> str:

@@ -243,12 +243,14 @@ class Signature(BaseModel):
 
     inputs: Any
     outputs: Any
+    params: Any
 
 
 class ModelCard(BaseModel):
-    """The registry's word on a model, and the workers'."""
+    """The registry's word on a model, and the workers'. `name` is its pool's, which is the registered one unless set otherwise."""
 
     name: str
+    registered_name: str
     version: str
     uri: str
     aliases: list[str]

@@ -15,7 +15,7 @@ from app.registry import Registered, Registry
 from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
 
-FIELDS = frozenset({"match_id", "features", "model", "priority", "time_to_start_s"})
+FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time_to_start_s"})
 HIGHEST_PRIORITY = 9
 _MOST_READ_TWICE = 65_536
 
@@ -103,10 +103,10 @@ def chosen_model(body: Any, registry: Registry) -> Registered:
     """Returns the model that a body asks for."""
     if type(body) is not dict:
         raise invalid([FieldError("body", "must be an object")])
-    name = body.get("model", registry.default)
-    if type(name) is not str or name not in registry.models:
-        raise unknown_model(registry.models)
-    return registry.models[name]
+    found = registry.find(body.get("model", registry.default))
+    if found is None:
+        raise unknown_model(registry.names)
+    return found
 
 
 def checked(request: Request, body: dict[str, Any], raw: bytes, model: Registered, longest_to_start_s: float) -> Asked:
@@ -119,6 +119,8 @@ def checked(request: Request, body: dict[str, Any], raw: bytes, model: Registere
         errors += model.features.errors(body["features"])
     elif match_id is None or not model.knows_matches:
         errors.append(FieldError("features", "is missing"))
+    if "params" in body:
+        errors += model.params.errors(body["params"])
     priority, to_start_s = body.get("priority", 0), body.get("time_to_start_s", 0)
     if type(priority) is not int or not 0 <= priority <= HIGHEST_PRIORITY:
         errors.append(FieldError("priority", f"must be an integer from 0 to {HIGHEST_PRIORITY}"))
@@ -131,6 +133,7 @@ def checked(request: Request, body: dict[str, Any], raw: bytes, model: Registere
         features=body.get("features"),
         body=raw,
         match_id=match_id,
+        params=body.get("params"),
         idempotency_key=idempotency_key(request.headers),
         fresh=wants_fresh(request.headers),
         priority=priority,

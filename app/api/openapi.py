@@ -47,7 +47,7 @@ def describe(app: FastAPI, registry: Registry, longest_to_start_s: float) -> dic
         "required": True,
         "content": {"application/json": {"schema": filters}},
     }
-    page["paths"]["/predict/model/info"]["get"]["parameters"][0]["schema"] = {"type": "string", "enum": list(registry.models)}
+    page["paths"]["/predict/model/info"]["get"]["parameters"][0]["schema"] = {"type": "string", "enum": registry.names}
     page["paths"]["/predict/"]["post"]["parameters"].append(_header("Prefer", _PREFER))
     return page
 
@@ -65,7 +65,8 @@ def _one_of(names: list[str]) -> dict[str, Any]:
 
 def _body(model: Registered, default: bool, time_to_start: dict[str, Any]) -> dict[str, Any]:
     """The closed body of one model; `features` may be left out where a match is enough, `model` where it is the default."""
-    fields: dict[str, Any] = {"features": model.features.json_schema, "match_id": _MATCH_ID, "model": {"const": model.name}}
+    fields: dict[str, Any] = {"features": model.features.json_schema, "params": model.params.json_schema, "match_id": _MATCH_ID}
+    fields["model"] = {"enum": [model.name, model.address]}
     fields |= {"priority": _PRIORITY, "time_to_start_s": time_to_start}
     needed = [] if default else ["model"]
     body: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": fields, "title": model.name}

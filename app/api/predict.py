@@ -187,18 +187,19 @@ class ModelCalls:
         self, model: Annotated[str | None, Query(description="Which model; the first served if left out.")] = None
     ) -> Response:
         """Answers the registry's word on a model, and what each live worker has loaded of it."""
-        found = self._registry.models.get(model or self._registry.default)
+        found = self._registry.find(model or self._registry.default)
         if found is None:
-            raise unknown_model(self._registry.models)
+            raise unknown_model(self._registry.names)
         workers = await self._store.workers(found.name)
         body: dict[str, Any] = {
             "name": found.name,
+            "registered_name": found.registered_name,
             "version": found.version,
             "uri": found.uri,
             "aliases": found.aliases,
             "run_id": found.run_id,
             "metrics": found.metrics,
-            "signature": {"inputs": found.inputs, "outputs": found.outputs},
+            "signature": {"inputs": found.inputs, "outputs": found.outputs, "params": found.param_specs},
             "metadata": found.metadata,
             "workers": [{"id": w.worker_id, "version": w.version, "state": w.state.value} for w in workers],
         }

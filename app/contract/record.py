@@ -16,7 +16,7 @@ class Submission:
     task_id: str
     model: str
     input: bytes
-    """JSON: `{"features": … , "match_id": …}`, as the worker will read it."""
+    """JSON: `{"features": … , "match_id": …, "params": …}`, as the worker will read it; params only if there are any."""
     rows: int = 1
     """How many rows of a batch it fills (>= 1)."""
     match_id: int | None = None

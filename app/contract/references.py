@@ -87,6 +87,12 @@ def result_reference(task_id: str, held: str) -> Reference | None:
     return Reference(result_name(task_id, told["claim"]), int(told["bytes"]))
 
 
+def input_of(features: Any, match_id: int | None, params: Any) -> dict[str, Any]:
+    """Returns an input as a record has it and a worker reads it; without params where there are none."""
+    given = {"features": features, "match_id": match_id}
+    return given | {"params": params} if params else given
+
+
 def input_in(kept: dict[str, Any]) -> dict[str, Any]:
     """Returns the input in what is kept of it, which may be a whole request's body."""
-    return {"features": kept.get("features"), "match_id": kept.get("match_id")}
+    return input_of(kept.get("features"), kept.get("match_id"), kept.get("params"))

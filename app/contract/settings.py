@@ -130,6 +130,19 @@ def model_of_uri(uri: str) -> tuple[str, str]:
     return name, which
 
 
+def pool_of(entry: str) -> tuple[str, str]:
+    """Splits `pool=models:/name@alias` into the pool's name and the model's address; without a name it is the model's.
+
+    Raises ValueError for anything else. One pool = one queue, whose keys, task ids and metrics have its name.
+    """
+    name, _, uri = entry.rpartition("=")
+    pool = name or model_of_uri(uri)[0]
+    if not MODEL_NAME.fullmatch(pool):
+        raise ValueError(f"{pool!r} is no name of a pool: small letters, digits and hyphens, 40 at most")
+    model_of_uri(uri)
+    return pool, uri
+
+
 def read_settings(kind: type[S]) -> S:
     """Reads the environment; raises `Misconfigured` with one sentence that names every variable that is wrong."""
     try:

@@ -7,7 +7,7 @@ from tempfile import TemporaryDirectory
 
 import mlflow
 from mlflow.models import ModelSignature
-from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
 CODE = """
 import mlflow
@@ -26,6 +26,7 @@ COLUMNS: list[ColSpec | TensorSpec] = [
     ColSpec("string", "station", required=False),
     ColSpec("boolean", "coastal", required=False),
 ]
+PARAMS = ParamSchema([ParamSpec("horizon", "long", 1), ParamSpec("quantiles", "double", [0.5], (-1,))])
 
 
 def main(url: str, name: str, metadata: str, more: str = "") -> None:
@@ -38,7 +39,7 @@ def main(url: str, name: str, metadata: str, more: str = "") -> None:
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
-            signature=ModelSignature(inputs=Schema(columns)),
+            signature=ModelSignature(inputs=Schema(columns), params=PARAMS),
             registered_model_name=name,
             metadata=json.loads(metadata),
             pip_requirements=[],

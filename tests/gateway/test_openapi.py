@@ -16,6 +16,12 @@ def test_the_page_has_the_features_of_the_model(site: Site) -> None:
     assert features["required"] == ["pressure", "days"]
     assert features["properties"]["pressure"]["type"] == "number"
     assert features["additionalProperties"] is False
+    assert body["properties"]["params"]["required"] == []
+    assert body["properties"]["params"]["properties"]["quantiles"] == {
+        "type": "array",
+        "items": {"type": "number", "format": "double"},
+        "default": [0.5],
+    }
     assert body["anyOf"] == [{"required": ["features"]}, {"required": ["match_id"]}]
     assert site.get("/docs").status_code == 200
 

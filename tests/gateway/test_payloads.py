@@ -90,6 +90,7 @@ def test_a_large_input_goes_by_reference_and_a_small_one_does_not(kept: Kept) ->
     assert len(kept.field(large, "input")) < 100
     body = json.loads(kept.written(f"{large}.input"))
     assert references.input_in(body) == {"features": LARGE, "match_id": 7}
+    assert references.input_in(body | {"params": {"top_k": 1}})["params"] == {"top_k": 1}
 
 
 def test_a_large_result_comes_back_as_the_model_gave_it(kept: Kept, own_driver: Driver) -> None:

@@ -1,7 +1,9 @@
 """Every row of api.md about predicting and looking a task up."""
 
+import json
 import re
 import time
+from typing import Any
 
 import pytest
 
@@ -172,10 +174,17 @@ def test_a_key_joins_whatever_the_state(site: Site, driver: Driver) -> None:
     assert site.predict(Idempotency_Key='"one"', Prefer="wait=0").status_code == 200
 
 
-def test_a_key_with_another_body_is_refused(site: Site) -> None:
-    site.post("/predict/async/", {"features": GOOD}, Idempotency_Key="k")
-    body = problem(site.post("/predict/async/", {"features": GOOD | {"days": 4}}, Idempotency_Key="k"), 422)
+@pytest.mark.parametrize("path", ["/predict/", "/predict/async/"])
+@pytest.mark.parametrize(
+    "other",
+    [{"features": GOOD | {"days": 4}}, {"match_id": 1}, {"params": {"horizon": 2}}, {"priority": 1}, {"time_to_start_s": 9}],
+)
+def test_a_key_with_another_body_is_refused(site: Site, path: str, other: dict[str, Any]) -> None:
+    first = site.post("/predict/async/", {"features": GOOD}, Idempotency_Key="k").json()["task_id"]
+    body = problem(site.post(path, {"features": GOOD} | other, Idempotency_Key="k"), 422)
     assert body["errors"][0]["field"] == "Idempotency-Key"
+    same = {"features": GOOD, "model": MODEL, "priority": 0, "params": {}}
+    assert site.post("/predict/async/", same, Idempotency_Key="k").json()["task_id"] == first
 
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, 'half"quoted', "é"])
@@ -189,6 +198,8 @@ def test_the_same_match_and_features_join(site: Site, driver: Driver) -> None:
     assert site.submit(match_id=1) == first
     assert site.submit(match_id=2) != first
     assert site.submit(match_id=1, features=GOOD | {"days": 9}) != first
+    assert site.submit(match_id=1, params={"horizon": 2}) != first
+    assert site.submit(match_id=1, params={}) == site.submit(match_id=1, priority=3) == first
     assert site.submit() != site.submit()
     driver.run("joined")
     assert site.submit(match_id=1) == first
@@ -219,6 +230,12 @@ def test_a_known_match_needs_no_features(site: Site, driver: Driver) -> None:
     site.post("/predict/async/", {"match_id": 3})
     (record,) = driver.claim()
     assert record.input == b'{"features":null,"match_id":3}'
+
+
+def test_parameters_reach_the_worker_as_they_came(site: Site, driver: Driver) -> None:
+    site.submit(params={"quantiles": [0.1, 0.9]})
+    (record,) = driver.claim()
+    assert json.loads(record.input or b"")["params"] == {"quantiles": [0.1, 0.9]}
 
 
 def test_requests_are_counted_once_by_source(site: Site, driver: Driver) -> None:

@@ -7,14 +7,14 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.contract.errors import Misconfigured
-from app.schema import compile_signature
+from app.schema import compile_inputs
 
 SCALARS = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "any"]
 
 
 def wrong(spec: dict[str, Any], value: Any) -> list[str]:
     """The fields that are wrong with one input of that spec."""
-    return [error.field for error in compile_signature([{"name": "x", "required": True} | spec]).errors({"x": value})]
+    return [error.field for error in compile_inputs([{"name": "x", "required": True} | spec]).errors({"x": value})]
 
 
 @pytest.mark.parametrize(
@@ -68,7 +68,7 @@ def test_arrays_and_objects_are_looked_into() -> None:
 )
 def test_a_signature_that_cannot_be_checked_is_refused(inputs: Any) -> None:
     with pytest.raises(Misconfigured):
-        compile_signature(inputs)
+        compile_inputs(inputs)
 
 
 json_values = st.recursive(
@@ -84,7 +84,7 @@ json_values = st.recursive(
     st.dictionaries(st.sampled_from(["c0", "c1", "c2", "zz"]), json_values),
 )
 def test_any_value_gets_an_answer(kinds: list[str], features: dict[str, Any]) -> None:
-    schema = compile_signature([{"type": kind, "name": f"c{i}"} for i, kind in enumerate(kinds)])
+    schema = compile_inputs([{"type": kind, "name": f"c{i}"} for i, kind in enumerate(kinds)])
     wrong_fields = {error.field for error in schema.errors(features)}
     missing = {f"features.c{i}" for i in range(len(kinds)) if f"c{i}" not in features}
     assert missing <= wrong_fields

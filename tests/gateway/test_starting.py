@@ -62,6 +62,9 @@ def test_a_store_that_evicts(tmp_path: Path) -> None:
     [
         ("MODEL_URIS", "runs:/x"),
         ("MODEL_URIS", "models:/a@b,models:/a/1"),
+        ("MODEL_URIS", "models:/a@b,c=models:/a@b"),
+        ("MODEL_URIS", "Canary=models:/a@b"),
+        ("MODEL_URIS", "models:/a@b,a=models:/c@b"),
         ("MODEL_URIS", ","),
         ("SYNC_SLO_S", "-1"),
         ("SYNC_SLO_S", "soon"),

@@ -3,7 +3,9 @@
 import json
 from functools import partial
 from pathlib import Path
+from typing import Any
 
+from app.contract.ids import model_of
 from app.contract.moves import WorkerState
 from tests.gateway.support import GOOD, Driver, Site, register
 from tests.support.servers import MlflowServer, Valkey
@@ -29,6 +31,45 @@ def holding(driver: Driver, site: Site, version: str) -> bool:
     return served(site, version)
 
 
+def taken_by(site: Site, features: dict[str, Any], model: str) -> str:
+    """The pool that a request goes to, by its task id; or why it is refused."""
+    answer = site.call("POST", "/predict/async/", json={"features": features, "model": model})
+    told = json.loads(answer.content)
+    return str(model_of(told["task_id"]) if answer.status_code == 202 else told["errors"][0]["message"])
+
+
+def test_a_request_names_a_pool_or_the_alias_or_version_that_one_serves(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+    register(mlflow_server.url, "several")
+    register(mlflow_server.url, "several", "humidity")
+    valkey = Valkey(tmp_path / "valkey")
+    valkey.start()
+    stack = Stack(tmp_path, valkey, mlflow_server.url, "several")
+    try:
+        stack.add_gateway(MODEL_URIS="models:/several@production, several-first=models:/several/1")
+        with Site(stack) as site, Driver(valkey.url(), "several-first") as driver:
+            assert {taken_by(site, NEWER, name) for name in ("several", "several@production")} == {"several"}
+            assert {taken_by(site, GOOD, name) for name in ("several-first", "several/1")} == {"several-first"}
+            assert taken_by(site, GOOD, "several") == "is missing", "each by its own version's features"
+            assert taken_by(site, NEWER, "several/1") == "is none of the model's features"
+            for name in ("several/2", "several@other", "several@", "several-first@production", "models:/several/1"):
+                assert "several, several@production, several-first, several/1" in taken_by(site, GOOD, name), name
+            driver.beat(WorkerState.IDLE)
+            card = site.get("/predict/model/info?model=several/1").json()
+            assert [card[part] for part in ("name", "registered_name", "version", "uri")] == [
+                "several-first",
+                "several",
+                "1",
+                "models:/several/1",
+            ]
+            assert [worker["id"] for worker in card["workers"]] == ["driver"]
+            assert model_of(driver.run()) == "several-first"
+            queues = site.get("/monitoring/queues").json()["queues"]
+            assert {queue["model"]: queue["outstanding"] for queue in queues} == {"several": 2, "several-first": 1}
+    finally:
+        stack.stop()
+        valkey.kill()
+
+
 def test_requests_are_checked_by_the_version_that_most_workers_hold(mlflow_server: MlflowServer, tmp_path: Path) -> None:
     register(mlflow_server.url, NAME)
     register(mlflow_server.url, NAME, "humidity")
@@ -40,7 +81,7 @@ def test_requests_are_checked_by_the_version_that_most_workers_hold(mlflow_serve
         with Site(stack) as site, Driver(valkey.url(), NAME) as driver:
             assert refused(site) == ["is missing"], "the alias means version 2"
             until(partial(holding, driver, site, "1"), "the version that a worker holds to be served")
-            assert refused(site) == ["is not a feature of the model"]
+            assert refused(site) == ["is none of the model's features"]
             until(partial(holding, driver, site, "2"), "its next version to be served")
             assert refused(site) == ["is missing"]
             until(partial(holding, driver, site, "1"), "the version before to be served again")

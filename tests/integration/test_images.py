@@ -75,6 +75,17 @@ def test_a_photograph_of_a_cat_gives_a_cat_however_it_is_sent(site: Site) -> Non
         assert is_cat(answer.json()), image[:80]
 
 
+def test_callers_choose_how_many_labels_they_get_also_within_one_batch(site: Site) -> None:
+    wanted = [1, 5, 1000, 3, 5]
+    ids = [site.client.submit({"image": IN_LINE}, params={"top_k": count}) for count in wanted]
+    assert [len(site.client.ended(task_id)["result"]["labels"]) for task_id in ids] == wanted
+    for count, message in ((0, "top_k must be from 1 to 1000"), ("2", "must be an integer")):
+        answer = site.client.post("/predict/", {"features": {"image": IN_LINE}, "params": {"top_k": count}})
+        assert answer.status_code == 422
+        assert message in answer.text
+        assert "params.top_k" in answer.text
+
+
 def test_bad_images_among_good_ones_in_a_batch_fail_alone_and_at_once(site: Site) -> None:
     bad = [
         "no base64!",

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import torch
 from mlflow.models import ModelSignature, infer_signature
-from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from sklearn.linear_model import LogisticRegression
 
 from worker.models import training
@@ -36,7 +36,10 @@ def register_shop() -> None:
     mlflow.pyfunc.log_model(
         name="shop",
         python_model=str(Path(__file__).with_name("shop_model.py")),
-        signature=ModelSignature(inputs=Schema(columns)),
+        signature=ModelSignature(
+            inputs=Schema(columns),
+            params=ParamSchema([ParamSpec("discount", "double", 0.0), ParamSpec("fees", "long", [0], (-1,))]),
+        ),
         input_example={"item": "tea", "price": 2.5},
         registered_model_name="shop",
         pip_requirements=[],

@@ -15,7 +15,7 @@ from worker.models import InputLimits
 from worker.models.image_input import ImageInput
 from worker.models.images import Picture
 from worker.models.labels import read_labels
-from worker.models.mlmodel import Column, MLmodel
+from worker.models.mlmodel import Column, MLmodel, Param
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
@@ -121,10 +121,22 @@ def test_the_likeliest_labels_come_first_each_with_its_index(tmp_path: Path) -> 
     file = tmp_path / "labels.txt"
     file.write_text("cat\ndog\nowl\n")
     labels = read_labels(file, 2)
-    found = labels.largest(torch.tensor([[0.25, 0.125, 0.625]]))
+    found = labels.largest(torch.tensor([[0.25, 0.125, 0.625]]), labels.top_k)
     row = {name: part[0].tolist() for name, part in found.items()}
     assert labels.named(row) == {
         "labels": [{"label": "owl", "index": 2, "probability": 0.625}, {"label": "cat", "index": 0, "probability": 0.25}]
     }
     with pytest.raises(ValueError, match=r"3 labels and answered an array of \[1, 2\]"):
-        labels.largest(torch.zeros(1, 2))
+        labels.largest(torch.zeros(1, 2), 1)
+    for wanted in (0, 4, -1):
+        with pytest.raises(InvalidInput, match="from 1 to 3"):
+            labels.count(wanted)
+
+
+def test_a_torch_model_has_no_parameter_but_the_count_of_its_labels(tmp_path: Path) -> None:
+    from worker.models.torch_model import TorchEngine
+
+    for name in ("top_k", "temperature"):
+        params = (Param(name, "long", False, 1),)
+        with pytest.raises(Misconfigured, match=r"the parameter top_k alone, and that with metadata\.labels"):
+            TorchEngine(MLmodel(tmp_path, frozenset(), (Column("x", "double", True),), (), (), None, None, params=params), "cpu")

@@ -118,6 +118,25 @@ def test_rows_that_leave_an_optional_integer_out_run_apart(shop: Model) -> None:
     assert [(answer["total"], answer["rows"]) for answer in answers] == [(1, 2), (6, 1), (1, 2)]
 
 
+def test_rows_with_other_parameters_run_apart_and_who_sets_none_gets_the_model_s(shop: Model) -> None:
+    tea = {"item": "tea", "price": 10}
+    params: list[Any] = [None, {"discount": 0.5}, {}, {"fees": [1, 2]}, {"discount": 0.5, "fees": [0]}, {"unknown": 1}]
+    answers = shop.predict([{"features": tea, "params": given} for given in params])
+    assert [(answer["total"], answer["rows"]) for answer in answers] == [(10, 3), (5, 2), (10, 3), (13, 1), (5, 2), (10, 3)]
+
+
+@pytest.mark.parametrize(
+    ("params", "field"),
+    [([], "params"), ({"discount": "half"}, "params.discount"), ({"fees": 3}, "params.fees"), ({"fees": [1, 2.5]}, "params.fees")],
+)
+def test_a_parameter_of_another_type_fails_alone(shop: Model, params: Any, field: str) -> None:
+    tea = {"item": "tea", "price": 10}
+    bad, good = shop.predict([{"features": tea, "params": params}, {"features": tea}])
+    assert isinstance(bad, InvalidInput)
+    assert bad.field == field
+    assert good["total"] == 10
+
+
 def test_a_model_from_code_that_runs_out_of_memory_says_so(shop: Model) -> None:
     with pytest.raises(OutOfMemory):
         shop.predict([{"features": {"item": "sea", "price": -1}}])
@@ -132,7 +151,8 @@ def test_an_example_that_is_refused_is_said_at_warm_up(tmp_path: Path) -> None:
         image: Any = None
         labels: Any = None
 
-        def row(self, features: Any) -> Any:
+        def row(self, features: Any, params: Any) -> Any:
+            assert params == {}
             raise InvalidInput(f"{features} is refused")
 
         def run(self, rows: list[Any]) -> list[Any]:
@@ -164,7 +184,7 @@ def test_mlflow_itself_serves_the_torch_model_from_the_same_columns(files: Path,
     from worker.models.pyfunc_model import PyfuncEngine
 
     engine = PyfuncEngine(read(files))
-    (scores,) = engine.run([engine.row(ROW)])
+    (scores,) = engine.run([engine.row(ROW, {})])
     np.testing.assert_allclose(list(scores.values()), probabilities(match_outcome.predict([{"features": ROW}])[0]), rtol=1e-5)
 
 

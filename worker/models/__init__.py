@@ -31,7 +31,7 @@ class Model(Protocol):
     """`cuda:0` or `cpu`."""
 
     def prepare(self, inputs: Sequence[Mapping[str, Any]], limits: InputLimits) -> list[Any]:
-        """Takes inputs `{"features": {…}, "match_id": 42}`, each part optional, and answers one for one, in order.
+        """Takes inputs `{"features": {…}, "match_id": 42, "params": {…}}`, each part optional, and answers one for one, in order.
 
         An answer is something for `run`; or an `InvalidInput` for an input that is itself to blame, an `InputUnavailable` for one
         that points at what can't be fetched for now.

@@ -15,7 +15,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.contract.errors import InvalidInput, Misconfigured
-from worker.models.mlmodel import Column, MLmodel, Tensor
+from worker.models.mlmodel import Column, MLmodel, Param, Tensor
 
 
 class FeatureTable:
@@ -54,6 +54,14 @@ def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> lis
     return [_column_value(column, features.get(column.name)) for column in columns]
 
 
+def param_values(params: Sequence[Param], given: Any) -> dict[str, Any]:
+    """Returns a value for each parameter, the model's own where a request sets none; raises `InvalidInput`."""
+    given = {} if given is None else given
+    if not isinstance(given, Mapping):
+        raise InvalidInput("params must be an object", field="params")
+    return {param.name: _param_value(param, given[param.name]) if param.name in given else param.default for param in params}
+
+
 def tensor_values(tensors: Sequence[Tensor], features: Mapping[str, Any]) -> list[NDArray[Any]]:
     """Returns an array for each tensor, in order, without the batch's dimension."""
     return [_tensor_value(tensor, features.get(tensor.name)) for tensor in tensors]
@@ -64,19 +72,30 @@ def _plain(value: Any) -> Any:
 
 
 def _column_value(column: Column, value: Any) -> Any:
-    field = f"features.{column.name}"
     if value is None or (isinstance(value, float) and math.isnan(value)):
         if column.required:
-            raise InvalidInput(f"{column.name} is missing", field=field)
+            raise InvalidInput(f"{column.name} is missing", field=f"features.{column.name}")
         return None
-    known = _KINDS.get(column.type)
+    return _converted("features", column.name, column.type, value)
+
+
+def _param_value(param: Param, value: Any) -> Any:
+    if not param.many:
+        return _converted("params", param.name, param.type, value)
+    if not isinstance(value, list):
+        raise InvalidInput(f"{param.name} must be a list", field=f"params.{param.name}")
+    return [_converted("params", param.name, param.type, part) for part in value]
+
+
+def _converted(part: str, name: str, type_name: str, value: Any) -> Any:
+    known = _KINDS.get(type_name)
     if known is None:
         return value
     kind, convert = known
     try:
         return convert(value)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"{column.name} must be {kind}", field=field) from error
+        raise InvalidInput(f"{name} must be {kind}", field=f"{part}.{name}") from error
 
 
 def _tensor_value(tensor: Tensor, value: Any) -> NDArray[Any]:

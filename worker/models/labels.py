@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from app.contract.errors import Misconfigured
+from app.contract.errors import InvalidInput, Misconfigured
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,12 +20,18 @@ class Labels:
     names: tuple[str, ...]
     top_k: int
 
-    def largest(self, probabilities: Any) -> dict[str, torch.Tensor]:
-        """Takes `[rows, classes]`; returns index and probability, each `[rows, k]`, the largest first."""
+    def count(self, wanted: int) -> int:
+        """Returns how many are wanted; raises `InvalidInput` for a number that there are not."""
+        if not 1 <= wanted <= len(self.names):
+            raise InvalidInput(f"top_k must be from 1 to {len(self.names)}", field="params.top_k")
+        return wanted
+
+    def largest(self, probabilities: Any, count: int) -> dict[str, torch.Tensor]:
+        """Takes `[rows, classes]`; returns index and probability, each `[rows, count]`, the largest first."""
         shape = tuple(getattr(probabilities, "shape", ()))
         if len(shape) != 2 or shape[1] != len(self.names):
             raise ValueError(f"the model has {len(self.names)} labels and answered an array of {list(shape)}")
-        found = probabilities.topk(self.top_k)
+        found = probabilities.topk(count)
         return {"index": found.indices, "probability": found.values}
 
     def named(self, row: Mapping[str, Sequence[Any]]) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from typing import Any, Protocol, TypeVar
 from app.contract.errors import InputUnavailable, InvalidInput, Misconfigured
 from worker.models import InputLimits
 from worker.models.images import Picture
-from worker.models.inputs import FeatureTable
+from worker.models.inputs import FeatureTable, param_values
 from worker.models.labels import Labels
 from worker.models.mlmodel import MLmodel
 from worker.models.results import named
@@ -23,8 +23,11 @@ class Engine(Protocol):
     """Which input is an image, if one is."""
     labels: Labels | None
 
-    def row(self, features: Mapping[str, Any]) -> Any:
-        """Turns one input's features into what `run` takes; raises `InvalidInput`."""
+    def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
+        """Turns one input's features, and a value for each of the model's parameters, into what `run` takes.
+
+        Raises `InvalidInput`. Rows of one batch may have different parameters.
+        """
         ...
 
     def run(self, rows: list[Any]) -> list[Any]:
@@ -50,7 +53,14 @@ class LoadedModel:
         features = [_tried(self._table.features, given) for given in inputs]
         if self._image is not None:
             features = self._image.opened(features, limits)
-        return [_tried(self._engine.row, given) for given in features]
+        params = [_tried(self._params, given) for given in inputs]
+        return [self._row(*both) for both in zip(features, params, strict=True)]
+
+    def _params(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
+        return param_values(self.mlmodel.params, given.get("params"))
+
+    def _row(self, features: Any, params: Any) -> Any:
+        return params if isinstance(params, Failed) else _tried(lambda found: self._engine.row(found, params), features)
 
     def run(self, prepared: Sequence[Any]) -> list[Any]:
         return [self._named(row) for row in self._engine.run(list(prepared))]

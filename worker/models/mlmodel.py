@@ -39,6 +39,16 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
+class Param:
+    """One of the parameters that a request may set; `many` are a list."""
+
+    name: str
+    type: str
+    many: bool
+    default: Any
+
+
+@dataclass(frozen=True, slots=True)
 class MLmodel:
     """A model's description; the signature is in columns or in tensors, never both, and both empty if there is none."""
 
@@ -54,6 +64,7 @@ class MLmodel:
     image: Mapping[str, Any] | None = None
     labels_file: Path | None = None
     top_k: Any = 5
+    params: tuple[Param, ...] = ()
 
     def examples(self) -> list[dict[str, Any]]:
         """The registered example as features, one dict a row; empty if there is none."""
@@ -83,7 +94,8 @@ def read(folder: Path) -> MLmodel:
     if not file.is_file():
         raise Misconfigured(f"there is no MLmodel file in what the registry gave for this model ({folder.name})")
     content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    inputs = json.loads((content.get("signature") or {}).get("inputs") or "[]")
+    signature = content.get("signature") or {}
+    inputs, params = (json.loads(signature.get(part) or "null") or [] for part in ("inputs", "params"))
     metadata = content.get("metadata") or {}
     example = (content.get("saved_input_example_info") or {}).get("artifact_path")
     table, fixtures, before = (metadata.get(key) for key in ("feature_table", "fixtures", "trained_before"))
@@ -100,11 +112,16 @@ def read(folder: Path) -> MLmodel:
         image=metadata.get("image"),
         labels_file=folder / metadata["labels"] if metadata.get("labels") else None,
         top_k=metadata.get("top_k", 5),
+        params=tuple(_param(spec) for spec in params),
     )
 
 
 def _column(spec: Mapping[str, Any], place: int) -> Column:
     return Column(str(spec.get("name", place)), spec["type"], spec.get("required", True))
+
+
+def _param(spec: Mapping[str, Any]) -> Param:
+    return Param(spec["name"], spec.get("type") or spec["dtype"], bool(spec.get("shape")), spec["default"])
 
 
 def _tensor(spec: Mapping[str, Any]) -> Tensor:

@@ -18,7 +18,7 @@ import pandas as pd
 import torch
 from mlflow import MlflowClient
 from mlflow.models import Model, ModelSignature
-from mlflow.types import ColSpec, Schema, TensorSpec
+from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 
 _EXAMPLE_ROWS = 2
 
@@ -64,7 +64,9 @@ class ImageFlavor:
             pip_requirements=[f"torch=={torch.__version__.partition('+')[0]}", "numpy", "pillow"],
             **options,
         )
-        mlflow_model.signature = ModelSignature(inputs=Schema([ColSpec("string", column)]))
+        top_k = (mlflow_model.metadata or {}).get("top_k")
+        params = ParamSchema([ParamSpec("top_k", "long", top_k)] if top_k else [])
+        mlflow_model.signature = ModelSignature(inputs=Schema([ColSpec("string", column)]), params=params)
         _save_example(Path(path), mlflow_model, {"columns": [column], "data": [[example]]})
         mlflow_model.save(str(Path(path) / "MLmodel"))
 

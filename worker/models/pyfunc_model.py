@@ -1,7 +1,8 @@
 """Any other model that MLflow can load, by its `python_function` flavor: one data frame, or named arrays, for a batch.
 
 MLflow has no integer that may be missing: it takes a frame with the whole column or one without it. So a batch in which
-some rows leave an optional integer out is run in parts. Such a model places itself: it says where in an attribute
+some rows leave an optional integer out is run in parts, and so is one whose rows were given different parameters: `predict`
+takes one set of them. Such a model places itself: it says where in an attribute
 `device`, else it counts as on the CPU.
 """
 
@@ -23,6 +24,8 @@ from worker.models.results import rows_of
 
 _DTYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "datetime": "datetime64[ns]"}
 _INTEGERS = ("long", "integer")
+Row = tuple[Any, Mapping[str, Any]]
+"""An input's values, and the parameters that it runs with."""
 
 
 class PyfuncEngine:
@@ -39,26 +42,28 @@ class PyfuncEngine:
         self._model = mlflow.pyfunc.load_model(str(mlmodel.folder))
         self.device = _device(self._model)
 
-    def row(self, features: Mapping[str, Any]) -> Any:
+    def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
         if self._tensors:
-            return tensor_values(self._tensors, features)
-        return column_values(self._columns, features) if self._columns else dict(features)
+            return tensor_values(self._tensors, features), params
+        return (column_values(self._columns, features) if self._columns else dict(features)), params
 
-    def run(self, rows: list[Any]) -> list[Any]:
+    def run(self, rows: list[Row]) -> list[Any]:
         answers: list[Any] = [None] * len(rows)
         for places in self._parts(rows):
-            part = [rows[place] for place in places]
-            output = guarded(partial(self._model.predict, self._batch(part)))
+            part = [rows[place][0] for place in places]
+            params = dict(rows[places[0]][1]) or None
+            output = guarded(partial(self._model.predict, self._batch(part), params=params))
             for place, answer in zip(places, rows_of(output, len(part)), strict=True):
                 answers[place] = answer
         return answers
 
-    def _parts(self, rows: list[Any]) -> Iterable[list[int]]:
-        """The places of rows that leave out the same integers: mostly one part, all rows."""
+    def _parts(self, rows: list[Row]) -> Iterable[list[int]]:
+        """The places of rows that can run together: mostly one part, all rows."""
         integers = [place for place, column in enumerate(self._columns) if column.type in _INTEGERS]
-        parts: defaultdict[tuple[bool, ...], list[int]] = defaultdict(list)
-        for place, row in enumerate(rows):
-            parts[tuple(row[integer] is None for integer in integers)].append(place)
+        parts: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
+        for place, (row, params) in enumerate(rows):
+            left_out = tuple(row[integer] is None for integer in integers)
+            parts[left_out, repr(sorted(params.items()))].append(place)
         return parts.values()
 
     def _batch(self, rows: list[Any]) -> Any:

@@ -17,10 +17,15 @@ from torch.export.passes import move_to_device_pass
 from app.contract.errors import InvalidInput, Misconfigured
 from worker.models.images import Picture
 from worker.models.inputs import column_values, tensor_values
-from worker.models.labels import read_labels
+from worker.models.labels import Labels, read_labels
 from worker.models.memory import guarded
 from worker.models.mlmodel import MLmodel, Tensor
 from worker.models.results import rows_of
+
+TOP_K = "top_k"
+"""The one parameter that a torch model may have: how many labels an answer has."""
+Row = tuple[list[NDArray[Any]], int]
+"""An input's arrays, and how many labels its answer gets."""
 
 
 class TorchEngine:
@@ -34,9 +39,13 @@ class TorchEngine:
         self.image = _picture(mlmodel)
         self._tensors = (_pixels(self.image),) if self.image else mlmodel.tensors
         self.labels = read_labels(mlmodel.labels_file, mlmodel.top_k) if mlmodel.labels_file else None
+        self._top_k = _top_k(mlmodel, self.labels)
         self._module = load_module(mlmodel.folder, device)
 
-    def row(self, features: Mapping[str, Any]) -> list[NDArray[Any]]:
+    def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
+        return self._arrays(features), self.labels.count(params.get(TOP_K, self._top_k)) if self.labels else 0
+
+    def _arrays(self, features: Mapping[str, Any]) -> list[NDArray[Any]]:
         if self._tensors:
             return tensor_values(self._tensors, features)
         values = column_values(self._columns, features)
@@ -48,15 +57,19 @@ class TorchEngine:
             raise InvalidInput(f"{name} {problem}", field=f"features.{name}")
         return [row]
 
-    def run(self, rows: list[list[NDArray[Any]]]) -> list[Any]:
-        output = guarded(lambda: self._call([np.stack(parts) for parts in zip(*rows, strict=True)]))
-        return rows_of(output, len(rows))
+    def run(self, rows: list[Row]) -> list[Any]:
+        wanted = [count for _, count in rows]
+        stacked = [np.stack(parts) for parts in zip(*(arrays for arrays, _ in rows), strict=True)]
+        answers = rows_of(guarded(lambda: self._call(stacked, max(wanted))), len(rows))
+        if self.labels is None:
+            return answers
+        return [{name: values[:count] for name, values in row.items()} for row, count in zip(answers, wanted, strict=True)]
 
-    def _call(self, arrays: Sequence[NDArray[Any]]) -> Any:
+    def _call(self, arrays: Sequence[NDArray[Any]], most_labels: int) -> Any:
         with torch.inference_mode():
             output = self._module(*(torch.from_numpy(array).to(self.device) for array in arrays))
             if self.labels is not None:
-                output = self.labels.largest(output)
+                output = self.labels.largest(output, most_labels)
         if isinstance(output, Mapping):
             return {name: _array(part) for name, part in output.items()}
         return _array(output)
@@ -73,6 +86,13 @@ def _picture(mlmodel: MLmodel) -> Picture | None:
     if [(column.name, column.type) for column in mlmodel.columns] != [(picture.column, "string")]:
         raise Misconfigured(f"a model of images must have one input in its signature, the string {picture.column}")
     return picture
+
+
+def _top_k(mlmodel: MLmodel, labels: Labels | None) -> int:
+    """How many labels an answer has that asks for no number; a module's `forward` knows no parameters beside its inputs."""
+    if [param.name for param in mlmodel.params] not in ([], [TOP_K]) or (mlmodel.params and labels is None):
+        raise Misconfigured(f"a torch model may have the parameter {TOP_K} alone, and that with metadata.labels")
+    return labels.top_k if labels else 0
 
 
 def _pixels(picture: Picture) -> Tensor:
