@@ -24,6 +24,7 @@ from app.contract.settings import BEAT_S
 from app.contract.store import WorkerStore
 from worker.child import ChildMarks
 from worker.custody import Custody, Verdict, judge
+from worker.growth import Growth
 from worker.replacement import Replacement
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -61,7 +62,8 @@ class Custodian:
     custody: Custody = field(default_factory=Custody)
 
     def __post_init__(self) -> None:
-        self.replacement = Replacement(self.marks, self.custody)
+        self.growth = Growth(self.marks, self.settings.model_memory_max_bytes)
+        self.replacement = Replacement(self.marks, self.custody, self.growth)
         self._reports: deque[Report] = deque()
         self._reason: dict[str, str] = {}
         self._wake = threading.Event()
@@ -95,7 +97,7 @@ class Custodian:
     def closed(self, claim_id: str) -> None:
         """It ended; under load this is the moment at which the child has nothing in it."""
         self.custody.close(claim_id)
-        if self.replacement.my_turn:
+        if self.replacement.due:
             self.replacement.go()
 
     def ended_badly(self, claim_id: str, cause: BaseException) -> None:
@@ -166,6 +168,7 @@ class Custodian:
             reach(Gap.REPAIR_DUE)
         self.tickets.publish(answer.repair)
         self.replacement.my_turn = answer.my_turn
+        self.growth.look()
         self.replacement.go()
         idle = self.state is WorkerState.IDLE and answer.waiting > 0 and self._opened == self._opened_before
         self._deaf_beats = self._deaf_beats + 1 if idle else 0

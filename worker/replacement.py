@@ -1,7 +1,8 @@
-"""When the child gives way to one with another version: after its batch, one worker of a model at a time, and back if need be.
+"""When the child gives way to another: after its batch; for another version one worker of a model at a time, and back if need be.
 
 The child says that the alias moved (`worker.child`), the store says whose turn it is. A version that can't be loaded is refused
-until the alias names another: a worker that serves an older one is worth more than one that serves none.
+until the alias names another: a worker that serves an older one is worth more than one that serves none. One that outgrew its
+memory (`worker.growth`) needs no turn: the same version comes back.
 """
 
 import os
@@ -12,6 +13,7 @@ import structlog
 
 from worker.child import PINNED, ChildMarks
 from worker.custody import Custody
+from worker.growth import Growth
 
 log = structlog.get_logger()
 
@@ -22,6 +24,7 @@ class Replacement:
 
     marks: ChildMarks
     custody: Custody
+    growth: Growth
     my_turn: bool = False
     _good: str = ""
     _refused: tuple[str, str] = ("", "")
@@ -34,12 +37,21 @@ class Replacement:
 
     @property
     def problem(self) -> str:
-        """Why the version that the alias means is not the one held, as a sentence, or ''."""
+        """Why the version that the alias means is not the one held, and what is wrong with the process, in sentences, or ''."""
         version, sentence = self._refused
-        return sentence if version and self.marks.moved_to() == version else ""
+        refused = sentence if version and self.marks.moved_to() == version else ""
+        return "; ".join(filter(None, (refused, self.growth.problem)))
+
+    @property
+    def due(self) -> bool:
+        """Whether the child is to go at the next moment when nothing is in it."""
+        return self.my_turn or self.growth.outgrown
 
     def go(self) -> None:
-        """Ends the child if it is its turn and nothing is in it; Celery starts another, which loads the version pinned."""
+        """Ends the child if it is to go and nothing is in it; Celery starts another, which loads the version pinned."""
+        if self.growth.outgrown and self.custody.replace(lambda: os.kill(self.growth.pid, signal.SIGKILL)):
+            self.growth.replaced()
+            return
         to, pid = self.wanted, self.marks.pid()
         held = self.marks.version()
         if not (self.my_turn and to and pid and held):

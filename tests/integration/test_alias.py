@@ -117,6 +117,27 @@ def test_a_version_that_can_not_be_loaded_is_refused_and_the_one_before_serves_o
     assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
 
 
+def test_a_registry_that_stands_still_under_load_costs_no_prediction_and_is_followed_when_it_is_back(
+    stack: Stack, versions: Versions, mlflow_server: MlflowServer
+) -> None:
+    worker, gateway, client = stack.add_worker(), stack.gateways[0], stack.client()
+    with Submitter(stack.client(), seconds=0.05, most_outstanding=8) as submitter:
+        mlflow_server.signal(signal.SIGSTOP)
+        try:
+            until(lambda: worker.events("alias.unknown"), "the worker to miss the registry", 60)
+            until(lambda: gateway.events("registry.kept"), "the gateway to miss it", 60)
+            card = client.get("/predict/model/info").json()
+            assert (card["version"], client.get("/readyz").status_code) == (versions.first, 200)
+            assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first
+        finally:
+            mlflow_server.signal(signal.SIGCONT)
+        versions.move(versions.second)
+        until(partial(hold, client, versions.second), "the worker to hold the next version", 120)
+    ends = [client.ended(task_id) for task_id in submitter.accepted]
+    assert {(end["status"], end["attempts"]) for end in ends} == {("success", 0)}
+    assert (worker.died(), gateway.died(), workers_of(client)[0]["problem"]) == (False, False, None)
+
+
 def test_a_registry_that_is_away_stops_neither_one_more_worker_nor_a_new_child(stack: Stack, versions: Versions) -> None:
     first, client = stack.add_worker(), stack.client()
     first.signal(signal.SIGTERM)

@@ -14,6 +14,9 @@ import pandas as pd
 
 from app.contract.errors import DeviceBroken, InvalidInput, OutOfMemory
 
+RAISED = {"raise": RuntimeError, "allocate": MemoryError, "flaky": TimeoutError}
+_leaked: list[bytes] = []
+
 
 class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
     """One batch takes as long as the longest `seconds` in it; then each row does its `do`. Loading takes FAULT_LOAD_S seconds."""
@@ -32,10 +35,8 @@ class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
 def _act(row: dict[str, Any], batch: int) -> Any:
     value = row.get("value")
     match row["do"]:
-        case "raise":
-            raise RuntimeError("as it was told")
-        case "allocate":
-            raise MemoryError("as it was told")
+        case word if word in RAISED:
+            raise RAISED[word]("as it was told")
         case "system_exit":
             raise SystemExit(3)
         case "exit":
@@ -50,12 +51,12 @@ def _act(row: dict[str, Any], batch: int) -> Any:
             return InvalidInput("as it was told", field="features.do")
         case "not_json":
             return object()
+        case "leak":
+            _leaked.append(b"x" * int(value or 0) * 2**20)
         case "only_alone" if batch > 1:
             raise OutOfMemory("a batch of two or more does not fit")
         case "echo":
             return row["note"] * (1 if pd.isna(value) else int(value))
-        case "flaky":
-            raise TimeoutError("as it was told")
     answer = {"value": None if pd.isna(value) else int(value), "batch": batch}
     return answer | {"note": row["note"]} if row.get("note") else answer
 

@@ -108,6 +108,11 @@ class MlflowServer:
         with socket.socket() as sock:
             return sock.connect_ex(("127.0.0.1", self.port)) == 0
 
+    def signal(self, number: signal.Signals) -> None:
+        """For all its processes: SIGSTOP freezes it, SIGCONT lets it go on."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
     def stop(self) -> None:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
