@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Mapping
-from threading import Event, Thread
-from typing import Self
 
 import redis
 
 from app.contract.states import FINAL
 from bench.kill_matrix.load import Accepted
+from bench.kill_matrix.looking import Looking
 from bench.kill_matrix.stand import KEYS
 
 STEP_S = 0.1
@@ -16,38 +15,20 @@ FIELDS = ("state", "seq", "epoch", "result", "error", "ended")
 Seen = tuple[str | None, ...]
 
 
-class Observer:
+class Observer(Looking):
     """Follows the accepted records of one case on its own connection. `ends` is what each was first seen to end as."""
 
     def __init__(self, port: int, accepted: Mapping[str, Accepted]) -> None:
+        super().__init__(port, STEP_S)
         self.ends: dict[str, Seen] = {}
         self.recovery_s: float | None = None
         self._accepted = accepted
-        self._store = redis.Redis(port=port, socket_timeout=2, decode_responses=True)
         self._held: dict[str, str] = {}
         self._struck: tuple[float, float] | None = None
-        self._stop = Event()
-        self._thread = Thread(target=self._run, daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._store.close()
 
     def strike(self, held: dict[str, str]) -> None:
         """The strike comes now, on a process that holds these records by these claims."""
         self._held, self._struck = held, (time.monotonic(), time.time() * 1000)
-
-    def _run(self) -> None:
-        while not self._stop.wait(STEP_S):
-            try:
-                self._look()
-            except redis.RedisError:
-                continue
 
     def _look(self) -> None:
         outstanding = set(self._store.zrange(f"{KEYS}:outstanding", 0, -1))

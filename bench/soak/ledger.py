@@ -2,14 +2,14 @@
 
 import time
 from collections import Counter, deque
-from threading import Event, Lock, Thread
-from typing import Any, Self
+from threading import Lock
+from typing import Any
 
 import orjson
-import redis
 
 from app.contract.states import FINAL, State
 from bench.kill_matrix.load import Accepted
+from bench.kill_matrix.looking import Looking
 from bench.kill_matrix.observer import Seen, read
 from bench.kill_matrix.stand import KEYS
 
@@ -17,13 +17,14 @@ STEP_S, AGAIN_S = 0.2, 5.0
 """How often it looks, and after how long it looks at an end again."""
 
 
-class Ledger:
+class Ledger(Looking):
     """The clients tell it what was accepted, and which dead letters they are about to delete.
 
     `lost`, `changed` and `innocents` name records, as in the kill matrix.
     """
 
     def __init__(self, port: int) -> None:
+        super().__init__(port, STEP_S)
         self.ends: Counter[str] = Counter()
         self.accepted = 0
         self.unanswered = 0
@@ -36,18 +37,7 @@ class Ledger:
         self.deleted: set[str] = set()
         self.pending: dict[str, Accepted] = {}
         self._again: deque[tuple[float, str, Seen]] = deque()
-        self._store = redis.Redis(port=port, socket_timeout=2, decode_responses=True)
-        self._lock, self._stop = Lock(), Event()
-        self._thread = Thread(target=self._run, name="ledger", daemon=True)
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-        self._store.close()
+        self._lock = Lock()
 
     def accept(self, task_id: str, asked: Accepted) -> None:
         """A caller was told that the service has it; it may be the second to hear of the same record."""
@@ -63,13 +53,6 @@ class Ledger:
             self.unanswered += not text
             if text:
                 self.strange.append(text)
-
-    def _run(self) -> None:
-        while not self._stop.wait(STEP_S):
-            try:
-                self._look()
-            except redis.RedisError:
-                continue
 
     def _look(self) -> None:
         asked = dict(self.pending.copy())

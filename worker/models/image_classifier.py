@@ -16,8 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from app.contract.errors import Misconfigured
-from worker.models.registry import find
+from worker.models import registering
 
 SIZE = 224
 METADATA = {
@@ -29,19 +28,9 @@ METADATA = {
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status; a setting that can't work is one sentence on stderr."""
+    """Returns the exit status."""
     options = _parse(arguments)
-    try:
-        found = find(f"models:/{options.name}@{options.alias}", options.tracking_uri)
-    except Misconfigured as error:
-        print(error, file=sys.stderr)
-        return 2
-    if found and options.if_missing:
-        print(f"{options.name}@{options.alias} is version {found.version} already")
-        return 0
-    version = register(options.tracking_uri, options.name, options.alias, options.example)
-    print(f"{options.name} version {version} is @{options.alias} now")
-    return 0
+    return registering.run(options, lambda: register(options.tracking_uri, options.name, options.alias, options.example))
 
 
 def register(tracking_uri: str, name: str, alias: str, example: Path) -> str:
@@ -89,14 +78,10 @@ def class_names() -> list[str]:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m worker.models.image_classifier", description="Registers EfficientNet-Lite0 with its ImageNet weights."
+    parser = registering.arguments(
+        "worker.models.image_classifier", "Registers EfficientNet-Lite0 with its ImageNet weights.", "image-classifier"
     )
-    parser.add_argument("--tracking-uri", required=True, help="the MLflow server")
-    parser.add_argument("--name", default="image-classifier", help="the registered model's name")
-    parser.add_argument("--alias", default="production", help="the alias to move to the new version")
     parser.add_argument("--example", type=Path, default=Path("data/cat.jpg"), help="the photograph that workers warm up with")
-    parser.add_argument("--if-missing", action="store_true", help="do nothing if the alias exists")
     return parser.parse_args(arguments)
 
 

@@ -15,14 +15,12 @@ import argparse
 import hashlib
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.contract.errors import Misconfigured
-from worker.models.registry import find
+from worker.models import registering
 
 if TYPE_CHECKING:
     from worker.models.fitting import Period, Plan, Score
@@ -35,20 +33,9 @@ _CHOICE = (
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit status; a setting that can't work is one sentence on stderr."""
+    """Returns the exit status."""
     options = _parse(arguments)
-    try:
-        found = find(f"models:/{options.name}@{options.alias}", options.tracking_uri)
-    except Misconfigured as error:
-        print(error, file=sys.stderr)
-        return 2
-    if found and options.if_missing:
-        print(f"{options.name}@{options.alias} is version {found.version} already")
-        return 0
-    started = time.monotonic()
-    version = train(options.data, options.tracking_uri, options.name, options.alias, options.epochs)
-    print(f"{options.name} version {version} is @{options.alias} now, after {time.monotonic() - started:.1f} s")
-    return 0
+    return registering.run(options, lambda: train(options.data, options.tracking_uri, options.name, options.alias, options.epochs))
 
 
 def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | None) -> str:
@@ -124,15 +111,9 @@ def _report(scores: dict[str, "Score"], plan: "Plan") -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(
-        prog="python -m worker.models.training", description="Trains and registers the match-outcome model."
-    )
-    parser.add_argument("--tracking-uri", required=True, help="the MLflow server")
-    parser.add_argument("--name", default="match-outcome", help="the registered model's name")
-    parser.add_argument("--alias", default="production", help="the alias to move to the new version")
+    parser = registering.arguments("worker.models.training", "Trains and registers the match-outcome model.", "match-outcome")
     parser.add_argument("--data", type=Path, default=Path("data/matches.csv"), help="the matches, in date order")
     parser.add_argument("--epochs", type=int, help="at most so many epochs")
-    parser.add_argument("--if-missing", action="store_true", help="do nothing if the alias exists")
     return parser.parse_args(arguments)
 
 
