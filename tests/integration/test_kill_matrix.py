@@ -30,7 +30,7 @@ def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
 def test_a_sample_of_the_kill_matrix(fault_registry: str, tmp_path: Path) -> None:
     seed = os.environ.get("KILL_SEED") or secrets.token_hex(4)
     print(f"KILL_SEED={seed}")
-    plan = Plan(draw(CASES, Random(seed)), RECORDS, seed, until=time.monotonic() + LAST_START_S)
+    plan = Plan(draw(CASES, Random(seed)), RECORDS, seed, True, time.monotonic() + LAST_START_S)
     result = run(plan, tmp_path, fault_registry)
     print(document(result.verdicts, result.failures, seed, "a sample"))
     assert [str(verdict) for verdict in result.verdicts if not verdict.good] == []
