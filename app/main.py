@@ -25,6 +25,7 @@ from app.api.health import HealthCalls
 from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
+from app.cards import MlflowReader
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.gaps import Gap, reach
 from app.contract.redis_store import RedisGatewayStore
@@ -38,7 +39,7 @@ from app.payloads import large_payloads
 from app.pods import KubernetesPods, Pods
 from app.readiness import Readiness, answered
 from app.reaper import Reaper
-from app.registry import MlflowReader, Registry
+from app.registry import Registry
 from app.service import Predictions
 from app.settings import GatewaySettings
 from app.sweep import Sweep
@@ -85,8 +86,9 @@ class Gateway:
         self.store = RedisGatewayStore(self.store_client, calls, settings.store_timeout_s)
         self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
         self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
-        reader = MlflowReader(settings.mlflow_tracking_uri, settings.fetch_allowed_networks)
-        self.registry = Registry(settings.pools, reader, settings.registry_refresh_s, self.store.workers)
+        reader = MlflowReader(settings.mlflow_tracking_uri)
+        allowed = settings.fetch_allowed_networks
+        self.registry = Registry(settings.pools, reader, settings.registry_refresh_s, self.store, allowed)
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)

@@ -11,7 +11,8 @@ from starlette.requests import ClientDisconnect, Request
 from app.api.preferences import idempotency_key, trace_id, wants_fresh
 from app.api.problems import Kind, Problem, invalid, unknown_model
 from app.api.receiving import ARRIVAL_S, Room
-from app.registry import Registered, Registry
+from app.cards import Registered
+from app.registry import Registry
 from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
 

@@ -8,7 +8,8 @@ from fastapi.openapi.utils import get_openapi
 from app.api.bodies import ProblemBody, ReplayFilter
 from app.api.preferences import LONGEST_KEY
 from app.api.routes import PREDICTING
-from app.registry import Registered, Registry
+from app.cards import Registered
+from app.registry import Registry
 
 _MATCH_ID = {
     "type": "integer",

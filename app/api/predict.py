@@ -195,12 +195,12 @@ class ModelCalls:
             "name": found.name,
             "registered_name": found.registered_name,
             "version": found.version,
-            "uri": found.uri,
-            "aliases": found.aliases,
-            "run_id": found.run_id,
-            "metrics": found.metrics,
-            "signature": {"inputs": found.inputs, "outputs": found.outputs, "params": found.param_specs},
-            "metadata": found.metadata,
+            "uri": found.card.uri,
+            "aliases": found.card.aliases,
+            "run_id": found.card.run_id,
+            "metrics": found.card.metrics,
+            "signature": {"inputs": found.card.inputs, "outputs": found.card.outputs, "params": found.card.params},
+            "metadata": found.card.metadata,
             "workers": [{"id": w.worker_id, "version": w.version, "state": w.state.value} for w in workers],
         }
         return Response(orjson.dumps(body, default=str), 200, None, JSON)

@@ -89,6 +89,12 @@ class GatewayStore(Protocol):
     async def check(self, model: str) -> str:
         """As the worker's."""
 
+    async def keep_card(self, model: str, card: bytes) -> None:
+        """Keeps what the registry said of a model, for gateways that start while it is away. No move: the last word counts."""
+
+    async def card(self, model: str) -> bytes | None:
+        """Returns what was kept last."""
+
     async def identity(self) -> str:
         """Returns a name that this store was given by the first who asked, and no other has."""
 

@@ -93,9 +93,9 @@ def test_the_registry_is_read_where_numpy_and_pandas_are_not_installed(registry_
 import sys
 for name in ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "flask", "sqlalchemy"):
     sys.modules[name] = None
-from app.registry import MlflowReader
-model = MlflowReader({registry_url!r})("models:/{MODEL}@production")
-print(model.version, model.metrics, model.features.errors({{"pressure": 1, "days": 1}}))
+from app.cards import MlflowReader, registered
+model = registered("{MODEL}", MlflowReader({registry_url!r})("models:/{MODEL}@production"))
+print(model.version, model.card.metrics, model.features.errors({{"pressure": 1, "days": 1}}))
 """
     done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
     assert "{'log_loss': 0.5} []" in done.stdout, done.stderr
@@ -110,3 +110,15 @@ def test_a_newer_version_is_served_without_a_restart(mlflow_server: MlflowServer
         until(lambda: http().get(f"{gateway.url}/predict/model/info").json()["version"] == version, "the new version")
     finally:
         stack.stop()
+
+
+def test_a_gateway_starts_without_the_registry_from_what_another_kept(own_stack: Stack) -> None:
+    nobody = f"http://127.0.0.1:{free_port()}"
+    first = own_stack.add_gateway()
+    second = own_stack.add_gateway(MLFLOW_TRACKING_URI=nobody)
+    assert [event["version"] for event in second.events("registry.spared")] == ["1"]
+    cards = [http().get(f"{gateway.url}/predict/model/info").json() for gateway in (first, second)]
+    assert cards[0] == cards[1]
+    answers = [http().post(f"{gateway.url}/predict/async/", json={"features": {"days": 1}}) for gateway in (first, second)]
+    assert [answer.status_code for answer in answers] == [422, 422]
+    assert answers[0].json() == answers[1].json()

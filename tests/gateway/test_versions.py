@@ -1,9 +1,12 @@
 """Whose signature a gateway goes by while an alias moves: that of what live workers hold, the registry's where none lives."""
 
 import json
+from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
 from typing import Any
+
+import pytest
 
 from app.contract.ids import model_of
 from app.contract.moves import WorkerState
@@ -38,55 +41,52 @@ def taken_by(site: Site, features: dict[str, Any], model: str) -> str:
     return str(model_of(told["task_id"]) if answer.status_code == 202 else told["errors"][0]["message"])
 
 
-def test_a_request_names_a_pool_or_the_alias_or_version_that_one_serves(mlflow_server: MlflowServer, tmp_path: Path) -> None:
-    register(mlflow_server.url, "several")
-    register(mlflow_server.url, "several", "humidity")
-    valkey = Valkey(tmp_path / "valkey")
-    valkey.start()
-    stack = Stack(tmp_path, valkey, mlflow_server.url, "several")
-    try:
-        stack.add_gateway(MODEL_URIS="models:/several@production, several-first=models:/several/1")
-        with Site(stack) as site, Driver(valkey.url(), "several-first") as driver:
-            assert {taken_by(site, NEWER, name) for name in ("several", "several@production")} == {"several"}
-            assert {taken_by(site, GOOD, name) for name in ("several-first", "several/1")} == {"several-first"}
-            assert taken_by(site, GOOD, "several") == "is missing", "each by its own version's features"
-            assert taken_by(site, NEWER, "several/1") == "is none of the model's features"
-            for name in ("several/2", "several@other", "several@", "several-first@production", "models:/several/1"):
-                assert "several, several@production, several-first, several/1" in taken_by(site, GOOD, name), name
-            driver.beat(WorkerState.IDLE)
-            card = site.get("/predict/model/info?model=several/1").json()
-            assert [card[part] for part in ("name", "registered_name", "version", "uri")] == [
-                "several-first",
-                "several",
-                "1",
-                "models:/several/1",
-            ]
-            assert [worker["id"] for worker in card["workers"]] == ["driver"]
-            assert model_of(driver.run()) == "several-first"
-            queues = site.get("/monitoring/queues").json()["queues"]
-            assert {queue["model"]: queue["outstanding"] for queue in queues} == {"several": 2, "several-first": 1}
-    finally:
-        stack.stop()
-        valkey.kill()
-
-
-def test_requests_are_checked_by_the_version_that_most_workers_hold(mlflow_server: MlflowServer, tmp_path: Path) -> None:
+@pytest.fixture(scope="module")
+def two_versions(mlflow_server: MlflowServer) -> str:
+    """The URL of a registry that has the two versions, the alias meaning the second."""
     register(mlflow_server.url, NAME)
     register(mlflow_server.url, NAME, "humidity")
+    return mlflow_server.url
+
+
+@pytest.fixture
+def stack(two_versions: str, tmp_path: Path) -> Iterator[Stack]:
+    """No gateway yet."""
     valkey = Valkey(tmp_path / "valkey")
     valkey.start()
-    stack = Stack(tmp_path, valkey, mlflow_server.url, NAME, {"REGISTRY_REFRESH_S": "0.2"})
-    try:
-        stack.add_gateway()
-        with Site(stack) as site, Driver(valkey.url(), NAME) as driver:
-            assert refused(site) == ["is missing"], "the alias means version 2"
-            until(partial(holding, driver, site, "1"), "the version that a worker holds to be served")
-            assert refused(site) == ["is none of the model's features"]
-            until(partial(holding, driver, site, "2"), "its next version to be served")
-            assert refused(site) == ["is missing"]
-            until(partial(holding, driver, site, "1"), "the version before to be served again")
-            driver.beat(WorkerState.GONE)
-            until(partial(served, site, "2"), "the registry's version to be served where no worker lives")
-    finally:
-        stack.stop()
-        valkey.kill()
+    stack = Stack(tmp_path, valkey, two_versions, NAME, {"REGISTRY_REFRESH_S": "0.2"})
+    yield stack
+    stack.stop()
+    valkey.kill()
+
+
+def test_a_request_names_a_pool_or_the_alias_or_version_that_one_serves(stack: Stack) -> None:
+    stack.add_gateway(MODEL_URIS=f"models:/{NAME}@production, first=models:/{NAME}/1")
+    with Site(stack) as site, Driver(stack.valkey.url(), "first") as driver:
+        assert {taken_by(site, NEWER, name) for name in (NAME, f"{NAME}@production")} == {NAME}
+        assert {taken_by(site, GOOD, name) for name in ("first", f"{NAME}/1")} == {"first"}
+        assert taken_by(site, GOOD, NAME) == "is missing", "each by its own version's features"
+        assert taken_by(site, NEWER, f"{NAME}/1") == "is none of the model's features"
+        for name in (f"{NAME}/2", f"{NAME}@other", f"{NAME}@", "first@production", f"models:/{NAME}/1"):
+            assert f"{NAME}, {NAME}@production, first, {NAME}/1" in taken_by(site, GOOD, name), name
+        driver.beat(WorkerState.IDLE)
+        card = site.get(f"/predict/model/info?model={NAME}/1").json()
+        told = [card[part] for part in ("name", "registered_name", "version", "uri")]
+        assert told == ["first", NAME, "1", f"models:/{NAME}/1"]
+        assert [worker["id"] for worker in card["workers"]] == ["driver"]
+        assert model_of(driver.run()) == "first"
+        queues = site.get("/monitoring/queues").json()["queues"]
+        assert {queue["model"]: queue["outstanding"] for queue in queues} == {NAME: 2, "first": 1}
+
+
+def test_requests_are_checked_by_the_version_that_most_workers_hold(stack: Stack) -> None:
+    stack.add_gateway()
+    with Site(stack) as site, Driver(stack.valkey.url(), NAME) as driver:
+        assert refused(site) == ["is missing"], "the alias means version 2"
+        until(partial(holding, driver, site, "1"), "the version that a worker holds to be served")
+        assert refused(site) == ["is none of the model's features"]
+        until(partial(holding, driver, site, "2"), "its next version to be served")
+        assert refused(site) == ["is missing"]
+        until(partial(holding, driver, site, "1"), "the version before to be served again")
+        driver.beat(WorkerState.GONE)
+        until(partial(served, site, "2"), "the registry's version to be served where no worker lives")

@@ -6,7 +6,8 @@ pipeline. That is what makes submissions cheap: a call in a pipeline of 50 costs
 
 import asyncio
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
@@ -33,6 +34,15 @@ def connect(url: str, timeout_s: float) -> redis.Redis:
     """Returns an asyncio client that answers or fails within about `timeout_s`."""
     retry = Retry(NoBackoff(), 1)
     return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+
+
+@contextmanager
+def _answering() -> Iterator[None]:
+    """For what is no move: whatever goes wrong with the store is `StoreUnavailable`."""
+    try:
+        yield
+    except (RedisError, OSError, TimeoutError) as error:
+        raise StoreUnavailable(f"the store did not answer: {error}") from error
 
 
 def _expire(answered: asyncio.Future[list[Any]]) -> None:
@@ -166,13 +176,19 @@ class RedisGatewayStore:
             raise StoreUnavailable(f"the store did not answer: {error}") from error
         return weakness(config)
 
+    async def keep_card(self, model: str, card: bytes) -> None:
+        with _answering():
+            await self._client.set(self._calls.prefix(model) + ":card", card)
+
+    async def card(self, model: str) -> bytes | None:
+        with _answering():
+            return cast(bytes | None, await self._client.get(self._calls.prefix(model) + ":card"))
+
     async def identity(self) -> str:
         key = f"{self._calls.key_prefix}:identity"
-        try:
+        with _answering():
             await self._client.set(key, uuid4().hex, nx=True)
             return cast(bytes, await self._client.get(key)).decode("ascii")
-        except (RedisError, OSError, TimeoutError) as error:
-            raise StoreUnavailable(f"the store did not answer: {error}") from error
 
     async def _config(self) -> dict[str, str]:
         """Managed servers refuse CONFIG; then nothing is known, and nothing said."""
