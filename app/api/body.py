@@ -73,16 +73,21 @@ def _too_deep(max_depth: int) -> Problem:
 
 
 def _read_leniently(raw: bytes, error: orjson.JSONDecodeError, max_depth: int) -> tuple[Any, Problem]:
-    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them."""
+    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them.
+
+    Half a surrogate pair would be read as well, and is in no answer: what has one is not read.
+    """
     if "depth limit" in error.msg:
         raise _too_deep(max_depth) from error
     problem = Problem(Kind.BAD_REQUEST, f"The body is not JSON: {error.msg} at byte {error.pos}")
     if len(raw) > _MOST_READ_TWICE:
         raise problem from error
     try:
-        return json.loads(raw), problem
+        body = json.loads(raw)
+        json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise problem from error
+    return body, problem
 
 
 def _deeper(body: Any, most: int) -> bool:
