@@ -29,8 +29,10 @@ COLUMNS: list[ColSpec | TensorSpec] = [
 
 
 def main(url: str, name: str, metadata: str, more: str = "") -> None:
-    """Logs the model with its signature, perhaps with one more column, and moves the alias `production` to it."""
+    """Logs the model with its signature, of the image alone that its metadata name, and moves the alias `production` to it."""
+    described = json.loads(metadata)
     columns = [*COLUMNS, ColSpec("double", more)] if more else COLUMNS
+    columns = [ColSpec("string", described["image"]["column"])] if "image" in described else columns
     with TemporaryDirectory() as folder, mlflow.start_run():
         code = Path(folder) / "rain.py"
         code.write_text(CODE)
@@ -40,7 +42,7 @@ def main(url: str, name: str, metadata: str, more: str = "") -> None:
             python_model=str(code),
             signature=ModelSignature(inputs=Schema(columns)),
             registered_model_name=name,
-            metadata=json.loads(metadata),
+            metadata=described,
             pip_requirements=[],
         )
     version = str(info.registered_model_version)
