@@ -1,4 +1,4 @@
-"""The gateway: `uvicorn --factory app.main:create_app`.
+"""The gateway: `uvicorn --http app.api.connection:Bounded --factory app.main:create_app`.
 
 The only place that builds clients, and the order in which everything starts and ends.
 """
@@ -123,13 +123,13 @@ class Gateway:
         return app
 
     @asynccontextmanager
-    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[None]:
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[dict[str, float]]:
         await self._check_parts()
         _spare_the_collector()
         tasks = [asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._background().items()]
         with _stopping_early(self.waiting.stop):
             log.info("gateway.started", models={name: m.version for name, m in self.registry.models.items()})
-            yield
+            yield {"arrival_timeout_s": self.settings.arrival_timeout_s}
         self.waiting.stop()
         for task in tasks:
             task.cancel()

@@ -163,6 +163,8 @@ class Matches:
             token = file.token()
             if token != self._token:
                 self._serve(MatchTable(_content(file)), token)
+            elif self._table:
+                self._why = ""
         except FileNotFoundError:
             self._refuse("", f"nothing is at {without_secrets(self._url)} (yet): python -m worker.batch writes it")
         except Unfit as error:

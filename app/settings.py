@@ -25,6 +25,9 @@ class GatewaySettings(ContractSettings):
         ge=1024,
         description="Bytes of large bodies that may be in memory before they are written down; others wait up to 10 s, then 503.",
     )
+    arrival_timeout_s: float = Field(
+        60.0, gt=0, le=600, description="How long a request's head may take to arrive, and its body again, in seconds; then 408."
+    )
     max_depth: int = Field(32, ge=4, le=512, description="How deep a body may be nested.")
     broker_timeout_s: float = Field(2.0, gt=0, le=30, description="How long publishing a ticket may take, in seconds.")
     broker_backoff_s: float = Field(

@@ -3,6 +3,7 @@
 The access log is off: it costs a third of the throughput, and the metrics count requests.
 """
 
+import json
 import logging
 import sys
 
@@ -17,7 +18,11 @@ _SHARED: list[structlog.typing.Processor] = [
 
 
 def _dumps(event: object, **_: object) -> str:
-    return orjson.dumps(event, default=str).decode()
+    try:
+        return orjson.dumps(event, default=str).decode()
+    except TypeError:
+        # Half a surrogate pair, or an integer of more than 64 bits: in an exception's words, anything may stand.
+        return json.dumps(event, default=str)
 
 
 def set_up_logging(level: str = "INFO") -> None:

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.servers import MlflowServer, Valkey
+from tests.support.servers import MlflowServer, ObjectStore, Valkey
 
 
 @pytest.fixture(scope="session")
@@ -26,5 +26,14 @@ def valkey(valkey_server: Valkey) -> Valkey:
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
     server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
     server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture(scope="session")
+def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectStore]:
+    """An S3 with the bucket `predictions`."""
+    server = ObjectStore(tmp_path_factory.mktemp("objects"))
+    server.start("predictions")
     yield server
     server.stop()

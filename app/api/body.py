@@ -10,7 +10,7 @@ from starlette.requests import ClientDisconnect, Request
 
 from app.api.preferences import idempotency_key, trace_id, wants_fresh
 from app.api.problems import Kind, Problem, invalid, unknown_model
-from app.api.receiving import ARRIVAL_S, Room
+from app.api.receiving import Room
 from app.cards import Registered
 from app.registry import Registry
 from app.schema import MOST_ERRORS, FieldError, shown
@@ -21,8 +21,8 @@ HIGHEST_PRIORITY = 9
 _MOST_READ_TWICE = 65_536
 
 
-async def read_body(request: Request, max_bytes: int, room: Room) -> bytes:
-    """Returns a body that says it is JSON, of at most so many bytes, for which there is room until `room` is closed."""
+async def read_body(request: Request, max_bytes: int, within_s: float, room: Room) -> bytes:
+    """Returns a body that says it is JSON, of at most so many bytes and in so many seconds, with room until `room` is closed."""
     media = request.headers.get("content-type", "")
     if media != "application/json" and media.partition(";")[0].strip().lower() != "application/json":
         raise Problem(Kind.MEDIA, "Content-Type must be application/json")
@@ -31,13 +31,11 @@ async def read_body(request: Request, max_bytes: int, room: Room) -> bytes:
     if told_bytes > max_bytes:
         raise _too_large(max_bytes)
     await room.for_body(told_bytes)
-    if told and not room.held:
-        return await _read(request, max_bytes, room)
     try:
-        async with asyncio.timeout(ARRIVAL_S):
+        async with asyncio.timeout(within_s):
             return await _read(request, max_bytes, room)
     except TimeoutError:
-        raise Problem(Kind.SLOW, f"A large body must come within {ARRIVAL_S:g} s") from None
+        raise Problem(Kind.SLOW, f"The body must come within {within_s:g} s", {"Connection": "close"}) from None
 
 
 def parsed(raw: bytes, max_depth: int) -> tuple[Any, Problem | None]:
@@ -74,16 +72,21 @@ def _too_deep(max_depth: int) -> Problem:
 
 
 def _read_leniently(raw: bytes, error: orjson.JSONDecodeError, max_depth: int) -> tuple[Any, Problem]:
-    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them."""
+    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them.
+
+    Half a surrogate pair would be read as well, and is in no answer: what has one is not read.
+    """
     if "depth limit" in error.msg:
         raise _too_deep(max_depth) from error
     problem = Problem(Kind.BAD_REQUEST, f"The body is not JSON: {error.msg} at byte {error.pos}")
     if len(raw) > _MOST_READ_TWICE:
         raise problem from error
     try:
-        return json.loads(raw), problem
+        body = json.loads(raw)
+        json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError):
         raise problem from error
+    return body, problem
 
 
 def _deeper(body: Any, most: int) -> bool:

@@ -56,7 +56,8 @@ class DeadLetterCalls:
 
     async def replay_all(self, request: Request) -> Response:
         """Replays all that the filters of the body choose; `{}` is all there are."""
-        raw = await read_body(request, min(SMALL_BYTES, self._settings.max_body_bytes), Receiving(0).room())
+        most_bytes, within_s = min(SMALL_BYTES, self._settings.max_body_bytes), self._settings.arrival_timeout_s
+        raw = await read_body(request, most_bytes, within_s, Receiving(0).room())
         body, unreadable = parsed(raw, self._settings.max_depth)
         if type(body) is not dict:
             raise invalid([FieldError("body", "must be an object")])

@@ -100,7 +100,7 @@ class PredictCalls:
 
     async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> _Submitting:
         """Reads the body. What it says lives no longer than the checks, which nothing interrupts: so one at a time."""
-        raw = await read_body(request, self._settings.max_body_bytes, room)
+        raw = await read_body(request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room)
         submission = self._checked(request, raw, wish, tally)
         return _Submitting(submission.task_id, self._submitted(submission, room))
 

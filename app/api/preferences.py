@@ -12,11 +12,12 @@ from starlette.datastructures import Headers
 from app.api.problems import Kind, Problem
 
 LONGEST_KEY = 255
-_PREFERENCE = re.compile(r'\s*([!#$%&\'*+.^_`|~0-9A-Za-z-]+)\s*(?:=\s*("(?:[^"\\]|\\.)*"|[^;\s"]*))?\s*(?:;.*)?', re.DOTALL)
+# Possessive throughout (++, *+): taking back what matched would make a long line of blanks or commas cost its square.
+_PREFERENCE = re.compile(r'\s*+([!#$%&\'*+.^_`|~0-9A-Za-z-]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;\s"]*+))?+\s*+(?:;.*)?', re.DOTALL)
+_MEMBER = re.compile(r'(?:[^",]++|"[^"]*+"|")++')
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
-_BETWEEN = re.compile(r',(?=(?:[^"]*"[^"]*")*[^"]*$)')
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,7 +45,7 @@ def parse_prefer(values: Iterable[str]) -> dict[str, str]:
     """Returns preferences by name in small letters; the first of a name counts."""
     found: dict[str, str] = {}
     for value in values:
-        for part in _BETWEEN.split(value):
+        for part in _MEMBER.findall(value):
             if match := _PREFERENCE.fullmatch(part):
                 found.setdefault(match[1].lower(), (match[2] or "").strip('"'))
     return found

@@ -2,8 +2,8 @@
 
 A body of more than 64 KiB takes room for all that its Content-Length says before it is read, in turn, and gives it back when it was
 written down; meanwhile it stays with its sender, since a connection that is not read from stops. Room taken piece by piece could
-leave many halves, none of which ever ends: so a body that tells no length is refused where it finds no room at once, and one that
-holds room must come in a minute.
+leave many halves, none of which ever ends: so a body that tells no length is refused where it finds no room at once, and any must
+come within ARRIVAL_TIMEOUT_S.
 """
 
 import asyncio
@@ -15,7 +15,6 @@ from app.api.problems import Kind, Problem
 
 SMALL_BYTES = 65_536
 PATIENCE_S = 10.0
-ARRIVAL_S = 60.0
 
 
 class Receiving:

@@ -96,7 +96,8 @@ class Parts:
         return True
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
-        command = [*_uvicorn("app.main:create_app", port=str(self.place.port)), "--factory", "--timeout-graceful-shutdown", "5"]
+        server = _uvicorn("app.main:create_app", port=str(self.place.port))
+        command = [*server, "--factory", "--http", "app.api.connection:Bounded", "--timeout-graceful-shutdown", "5"]
         malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
         env = (
             malloc

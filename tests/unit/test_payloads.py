@@ -1,4 +1,4 @@
-"""What is kept apart from its record: the two kinds of places behave alike, and a reference is never taken for the thing itself."""
+"""What is kept apart from its record: all kinds of places behave alike, and a reference is never taken for the thing itself."""
 
 import json
 from collections.abc import Callable
@@ -10,11 +10,12 @@ import pytest
 from app.contract import references
 from app.contract.errors import InvalidInput, Misconfigured, PayloadGone, PayloadUnavailable
 from app.contract.ids import new_claim_id, new_task_id
-from app.contract.payloads import Folder, Payloads, content, payloads_at, weakness
+from app.contract.payloads import Folder, Payloads, content, owner, payloads_at, weakness
 from app.contract.record import Record
 from app.contract.references import Kept, Reference
 from app.contract.states import State
 from app.sweep import needed
+from tests.support.servers import ObjectStore
 from worker.models.inputs import FeatureTable
 from worker.models.mlmodel import MLmodel
 
@@ -27,9 +28,10 @@ URLS: list[Callable[[Path], str]] = [
 ]
 
 
-@pytest.fixture(params=URLS, ids=["folder", "fsspec's files", "fsspec's memory"])
+@pytest.fixture(params=[*URLS, None], ids=["folder", "fsspec's files", "fsspec's memory", "Arrow's S3"])
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Payloads:
-    found = payloads_at(request.param(tmp_path), "inference")
+    url = request.param(tmp_path) if request.param else request.getfixturevalue("object_store").url("predictions", tmp_path.name)
+    found = payloads_at(url, "inference")
     assert found is not None
     return found
 
@@ -71,6 +73,27 @@ def test_a_folder_that_is_not_there_is_not_made_but_said(tmp_path: Path) -> None
     assert "large inputs are refused" in weakness(place)
     (tmp_path / "volume").mkdir()
     assert weakness(place) == ""
+
+
+def test_an_object_replaces_another_and_may_be_empty_or_of_many_parts(object_store: ObjectStore) -> None:
+    place = payloads_at(object_store.url("predictions", "sizes"), "inference")
+    assert place is not None
+    for data in (b"first", b"", bytes(12 * 2**20), b"last"):
+        place.write("x", data)
+        assert place.read("x") == data
+    assert list(place.names()) == ["x"]
+    assert (owner(place, "mine"), owner(place, "another's")) == ("mine", "mine")
+
+
+def test_a_bucket_that_is_not_there_is_said_without_its_password(object_store: ObjectStore) -> None:
+    place = payloads_at(object_store.url("nobody-made-this", "large"), "inference")
+    assert place is not None
+    with pytest.raises(PayloadUnavailable, match="could not be written to s3://nobody-made-this/large") as told:
+        place.write("x", b"1")
+    assert "secret" not in str(told.value)
+    with pytest.raises(PayloadUnavailable):
+        list(place.names())
+    assert "large inputs are refused" in weakness(place)
 
 
 @pytest.mark.parametrize("url", ["nothing-knows-this://x", "s4://x"])

@@ -1,0 +1,124 @@
+"""A gateway of two models, one of images: calls made up from the page for either get answers that the page describes."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import schemathesis
+from hypothesis import HealthCheck, Phase, given, settings
+from hypothesis import strategies as st
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.gateway.support import MODEL, Site, problem, register
+from tests.gateway.test_openapi import has_round_float
+from tests.support.servers import Valkey
+from tests.support.stack import Stack
+
+PICTURE = "picture"
+JSON = {"Content-Type": "application/json"}
+
+PRIVATE = [
+    "http://127.0.0.1/a.png",
+    "https://10.0.0.1:8443/",
+    "HTTP://169.254.169.254/latest/meta-data/",
+    "http://[::1]/a.png",
+    "http://[::ffff:192.168.0.1]/",
+    "http://2130706433/",
+    "http://0x7f.1/",
+    "http://localhost/a.png",
+]
+NO_URL = [
+    "ftp://8.8.8.8/a.png",
+    "file:///etc/passwd",
+    "javascript:alert(1)",
+    "http://",
+    "http://user:word@8.8.8.8/",
+    "http://[::1",
+    "",
+]
+TAKEN = ["data:image/png;base64,iVBORw0KGgo=", "data:,", "iVBORw0KGgo=", "%%%", "x" * 10_000, "http://8.8.8.8/a.png", "\u0000é💩"]
+IMAGES = st.sampled_from(PRIVATE + NO_URL + TAKEN) | st.text(max_size=200) | st.text(max_size=30).map("http://{}".format)
+
+MADE_UP = settings(max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+
+
+@pytest.fixture(scope="module")
+def _stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+    register(registry_url, PICTURE, image={"column": "image", "size": 224, "crop": 0.875})
+    uris = ",".join(f"models:/{name}@production" for name in (MODEL, PICTURE))
+    stack = Stack(tmp_path_factory.mktemp("images"), valkey_server, registry_url, MODEL, {"MODEL_URIS": uris})
+    stack.add_gateway()
+    yield stack
+    stack.stop()
+
+
+@pytest.fixture
+def two(_stack: Stack, valkey: Valkey) -> Iterator[Site]:
+    """The gateway, on an empty store."""
+    assert valkey.answers()
+    with Site(_stack) as site:
+        yield site
+
+
+def submitting(site: Site, path: str) -> Any:
+    """The call that submits, as the page describes it."""
+    return schemathesis.openapi.from_dict(site.get("/openapi.json").json())[path]["POST"]
+
+
+def answered(site: Site, case: Any) -> int:
+    """Makes a call that waits for nothing; its answer must be one that the page describes. Returns the status.
+
+    That an image is empty or at an address that may not be asked, no schema says: a 422 on the picture is by right.
+    """
+    case.headers = JSON | {"Prefer": "respond-async"}
+    response = case.call(base_url=site.urls[0])
+    case.validate_response(response, excluded_checks=[positive_data_acceptance] if case.body.get("model") == PICTURE else [])
+    return int(response.status_code)
+
+
+@pytest.mark.parametrize("path", ["/predict/", "/predict/async/"])
+def test_calls_of_either_model_made_up_from_the_page_are_answered_as_described(two: Site, path: str) -> None:
+    operation = submitting(two, path)
+    met: Counter[tuple[str, int]] = Counter()
+
+    @MADE_UP
+    @given(case=operation.as_strategy())
+    def one(case: Any) -> None:
+        if not has_round_float(case.body):
+            met[case.body.get("model", MODEL), answered(two, case)] += 1
+
+    one()
+    assert met[MODEL, 202]
+    assert met[PICTURE, 202]
+    assert {status for _, status in met} <= {202, 422}
+
+
+def test_whatever_is_sent_for_an_image_is_answered_as_described(two: Site) -> None:
+    operation = submitting(two, "/predict/")
+    met: Counter[int] = Counter()
+
+    @MADE_UP
+    @given(image=IMAGES | st.none() | st.integers() | st.lists(st.text(), max_size=2))
+    def one(image: Any) -> None:
+        case = operation.Case(body={"model": PICTURE, "features": {"image": image}}, media_type="application/json")
+        met[answered(two, case)] += 1
+
+    one()
+    assert set(met) == {202, 422}
+
+
+@pytest.mark.parametrize("image", [*PRIVATE, *NO_URL])
+def test_an_address_that_may_not_be_asked_is_refused_at_the_door(two: Site, image: str) -> None:
+    answer = two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}})
+    assert [error["field"] for error in problem(answer, 422)["errors"]] == ["features.image"]
+
+
+@pytest.mark.parametrize("image", TAKEN)
+def test_what_only_decoding_can_tell_is_taken(two: Site, image: str) -> None:
+    assert two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}}).status_code == 202
+
+
+def test_the_features_of_one_model_are_none_of_the_other(two: Site) -> None:
+    problem(two.post("/predict/async/", {"model": MODEL, "features": {"image": TAKEN[0]}}), 422)
+    problem(two.post("/predict/async/", {"model": PICTURE, "features": {"pressure": 1, "days": 1}}), 422)
