@@ -24,7 +24,7 @@ _MOST_READ_TWICE = 65_536
 async def read_body(request: Request, max_bytes: int, within_s: float, room: Room) -> bytes:
     """Returns a body that says it is JSON, of at most so many bytes and in so many seconds, with room until `room` is closed."""
     media = request.headers.get("content-type", "")
-    if media != "application/json" and media.partition(";")[0].strip().lower() != "application/json":
+    if media != "application/json" and media.partition(";")[0].strip(" \t").lower() != "application/json":
         raise Problem(Kind.MEDIA, "Content-Type must be application/json")
     told = request.headers.get("content-length", "")
     told_bytes = int(told) if told.isdigit() else 0

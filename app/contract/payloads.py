@@ -143,6 +143,8 @@ class Bucket:
             raise Misconfigured(f"PAYLOAD_URL: {error}") from error
         self._fs = place.filesystem
         self._folder = f"{place.path.rstrip('/')}/{key_prefix}"
+        # The first part of the path, with the stroke that it has in a file system.
+        self._bucket = place.path[: place.path.find("/", 1)] if "/" in place.path[1:] else place.path
         self._url = without_secrets(url)
 
     def write(self, name: str, data: bytes | bytearray) -> None:
@@ -156,9 +158,18 @@ class Bucket:
         try:
             return bytes(self._fs.cat_file(f"{self._folder}/{name}"))
         except FileNotFoundError as error:
+            if not self._is_there():
+                raise _unavailable("be read from", self._url, error) from error
             raise _gone(name, self._url) from error
         except Exception as error:  # foreign code: see the class
             raise _unavailable("be read from", self._url, error) from error
+
+    def _is_there(self) -> bool:
+        """Of a bucket that is missing, objects are said to be missing; that is somebody's mistake, and may be mended."""
+        try:
+            return bool(self._fs.exists(self._bucket))
+        except Exception:  # foreign code: see the class
+            return False
 
     def remove(self, name: str) -> None:
         try:

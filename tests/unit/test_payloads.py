@@ -88,6 +88,8 @@ def test_an_object_replaces_another_and_may_be_empty_or_of_many_parts(object_sto
 def test_a_bucket_that_is_not_there_is_said_without_its_password(object_store: ObjectStore) -> None:
     place = payloads_at(object_store.url("nobody-made-this", "large"), "inference")
     assert place is not None
+    with pytest.raises(PayloadUnavailable, match="could not be read from s3://nobody-made-this/large"):
+        place.read("x")
     with pytest.raises(PayloadUnavailable, match="could not be written to s3://nobody-made-this/large") as told:
         place.write("x", b"1")
     assert "secret" not in str(told.value)
