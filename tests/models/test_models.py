@@ -254,7 +254,10 @@ def test_a_model_of_scikit_learn_is_served_if_the_operator_trusts_the_registry(
     assert isinstance(answers[2], InvalidInput)
 
 
-def test_a_version_is_downloaded_once_and_served_while_the_registry_is_away(registry: str, tmp_path: Path) -> None:
+def test_a_version_is_downloaded_once_and_served_while_the_registry_is_away(
+    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # MLflow's own patience with a download is four minutes
     cache, shop = ModelCache(str(tmp_path)), resolve("models:/shop/1", registry)
     load(shop, registry, cache=cache)
     cache.remember("models:/shop@live", shop)
