@@ -38,6 +38,7 @@ CONNECTIONS: list[tuple[dict[str, Any], str]] = [
 
 B = {"api": {"defaultPool": "b"}}
 SERVED = "models:/match-outcome@production"
+IMAGES = {"api": {"defaultPool": "images"}, "workerPools": {"images": {"modelUri": "models:/image-classifier@production"}}}
 POOLS: list[tuple[dict[str, Any], str]] = [
     (pool(enabled=False), "no pool is enabled"),
     ({"workerPools": {"b": {"modelUri": "models:/b@x"}}}, "there are several pools, and a request may name no model"),
@@ -79,6 +80,19 @@ BATCH: list[tuple[dict[str, Any], str]] = [
     (batch(claim={"accessMode": "ReadOnlyMany"}), "must be one of"),
 ]
 
+
+def training(**values: Any) -> dict[str, Any]:
+    return {"tryout": {"training": values}}
+
+
+TRAINING: list[tuple[dict[str, Any], str]] = [
+    (training(models=[]), "tryout.training.models is empty: list a model, or set tryout.training.enabled=false"),
+    (IMAGES, "workerPools.images serves models:/image-classifier@production, which nothing registers: add image-classifier to"),
+    (training(models=["image-classifier"]), "workerPools.match-outcome serves models:/match-outcome@production, which nothing"),
+    (training(models=["ranking"]), "must be one of 'match-outcome', 'image-classifier'"),
+    (training(models=["match-outcome", "match-outcome"]), "items at 0 and 1 are equal"),
+]
+
 REST: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"LEASE_S": 7}}, "settings.LEASE_S must be above 7"),
     ({"settings": {"REAPER_PERIOD_S": 5}}, "settings.LEASE_S must be above 19"),
@@ -104,7 +118,7 @@ REST: list[tuple[dict[str, Any], str]] = [
     (pool(image={"pullPolicy": "Sometimes"}), "must be one of"),
 ]
 
-TABLE = POOLS + BATCH + REST
+TABLE = POOLS + BATCH + TRAINING + REST
 
 
 @pytest.mark.parametrize(("values", "sentence"), CONNECTIONS)

@@ -175,3 +175,21 @@
 {{- $own := merge (include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml) (dict "PAYLOAD_URL" "" "POOL" "") }}
 {{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, payloads, keyPrefix, startTimeoutSeconds") }}
 {{- end }}
+
+{{/* A gateway is ready when the registry has the model of every pool: one that nothing registers would keep a trial from starting. */}}
+{{- define "inference.guardTraining" -}}
+{{- $training := .Values.tryout.training }}
+{{- if and .Values.tryout.enabled $training.enabled }}
+{{- if not $training.models }}
+{{- fail "tryout.training.models is empty: list a model, or set tryout.training.enabled=false to register yours by hand" }}
+{{- end }}
+{{- $programs := include "inference.trainings" . | fromYaml }}
+{{- $pools := dict }}
+{{- include "inference.pools" (dict "root" . "into" $pools) }}
+{{- range $name, $pool := $pools }}
+{{- if and (hasKey $programs $pool.model) (hasSuffix "@production" $pool.modelUri) (not (has $pool.model $training.models)) }}
+{{- fail (printf "workerPools.%s serves %s, which nothing registers: add %s to tryout.training.models, or set tryout.training.enabled=false to register yours by hand" $name $pool.modelUri $pool.model) }}
+{{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
