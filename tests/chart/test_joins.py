@@ -1,6 +1,5 @@
 """Where two sides must say the same: what the chart tells the programs, what they read, and what Kubernetes and KEDA do by it."""
 
-import importlib
 import re
 from typing import Any
 
@@ -238,19 +237,6 @@ def test_the_gateway_may_list_just_the_workers_of_this_release() -> None:
     selector = dict(term.split("=") for term in rendered.environment(gateway)["POD_SELECTOR"].split(","))
     picked = {who for who, pod in rendered.pods() if selector.items() <= pod["metadata"]["labels"].items()}
     assert picked == {"Deployment/inference-worker-match-outcome"}
-
-
-def test_the_training_is_told_what_it_takes_and_makes_the_model_that_is_served() -> None:
-    rendered = scenario("tryout")
-    (job,) = (each for name, each in rendered.of("Job").items() if "-train-" in name)
-    (container,) = job["spec"]["template"]["spec"]["containers"]
-    training = importlib.import_module(container["command"][2])
-    options = training._parse(container["args"])
-    (worker,) = pools(rendered).values()
-    told = rendered.environment(worker["spec"]["template"]["spec"]["containers"][0])
-    assert f"models:/{options.name}@{options.alias}" == told["MODEL_URI"]
-    assert options.tracking_uri == told["MLFLOW_TRACKING_URI"]
-    assert options.if_missing
 
 
 def test_the_trial_s_store_keeps_what_it_accepts() -> None:

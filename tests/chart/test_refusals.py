@@ -37,10 +37,12 @@ CONNECTIONS: list[tuple[dict[str, Any], str]] = [
 ]
 
 B = {"api": {"defaultPool": "b"}}
+SERVED = "models:/match-outcome@production"
+IMAGES = {"api": {"defaultPool": "images"}, "workerPools": {"images": {"modelUri": "models:/image-classifier@production"}}}
 POOLS: list[tuple[dict[str, Any], str]] = [
     (pool(enabled=False), "no pool is enabled"),
     ({"workerPools": {"b": {"modelUri": "models:/b@x"}}}, "there are several pools, and a request may name no model"),
-    (B | {"workerPools": {"b": {"modelUri": "models:/match-outcome@next"}}}, "the pools b and match-outcome serve the same model"),
+    (B | {"workerPools": {"b": {"modelUri": SERVED}}}, f"the pools b and match-outcome serve the same address, {SERVED}"),
     (B | {"workerPools": {"b": {}}}, 'workerPools.b.modelUri is "": it must read models:/name@alias'),
     (pool(modelUri="models:/Upper@x"), "it must read models:/name@alias"),
     (pool(modelUri="models:/a@x,models:/b@x"), "it must read models:/name@alias"),
@@ -49,6 +51,7 @@ POOLS: list[tuple[dict[str, Any], str]] = [
     (pool(batch={"maxWaitMs": 40_000}, runLimitSeconds=30), "batch.maxWaitMs is longer than its runLimitSeconds"),
     (pool(resources={"limits": {"nvidia.com/gpu": 1}}), "set workerPools.match-outcome.gpu.count instead"),
     (pool(env={"DRAIN_TIMEOUT_S": 3}), "workerPools.match-outcome.env sets DRAIN_TIMEOUT_S, which the chart sets itself"),
+    (pool(env={"POOL": "b"}), "workerPools.match-outcome.env sets POOL, which the chart sets itself"),
     (pool(env={"LEASE_S": 30}), "in which gateways and workers must agree: set settings.LEASE_S"),
     (pool(env={"not a name": 1}), "is not the name of an environment variable"),
     ({"fullnameOverride": "a" * 41}, "is too long a start for names: set fullnameOverride to at most 40 characters"),
@@ -77,6 +80,19 @@ BATCH: list[tuple[dict[str, Any], str]] = [
     (batch(claim={"accessMode": "ReadOnlyMany"}), "must be one of"),
 ]
 
+
+def training(**values: Any) -> dict[str, Any]:
+    return {"tryout": {"training": values}}
+
+
+TRAINING: list[tuple[dict[str, Any], str]] = [
+    (training(models=[]), "tryout.training.models is empty: list a model, or set tryout.training.enabled=false"),
+    (IMAGES, "workerPools.images serves models:/image-classifier@production, which nothing registers: add image-classifier to"),
+    (training(models=["image-classifier"]), "workerPools.match-outcome serves models:/match-outcome@production, which nothing"),
+    (training(models=["ranking"]), "must be one of 'match-outcome', 'image-classifier'"),
+    (training(models=["match-outcome", "match-outcome"]), "items at 0 and 1 are equal"),
+]
+
 REST: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"LEASE_S": 7}}, "settings.LEASE_S must be above 7"),
     ({"settings": {"REAPER_PERIOD_S": 5}}, "settings.LEASE_S must be above 19"),
@@ -102,6 +118,8 @@ REST: list[tuple[dict[str, Any], str]] = [
     (pool(image={"pullPolicy": "Sometimes"}), "must be one of"),
 ]
 
+TABLE = POOLS + BATCH + TRAINING + REST
+
 
 @pytest.mark.parametrize(("values", "sentence"), CONNECTIONS)
 def test_where_the_parts_are(values: dict[str, Any], sentence: str) -> None:
@@ -109,7 +127,7 @@ def test_where_the_parts_are(values: dict[str, Any], sentence: str) -> None:
         render(values)
 
 
-@pytest.mark.parametrize(("values", "sentence"), POOLS + BATCH + REST)
+@pytest.mark.parametrize(("values", "sentence"), TABLE)
 def test_what_contradicts_itself(values: dict[str, Any], sentence: str) -> None:
     with pytest.raises(Refused, match=re.escape(sentence)):
         render(merged(TRYOUT, values))
@@ -131,7 +149,7 @@ def test_every_guard_is_in_the_table() -> None:
     assert len(sentences) == guards.count("fail ")
     said = [re.compile(re.sub(r"%%|%[sdqv]", ".*", re.escape(sentence).replace(r"\%", "%"))) for sentence in sentences]
     shown = set()
-    for values, _ in [*CONNECTIONS, *((merged(TRYOUT, values), sentence) for values, sentence in POOLS + BATCH + REST)]:
+    for values, _ in [*CONNECTIONS, *((merged(TRYOUT, values), sentence) for values, sentence in TABLE)]:
         with pytest.raises(Refused) as refused:
             render(values)
         shown |= {pattern.pattern for pattern in said if pattern.search(str(refused.value))}

@@ -53,7 +53,7 @@ def test_the_user_is_the_one_that_the_images_have() -> None:
 def test_only_the_gateway_has_a_token_and_only_to_read_pods(name: str) -> None:
     rendered = scenario(name)
     with_token = [who for who, pod in rendered.pods() if pod["spec"]["automountServiceAccountToken"]]
-    reads = name in ("tryout", "production")
+    reads = name in ("tryout", "both", "production")
     assert with_token == (["Deployment/inference-api"] if reads else [])
     rules = [rule for role in rendered.of("Role").values() for rule in role["rules"]]
     assert rules == ([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}] if reads else [])

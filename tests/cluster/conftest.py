@@ -1,4 +1,4 @@
-"""One installation for all tests here: the README's own, and then a second pool, for a model that does as it is told."""
+"""One installation for all tests here: the README's own, and then two more pools, one for a model that does as it is told."""
 
 import os
 import re
@@ -59,7 +59,7 @@ def installed(cluster: Cluster) -> Cluster:
 
 @pytest.fixture(scope="session")
 def fault_pool(installed: Cluster) -> Cluster:
-    """The installation with a second pool, one GPU a worker, that scales within seconds."""
+    """The installation with image-classifier's pool and one for the fault model, one GPU a worker, that scale within seconds."""
     with installed.forwarded(f"svc/{RELEASE}-mlflow", 5000) as url:
         subprocess.run([sys.executable, "-m", "tests.support.register", url], check=True, cwd=ROOT)
     values = str(ROOT / "tests" / "cluster" / "values.yaml")

@@ -116,6 +116,9 @@ POD_SELECTOR: {{ include "inference.podSelector" . | quote }}
 {{- define "inference.workerEnv" -}}
 {{ include "inference.sharedEnv" .root }}
 MODEL_URI: {{ .pool.modelUri | quote }}
+{{- if .pool.renamed }}
+POOL: {{ .pool.name | quote }}
+{{- end }}
 {{- if .root.Values.modelCache.existingClaim }}
 MODEL_CACHE_DIR: /models
 {{- end }}

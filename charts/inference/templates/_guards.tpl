@@ -142,13 +142,13 @@
 {{- if and .Values.api.defaultPool (not (hasKey $pools .Values.api.defaultPool)) }}
 {{- fail (printf "api.defaultPool is %s, which is not an enabled pool: choose one of %s" .Values.api.defaultPool (keys $pools | sortAlpha | join ", ")) }}
 {{- end }}
-{{- $models := dict }}
+{{- $uris := dict }}
 {{- range $name, $pool := $pools }}
 {{- include "inference.guardPool" (dict "root" $ "pool" $pool "value" (printf "workerPools.%s" $name)) }}
-{{- with get $models $pool.model }}
-{{- fail (printf "the pools %s and %s serve the same model, %s: one model has one queue and one pool, so disable one of them and raise the other's autoscaling.maxReplicas" . $name $pool.model) }}
+{{- with get $uris $pool.modelUri }}
+{{- fail (printf "the pools %s and %s serve the same address, %s, by which a request picks its pool: disable one of them and raise the other's autoscaling.maxReplicas, or give one another alias" . $name $pool.modelUri) }}
 {{- end }}
-{{- $_ := set $models $pool.model $name }}
+{{- $_ := set $uris $pool.modelUri $name }}
 {{- end }}
 {{- end }}
 
@@ -172,6 +172,24 @@
 {{- fail (printf "%s.resources.%s asks for %s: set %s.gpu.count instead, which also adds the toleration" $.value $which $pool.gpu.resource $.value) }}
 {{- end }}
 {{- end }}
-{{- $own := merge (include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml) (dict "PAYLOAD_URL" "") }}
+{{- $own := merge (include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml) (dict "PAYLOAD_URL" "" "POOL" "") }}
 {{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, payloads, keyPrefix, startTimeoutSeconds") }}
+{{- end }}
+
+{{/* A gateway is ready when the registry has the model of every pool: one that nothing registers would keep a trial from starting. */}}
+{{- define "inference.guardTraining" -}}
+{{- $training := .Values.tryout.training }}
+{{- if and .Values.tryout.enabled $training.enabled }}
+{{- if not $training.models }}
+{{- fail "tryout.training.models is empty: list a model, or set tryout.training.enabled=false to register yours by hand" }}
+{{- end }}
+{{- $programs := include "inference.trainings" . | fromYaml }}
+{{- $pools := dict }}
+{{- include "inference.pools" (dict "root" . "into" $pools) }}
+{{- range $name, $pool := $pools }}
+{{- if and (hasKey $programs $pool.model) (hasSuffix "@production" $pool.modelUri) (not (has $pool.model $training.models)) }}
+{{- fail (printf "workerPools.%s serves %s, which nothing registers: add %s to tryout.training.models, or set tryout.training.enabled=false to register yours by hand" $name $pool.modelUri $pool.model) }}
+{{- end }}
+{{- end }}
+{{- end }}
 {{- end }}

@@ -3,6 +3,7 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
   drain  lets any run end: batch wait, run limit, and 5 s for beginning and writing (RUN_MARGIN_S of worker/settings.py)
   grace  what Kubernetes waits for: a drain, then handing back through a store that is slow
   start  store, broker and registry may each take the start timeout, then the model loads
+  model  the name in the registry; the pool's own name, by default the same, is the queue's, the keys' and the metrics'
 */}}
 {{- define "inference.pools" -}}
 {{- $root := .root }}
@@ -17,6 +18,7 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- $_ := set $pool "start" (add (mul 3 (include "inference.startTimeout" $root | int)) $pool.loadTimeoutSeconds) }}
 {{- $_ := set $pool "model" (regexReplaceAll "^models:/([^@/]*).*$" $pool.modelUri "${1}") }}
 {{- $_ := set $pool "name" $name }}
+{{- $_ := set $pool "renamed" (ne $name $pool.model) }}
 {{- $_ := set $pool "fullname" (printf "%s-worker-%s" (include "inference.fullname" $root) $name) }}
 {{- $_ := set $pool "scaled" (and $root.Values.keda.enabled $pool.autoscaling.enabled) }}
 {{- $_ := set $pool "labels" (dict "inference/pool" $name "inference/model" $pool.model) }}
@@ -29,14 +31,15 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- end }}
 {{- end }}
 
-{{/* What the gateway serves, its default first. */}}
+{{/* What the gateway serves, its default first; a pool that is not named like its model as name=models:/… */}}
 {{- define "inference.modelUris" -}}
 {{- $pools := dict }}
 {{- include "inference.pools" (dict "root" . "into" $pools) }}
 {{- $default := .Values.api.defaultPool }}
 {{- $uris := list }}
 {{- range $name, $pool := $pools }}
-{{- $uris = eq $name $default | ternary (prepend $uris $pool.modelUri) (append $uris $pool.modelUri) }}
+{{- $uri := $pool.renamed | ternary (printf "%s=%s" $name $pool.modelUri) $pool.modelUri }}
+{{- $uris = eq $name $default | ternary (prepend $uris $uri) (append $uris $uri) }}
 {{- end }}
 {{- join "," $uris }}
 {{- end }}
