@@ -14,8 +14,8 @@ import structlog
 
 log = structlog.get_logger()
 
-MODEL_LABEL = "inference/model"
-"""The label by which a worker's pod names its model; the chart sets it."""
+POOL_LABEL = "inference/pool"
+"""The label by which a worker's pod names its pool, which is what it serves; the chart sets it."""
 
 ASK_TIMEOUT_S = 2.0
 KEPT_S = 2.0
@@ -102,7 +102,7 @@ def describe(pod: dict[str, Any]) -> Coming | None:
         return None
     reason, message = _why(status, conditions.get("PodScheduled", {}))
     since = ready.get("lastTransitionTime") or metadata["creationTimestamp"]
-    return Coming(metadata["name"], metadata.get("labels", {}).get(MODEL_LABEL, ""), reason, message, since)
+    return Coming(metadata["name"], metadata.get("labels", {}).get(POOL_LABEL, ""), reason, message, since)
 
 
 def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[str, str]:

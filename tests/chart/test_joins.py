@@ -14,7 +14,7 @@ from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
 from app.contract.settings import ContractSettings, read_settings
-from app.pods import MODEL_LABEL
+from app.pods import POOL_LABEL
 from app.settings import GatewaySettings
 from scripts.charts.tools import ROOT
 from tests.chart.rendering import OWN_PARTS, SCENARIOS, TRYOUT, Json, Objects, containers, merged, render, scenario
@@ -71,7 +71,8 @@ def test_gateways_and_workers_agree(name: str, monkeypatch: pytest.MonkeyPatch) 
 def test_the_gateway_serves_the_enabled_pools_the_chosen_one_first(monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = scenario("many")
     gateway = read(GatewaySettings, rendered, rendered.one("Deployment", "api"), monkeypatch)
-    assert gateway.model_names == ("ranking", "steady")
+    steady = {"steady": "models:/steady@champion", "steady-next": "models:/steady@next"}
+    assert gateway.pools == {"ranking": "models:/ranking/7"} | steady
 
 
 @with_urls
@@ -81,7 +82,8 @@ def test_a_worker_serves_its_pool_s_model_and_its_pod_says_so(name: str, monkeyp
         with monkeypatch.context() as patch:
             settings = read(WorkerSettings, rendered, deployment, patch)
         labels = deployment["spec"]["template"]["metadata"]["labels"]
-        assert (labels[MODEL_LABEL], labels["inference/pool"]) == (settings.model, pool)
+        assert (labels[POOL_LABEL], labels["inference/model"]) == (settings.model, settings.model_name)
+        assert settings.model == pool
         assert settings.worker_id == "metadata.name"
 
 

@@ -12,7 +12,7 @@ NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-
 
 
 def pod(conditions: list[dict[str, Any]], *containers: dict[str, Any], **metadata: Any) -> dict[str, Any]:
-    about = {"name": "worker-1", "labels": {"inference/model": "fault"}, "creationTimestamp": "2026-11-22T03:59:00Z"} | metadata
+    about = {"name": "worker-1", "labels": {"inference/pool": "fault"}, "creationTimestamp": "2026-11-22T03:59:00Z"} | metadata
     return {"metadata": about, "status": {"phase": "Pending", "conditions": conditions, "containerStatuses": list(containers)}}
 
 
