@@ -16,10 +16,8 @@ import yaml
 
 from app.contract.addresses import Network
 from app.contract.errors import Misconfigured, Temporary
-from app.contract.settings import model_of_uri
+from app.contract.settings import NOT_REGISTERED, model_of_uri
 from app.schema import PartSchema, compile_inputs, compile_params
-
-_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class RegistryUnavailable(Temporary):
@@ -119,7 +117,7 @@ class MlflowReader:
             return self._read(mlflow, uri)
         except (MlflowException, RequestException, OSError) as error:
             reason = str(error).splitlines()[0][:300]
-            kind = NotRegistered if getattr(error, "error_code", "") in _ABSENT else RegistryUnavailable
+            kind = NotRegistered if getattr(error, "error_code", "") in NOT_REGISTERED else RegistryUnavailable
             raise kind(f"the registry at {self._tracking_uri} did not give {uri}: {reason}") from error
 
     def _read(self, mlflow: Any, uri: str) -> Card:

@@ -60,9 +60,14 @@ class Registry:
     async def load(self) -> None:
         """Reads every model; raises `RegistryUnavailable` or `Misconfigured`."""
         for name, uri in self.uris.items():
-            self._named[name] = registered(name, await self._card(name, uri), self._fetch_allowed)
+            card = await self._card(name, uri)
+            if self._is_news(name, card):
+                self._named[name] = registered(name, card, self._fetch_allowed)
             if name not in self.models or self.models[name].version == self._named[name].version:
                 self._serve(name, self._named[name])
+
+    def _is_news(self, name: str, card: Card) -> bool:
+        return name not in self._named or self._named[name].card != card
 
     async def _card(self, name: str, uri: str) -> Card:
         """Asks the registry; where it is away and nothing was read yet, what another gateway kept will do."""
@@ -76,7 +81,7 @@ class Registry:
                 raise
             log.warning("registry.spared", reason=str(error), model=name, version=kept.version)
             return kept
-        if name not in self._named or self._named[name].card != card:
+        if self._is_news(name, card):
             with suppress(StoreUnavailable):
                 await self._store.keep_card(name, card.kept())
         return card

@@ -6,9 +6,8 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from app.contract.ids import MODEL_NAME
 from app.contract.queue import queue_name
-from app.contract.settings import ContractSettings, model_of_uri
+from app.contract.settings import ContractSettings, check_pool, model_of_uri
 from worker.models import InputLimits
 
 RUN_MARGIN_S = 5.0
@@ -76,9 +75,7 @@ class WorkerSettings(ContractSettings):
     @field_validator("pool")
     @classmethod
     def _is_a_name(cls, pool: str) -> str:
-        if pool and not MODEL_NAME.fullmatch(pool):
-            raise ValueError(f"{pool!r} is no name of a pool: small letters, digits and hyphens, 40 at most")
-        return pool
+        return check_pool(pool) if pool else ""
 
     @model_validator(mode="after")
     def _times_agree(self) -> Self:

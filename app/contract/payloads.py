@@ -144,7 +144,7 @@ class Bucket:
         self._fs = place.filesystem
         self._folder = f"{place.path.rstrip('/')}/{key_prefix}"
         # The first part of the path, with the stroke that it has in a file system.
-        self._bucket = place.path[: place.path.find("/", 1)] if "/" in place.path[1:] else place.path
+        self._bucket = place.path[:1] + place.path[1:].partition("/")[0]
         self._url = without_secrets(url)
 
     def write(self, name: str, data: bytes | bytearray) -> None:

@@ -17,6 +17,9 @@ from app.contract.moves import Limits
 
 S = TypeVar("S", bound=BaseSettings)
 
+NOT_REGISTERED = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
+"""MLflow's error codes for a model that its registry does not have."""
+
 BEAT_S = 1.0
 """How often a worker renews its leases and says that it lives."""
 
@@ -136,11 +139,15 @@ def pool_of(entry: str) -> tuple[str, str]:
     Raises ValueError for anything else. One pool = one queue, whose keys, task ids and metrics have its name.
     """
     name, _, uri = entry.rpartition("=")
-    pool = name or model_of_uri(uri)[0]
-    if not MODEL_NAME.fullmatch(pool):
-        raise ValueError(f"{pool!r} is no name of a pool: small letters, digits and hyphens, 40 at most")
-    model_of_uri(uri)
-    return pool, uri
+    model, _ = model_of_uri(uri)
+    return (check_pool(name) if name else model), uri
+
+
+def check_pool(name: str) -> str:
+    """Returns a pool's name; raises ValueError for what can't be one."""
+    if not MODEL_NAME.fullmatch(name):
+        raise ValueError(f"{name!r} is no name of a pool: small letters, digits and hyphens, 40 at most")
+    return name
 
 
 def read_settings(kind: type[S]) -> S:

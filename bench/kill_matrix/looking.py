@@ -1,28 +1,22 @@
 """A thread that looks at the store again and again while the service is struck, on a connection of its own."""
 
-from abc import ABC, abstractmethod
-from threading import Event, Thread
-from typing import Self
+from abc import abstractmethod
 
 import redis
 
+from tests.support.background import Background
 
-class Looking(ABC):
+
+class Looking(Background):
     """Looks for as long as its block runs; a store that does not answer is looked at again."""
 
     def __init__(self, port: int, step_s: float) -> None:
+        super().__init__()
         self._step_s = step_s
         self._store = redis.Redis(port=port, socket_timeout=2, decode_responses=True)
-        self._stop = Event()
-        self._thread = Thread(target=self._run, name=type(self).__name__, daemon=True)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
+    def __exit__(self, *error: object) -> None:
+        super().__exit__(*error)
         self._store.close()
 
     def _run(self) -> None:

@@ -4,7 +4,6 @@ import os
 import signal
 import subprocess
 import sys
-import threading
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, date, datetime
@@ -16,6 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from app.contract import matches as layout
+from tests.support.background import Background
 from tests.support.register_matches import FIRST, MATCHES, REFUSED, home_score
 from tests.support.servers import Valkey
 from tests.support.stack import ROOT, Process, Stack
@@ -153,21 +153,20 @@ def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
         stack.stop()
 
 
-class Reader:
+class Reader(Background):
     """Reads the file all the time, by itself and through a gateway, and counts how many matches it found."""
 
     def __init__(self, file: Path, url: str) -> None:
+        super().__init__()
         self.seen: Counter[tuple[str, int]] = Counter()
         self.failed = ""
         self._file = file
         self._url = url
-        self._ended = threading.Event()
-        self._thread = threading.Thread(target=self._read)
 
-    def _read(self) -> None:
+    def _run(self) -> None:
         try:
             with httpx2.Client(timeout=30) as client:
-                while not self._ended.is_set():
+                while not self._stop.is_set():
                     self.seen["file", self._rows()] += 1
                     self.seen["gateway", self._pages(client)] += 1
         except Exception as error:
@@ -182,14 +181,6 @@ class Reader:
         """As the metrics have it: pages may be of two files."""
         lines = client.get(f"{self._url}/metrics").text.splitlines()
         return next(int(float(line.split()[1])) for line in lines if line.startswith("prediction_matches "))
-
-    def __enter__(self) -> "Reader":
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._ended.set()
-        self._thread.join()
 
 
 @pytest.mark.parametrize(

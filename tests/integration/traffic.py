@@ -1,35 +1,25 @@
 """Callers with nothing in mind but predictions, beside whatever else a test does to the service."""
 
 from itertools import count
-from threading import Event, Thread
-from typing import Self
 
 import httpx2
 
+from tests.support.background import Background
 from tests.support.stack import Client
 
 PAUSE_S = 0.05
 """Between two rounds: they are to notice what is done to others, and not to be the load."""
 
 
-class Traffic:
+class Traffic(Background):
     """A synchronous prediction and an asynchronous one in turn, until it is stopped; every answer is recorded."""
 
     def __init__(self, client: Client) -> None:
+        super().__init__()
         self._client = client
-        self._stop = Event()
-        self._thread = Thread(target=self._call)
         self._tasks: list[str] = []
         self._rounds = 0
         self._bad: list[str] = []
-
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
 
     def check(self) -> None:
         """Nobody was refused or kept waiting too long, and every prediction ended in success."""
@@ -37,7 +27,7 @@ class Traffic:
         assert not self._bad
         assert {task_id: end for task_id in self._tasks if (end := self._client.ended(task_id)["status"]) != "success"} == {}
 
-    def _call(self) -> None:
+    def _run(self) -> None:
         for value in count():
             if self._stop.wait(PAUSE_S):
                 return

@@ -1,34 +1,24 @@
 """A caller that goes on submitting to the fault model while a test does something to the service."""
 
 from itertools import count
-from threading import Event, Thread
-from typing import Self
 
+from tests.support.background import Background
 from tests.support.stack import Client
 from tests.support.waiting import until
 
 
-class Submitter:
+class Submitter(Background):
     """Goes on submitting, whatever it is answered, until it is stopped; `accepted` are the ids of its 2xx answers, in order.
 
     With `most_outstanding` it holds back while as many are.
     """
 
     def __init__(self, client: Client, seconds: float, most_outstanding: int = 0) -> None:
+        super().__init__()
         self.accepted: dict[str, int] = {}
         self._client, self._seconds, self._most = client, seconds, most_outstanding
-        self._stop = Event()
-        self._thread = Thread(target=self._submit)
 
-    def __enter__(self) -> Self:
-        self._thread.start()
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._stop.set()
-        self._thread.join()
-
-    def _submit(self) -> None:
+    def _run(self) -> None:
         for value in count():
             if self._stop.is_set():
                 return

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.contract.errors import Misconfigured
-from app.contract.settings import model_of_uri
+from app.contract.settings import NOT_REGISTERED, model_of_uri
 from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps
 
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5
 RETRIES = 1
 NO_CACHE = ModelCache("")
-_ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")
 
 
 class RegistryUnavailable(Misconfigured):
@@ -55,7 +54,7 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
             by_alias = "@" in model_uri
             found = client.get_model_version_by_alias(name, which) if by_alias else client.get_model_version(name, which)
         except MlflowException as error:
-            if error.error_code in _ABSENT:
+            if error.error_code in NOT_REGISTERED:
                 return None
             sentence = f"the MLflow registry at {tracking_uri} does not answer: is MLFLOW_TRACKING_URI right?"
             raise RegistryUnavailable(sentence) from error

@@ -39,11 +39,11 @@ class TorchEngine:
         self.image = _picture(mlmodel)
         self._tensors = (_pixels(self.image),) if self.image else mlmodel.tensors
         self.labels = read_labels(mlmodel.labels_file, mlmodel.top_k) if mlmodel.labels_file else None
-        self._top_k = _top_k(mlmodel, self.labels)
+        _check_params(mlmodel, self.labels)
         self._module = load_module(mlmodel.folder, device)
 
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
-        return self._arrays(features), self.labels.count(params.get(TOP_K, self._top_k)) if self.labels else 0
+        return self._arrays(features), self.labels.count(params.get(TOP_K, self.labels.top_k)) if self.labels else 0
 
     def _arrays(self, features: Mapping[str, Any]) -> list[NDArray[Any]]:
         if self._tensors:
@@ -88,11 +88,10 @@ def _picture(mlmodel: MLmodel) -> Picture | None:
     return picture
 
 
-def _top_k(mlmodel: MLmodel, labels: Labels | None) -> int:
-    """How many labels an answer has that asks for no number; a module's `forward` knows no parameters beside its inputs."""
+def _check_params(mlmodel: MLmodel, labels: Labels | None) -> None:
+    """A module's `forward` knows no parameters beside its inputs."""
     if [param.name for param in mlmodel.params] not in ([], [TOP_K]) or (mlmodel.params and labels is None):
         raise Misconfigured(f"a torch model may have the parameter {TOP_K} alone, and that with metadata.labels")
-    return labels.top_k if labels else 0
 
 
 def _pixels(picture: Picture) -> Tensor:
