@@ -8,7 +8,6 @@ import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -117,10 +116,8 @@ class Site:
         return total
 
 
-@cache
-def http() -> httpx2.Client:
-    """One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of certificates."""
-    return httpx2.Client(timeout=60, verify=False)
+HTTP = httpx2.Client(timeout=60, verify=False)
+"""One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of certificates."""
 
 
 class Driver:

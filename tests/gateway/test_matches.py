@@ -11,7 +11,7 @@ import pytest
 
 from app.contract import matches as layout
 from app.contract.files import file_at
-from tests.gateway.support import GOOD, MODEL, http, problem
+from tests.gateway.support import GOOD, HTTP, MODEL, problem
 from tests.support.match_file import DIVISIONS, FIRST, content, lead_in_a_circle, match, season, write_matches
 from tests.support.servers import Valkey
 from tests.support.stack import Process, Stack
@@ -30,7 +30,7 @@ class Lookups:
 
     def get(self, path: str, **headers: str) -> httpx2.Response:
         named = {name.replace("_", "-"): value for name, value in headers.items()}
-        return http().get(self.url + path, headers=named)
+        return HTTP.get(self.url + path, headers=named)
 
     def ids(self, query: str = "", limit: int = 7) -> list[int]:
         """The ids of all pages."""
@@ -117,7 +117,7 @@ def test_the_other_paths_beside_an_id_keep_their_meaning(lookups: Lookups) -> No
     problem(lookups.get("/predict/async"), 405)
     problem(lookups.get("/predict/async/"), 405)
     problem(lookups.get("/predict"), 405)
-    assert http().post(lookups.url + "/predict/async", json={"features": GOOD}).status_code == 202
+    assert HTTP.post(lookups.url + "/predict/async", json={"features": GOOD}).status_code == 202
 
 
 def test_pages_hold_each_match_once_in_the_order_of_dates(lookups: Lookups) -> None:
@@ -212,7 +212,7 @@ def test_a_broken_file_after_a_good_one_is_a_503_on_the_look_ups_alone(lookups: 
     assert (refused["type"], refused["detail"].count(why)) == ("urn:inference:no-scored-matches", 1)
     assert str(lookups.file) in refused["detail"]
     assert lookups.get("/readyz").status_code == 200
-    assert http().post(lookups.url + "/predict/async/", json={"features": GOOD}).status_code == 202
+    assert HTTP.post(lookups.url + "/predict/async/", json={"features": GOOD}).status_code == 202
     assert "\nprediction_matches 0.0\n" in lookups.get("/metrics").text
     lookups.served(SEASON)
     assert lookups.get("/predict/100").status_code == 200

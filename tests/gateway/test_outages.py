@@ -10,7 +10,7 @@ import redis
 
 from app.contract.queue import queue_name
 from app.contract.redis_store.server import SCHEMA
-from tests.gateway.support import GOOD, MODEL, Driver, http, problem
+from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem
 from tests.support.servers import Valkey, free_port
 from tests.support.stack import Process, Stack
 from tests.support.waiting import until
@@ -19,12 +19,12 @@ BODY = {"features": GOOD}
 
 
 def post(gateway: Process, path: str = "/predict/async/") -> httpx2.Response:
-    return http().post(gateway.url + path, json=BODY, timeout=60)
+    return HTTP.post(gateway.url + path, json=BODY, timeout=60)
 
 
 def later(pool: ThreadPoolExecutor, gateway: Process) -> "Future[httpx2.Response]":
     call = pool.submit(post, gateway, "/predict/")
-    until(lambda: http().get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1, "the call to wait")
+    until(lambda: HTTP.get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1, "the call to wait")
     return call
 
 
@@ -42,13 +42,13 @@ def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(own_sta
         assert answer.headers["retry-after"]
     for path in ("/readyz", "/monitoring/queues", f"/monitoring/task_status/{known}?wait=10", f"/result/{known}"):
         start = time.monotonic()
-        problem(http().get(gateway.url + path, timeout=30), 503)
+        problem(HTTP.get(gateway.url + path, timeout=30), 503)
         assert time.monotonic() - start < 2
-    assert http().get(f"{gateway.url}/livez").status_code == 200
-    assert "prediction_store_up 0.0" in http().get(f"{gateway.url}/metrics").text
+    assert HTTP.get(f"{gateway.url}/livez").status_code == 200
+    assert "prediction_store_up 0.0" in HTTP.get(f"{gateway.url}/metrics").text
     valkey.start() if fault == "killed" else valkey.signal(signal.SIGCONT)
     until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
-    assert http().get(f"{gateway.url}/monitoring/task_status/{known}").json()["status"] == "submitted"
+    assert HTTP.get(f"{gateway.url}/monitoring/task_status/{known}").json()["status"] == "submitted"
 
 
 def test_a_broker_that_is_down_costs_nothing(own_stack: Stack) -> None:
@@ -90,7 +90,7 @@ def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
     with Driver(own_stack.valkey.url()) as driver:
         driver.claim()
         until(lambda: gateway.events("reaper.reaped"), "the record to be taken over")
-        status = http().get(f"{gateway.url}/monitoring/task_status/{task_id}").json()
+        status = HTTP.get(f"{gateway.url}/monitoring/task_status/{task_id}").json()
     assert status["error"]["type"] == "worker_lost"
 
 
@@ -101,14 +101,14 @@ def test_results_are_dropped_after_their_time(own_stack: Stack) -> None:
         driver.run()
     paths = [f"{gateway.url}{path}{task_id}" for path in ("/monitoring/task_status/", "/result/")]
     for status in (410, 404):
-        until(lambda s=status: {http().get(path).status_code for path in paths} == {s}, f"a {status}")  # type: ignore[misc]
+        until(lambda s=status: {HTTP.get(path).status_code for path in paths} == {s}, f"a {status}")  # type: ignore[misc]
 
 
 def test_a_newer_layout_leaves_the_gateway_unready(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="0.1")
     with redis.Redis(port=own_stack.valkey.port) as client:
         client.set(f"{{inference:{MODEL}}}:schema", SCHEMA + 1)
-        answer = until(lambda: (a := http().get(f"{gateway.url}/readyz")).status_code == 503 and a, "the gateway to notice")
+        answer = until(lambda: (a := HTTP.get(f"{gateway.url}/readyz")).status_code == 503 and a, "the gateway to notice")
         assert isinstance(answer, httpx2.Response)
         assert "schema" in problem(answer, 503)["detail"]
         problem(post(gateway), 503)
@@ -122,7 +122,7 @@ def test_a_weak_store_is_named(own_stack: Stack) -> None:
     own_stack.valkey, mine = weak, own_stack.valkey
     try:
         gateway = own_stack.add_gateway()
-        (warning,) = http().get(f"{gateway.url}/readyz").json()["warnings"]
+        (warning,) = HTTP.get(f"{gateway.url}/readyz").json()["warnings"]
         assert "everysec" in warning
         assert gateway.events("store.checked")
     finally:

@@ -10,7 +10,7 @@ import pytest
 from app.contract.errors import Misconfigured
 from app.contract.settings import read_settings
 from app.settings import GatewaySettings
-from tests.gateway.support import MODEL, http, register
+from tests.gateway.support import HTTP, MODEL, register
 from tests.support.servers import MlflowServer, Valkey, free_port
 from tests.support.stack import ROOT, Stack
 from tests.support.waiting import until
@@ -107,7 +107,7 @@ def test_a_newer_version_is_served_without_a_restart(mlflow_server: MlflowServer
     try:
         gateway = stack.add_gateway(REGISTRY_REFRESH_S="0.2")
         version = register(mlflow_server.url, "changing")
-        until(lambda: http().get(f"{gateway.url}/predict/model/info").json()["version"] == version, "the new version")
+        until(lambda: HTTP.get(f"{gateway.url}/predict/model/info").json()["version"] == version, "the new version")
     finally:
         stack.stop()
 
@@ -117,8 +117,8 @@ def test_a_gateway_starts_without_the_registry_from_what_another_kept(own_stack:
     first = own_stack.add_gateway()
     second = own_stack.add_gateway(MLFLOW_TRACKING_URI=nobody)
     assert [event["version"] for event in second.events("registry.spared")] == ["1"]
-    cards = [http().get(f"{gateway.url}/predict/model/info").json() for gateway in (first, second)]
+    cards = [HTTP.get(f"{gateway.url}/predict/model/info").json() for gateway in (first, second)]
     assert cards[0] == cards[1]
-    answers = [http().post(f"{gateway.url}/predict/async/", json={"features": {"days": 1}}) for gateway in (first, second)]
+    answers = [HTTP.post(f"{gateway.url}/predict/async/", json={"features": {"days": 1}}) for gateway in (first, second)]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert answers[0].json() == answers[1].json()

@@ -12,7 +12,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 from app.contract.record import Record
 from app.contract.states import FINAL, State
 from app.waiting import Waits
-from tests.gateway.support import GOOD, Driver, Site, http
+from tests.gateway.support import GOOD, HTTP, Driver, Site
 from tests.support.stack import Stack
 from tests.support.waiting import until
 
@@ -149,7 +149,7 @@ def test_a_killed_subscription_costs_no_waiter_its_answer(site: Site, driver: Dr
 def test_a_waiter_survives_a_restart_of_the_store(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway()
     with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
-        call = pool.submit(http().post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
+        call = pool.submit(HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
         (record,) = driver.claim()
         own_stack.valkey.kill()
         until(lambda: gateway.events("waiting.unsubscribed"), "the gateway to lose its subscription")
@@ -161,7 +161,7 @@ def test_a_waiter_survives_a_restart_of_the_store(own_stack: Stack) -> None:
 def test_a_lost_record_is_a_503_with_its_id(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(REREAD_S="0.5")
     with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
-        call = pool.submit(http().post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
+        call = pool.submit(HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
         (record,) = driver.claim()
         own_stack.valkey.flush()
         answer = call.result(timeout=20)
@@ -172,7 +172,7 @@ def test_a_lost_record_is_a_503_with_its_id(own_stack: Stack) -> None:
 
 def test_a_thousand_waiting_callers_cost_no_thread(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway()
-    http().post(f"{gateway.url}/predict/async/", json={"features": GOOD})
+    HTTP.post(f"{gateway.url}/predict/async/", json={"features": GOOD})
     before = gateway.threads()
 
     async def callers() -> list[int]:
@@ -194,4 +194,4 @@ def test_a_thousand_waiting_callers_cost_no_thread(own_stack: Stack) -> None:
 
 
 def outstanding(url: str) -> int:
-    return int(http().get(f"{url}/monitoring/queues").json()["queues"][0]["outstanding"])
+    return int(HTTP.get(f"{url}/monitoring/queues").json()["queues"][0]["outstanding"])
