@@ -28,10 +28,11 @@ class ChildMarks:
 
     def version(self) -> str:
         """The version that the present child holds, or ''."""
-        try:
-            return self._mark().read_text()
-        except FileNotFoundError:
-            return ""
+        return self._said().partition("\n")[0]
+
+    def bytes_when_loaded(self) -> int:
+        """The memory of its own (`own_bytes`) that the present child had when it had loaded; 0 while it loads."""
+        return int(self._said().partition("\n")[2] or 0)
 
     def moved_to(self) -> str:
         """The version that the alias means now, by the present child, if that is another one than it holds; else ''."""
@@ -52,6 +53,12 @@ class ChildMarks:
 
     def _mark(self) -> Path:
         return self._folder / f"loaded.{self.pid()}"
+
+    def _said(self) -> str:
+        try:
+            return self._mark().read_text()
+        except FileNotFoundError:
+            return ""
 
     def failed(self) -> tuple[str, str]:
         """Which pinned version the children can't load ('': none was) and why, as a sentence, or '' twice.
@@ -77,8 +84,8 @@ class ChildMarks:
 
 
 def mark_loaded(folder: Path, version: str) -> None:
-    """Says that this process holds the model, and which version."""
-    _write(folder / f"loaded.{os.getpid()}", version)
+    """Says that this process holds the model, which version, and how large that made it."""
+    _write(folder / f"loaded.{os.getpid()}", f"{version}\n{own_bytes(os.getpid())}")
 
 
 def mark_failed(folder: Path, sentence: str) -> None:
@@ -89,6 +96,15 @@ def mark_failed(folder: Path, sentence: str) -> None:
 def mark_moved(folder: Path, version: str) -> None:
     """Says that the alias means another version than this process holds; '' takes that back."""
     _write(folder / f"moved.{os.getpid()}", version)
+
+
+def own_bytes(pid: int) -> int:
+    """The memory of a process that only it can give back (see `worker.growth`), in bytes; 0 for one that is gone."""
+    try:
+        lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    except OSError:
+        return 0
+    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:")))
 
 
 def _write(mark: Path, text: str) -> None:

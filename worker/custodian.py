@@ -97,6 +97,7 @@ class Custodian:
     def closed(self, claim_id: str) -> None:
         """It ended; under load this is the moment at which the child has nothing in it."""
         self.custody.close(claim_id)
+        self.growth.look()
         if self.replacement.due:
             self.replacement.go()
 

@@ -49,7 +49,7 @@ class Replacement:
 
     def go(self) -> None:
         """Ends the child if it is to go and nothing is in it; Celery starts another, which loads the version pinned."""
-        if self.growth.outgrown and self.custody.replace(lambda: os.kill(self.growth.pid, signal.SIGKILL)):
+        if self.growth.outgrown and self.custody.replace(lambda: os.kill(self.growth.seen.pid, signal.SIGKILL)):
             self.growth.replaced()
             return
         to, pid = self.wanted, self.marks.pid()

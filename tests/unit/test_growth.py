@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.child import ChildMarks
-from worker.growth import MIB, Growth, own_bytes
+from worker.child import ChildMarks, own_bytes
+from worker.growth import MIB, Growth
 
 PROGRAM = "import sys; kept = []\nfor line in sys.stdin: kept.append(b'x' * int(line)); print(flush=True)"
 
@@ -20,7 +20,7 @@ class Child:
         self._process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._process.pid
         self.grow(1)
-        (folder / f"loaded.{self.pid}").write_text("1")
+        (folder / f"loaded.{self.pid}").write_text(f"1\n{own_bytes(self.pid)}")
 
     def grow(self, size: int) -> None:
         assert self._process.stdin is not None
@@ -68,9 +68,19 @@ def test_a_child_that_is_too_large_from_the_start_is_left_alone_and_that_is_said
     assert "right after loading, more than the 1 MiB of MODEL_MEMORY_MAX_BYTES, and is left alone" in growth.problem
 
 
+def test_a_child_that_grew_before_the_first_look_is_not_taken_for_one_too_large_from_the_start(
+    children: list[Child], tmp_path: Path
+) -> None:
+    growth = Growth(ChildMarks(tmp_path, lambda: children[0].pid), own_bytes(children[0].pid) + 50 * MIB)
+    children[0].grow(60 * MIB)
+    growth.look()
+    assert growth.outgrown
+    assert growth.problem == ""
+
+
 def test_without_a_bound_nobody_looks_and_a_child_that_is_gone_has_nothing(children: list[Child], tmp_path: Path) -> None:
     growth = Growth(ChildMarks(tmp_path, lambda: children[0].pid), 0)
     growth.look()
-    assert (growth.own_bytes, growth.outgrown, growth.problem) == (0, False, "")
+    assert (growth.seen.own_bytes, growth.outgrown, growth.problem) == (0, False, "")
     children[0].end()
     assert own_bytes(children[0].pid) == 0
