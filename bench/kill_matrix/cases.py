@@ -1,6 +1,6 @@
 """What is tried: each gap in the process in which it lies, and random moments of every process, each by three signals and two B."""
 
-from collections.abc import Sequence
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
@@ -72,16 +72,15 @@ def all_cases() -> list[Case]:
 
 
 def draw(count: int, random: Random) -> list[Case]:
-    """A sample that spreads over the places first, and over signals and B as evenly as chance has it."""
+    """A sample that spreads over the places first, has one B as often as the other, and signals as chance has it."""
     left = all_cases()
     random.shuffle(left)
     drawn: list[Case] = []
+    times: Counter[tuple[Role, Gap | None]] = Counter()
     while left and len(drawn) < count:
-        drawn += _one_a_place(left)[: count - len(drawn)]
-        left = [case for case in left if case not in drawn]
+        turn = BATCHES[len(drawn) % len(BATCHES)]
+        case = min(left, key=lambda case: (times[case.role, case.gap], case.batch != turn))
+        left.remove(case)
+        drawn.append(case)
+        times[case.role, case.gap] += 1
     return drawn
-
-
-def _one_a_place(cases: Sequence[Case]) -> list[Case]:
-    """The first of each place in a shuffled list."""
-    return list({(case.role, case.gap): case for case in reversed(cases)}.values())

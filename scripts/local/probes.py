@@ -1,4 +1,4 @@
-"""How a run asks a part whether it is ready: one question, answered within a second or not at all."""
+"""How a run asks a part whether it is ready: one question, answered in time or not at all."""
 
 import json
 import urllib.error
@@ -9,6 +9,9 @@ from typing import Any
 import redis
 
 _TIMEOUT_S = 1.0
+_FIRST_TIMEOUT_S = 10.0
+"""For a question whose answer is not asked for again: MLflow opens its tables when it is first asked for a model."""
+
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Whatever proxy the environment names, these servers are asked directly."""
 
@@ -39,12 +42,12 @@ def registered(tracking_uri: str, name: str, alias: str) -> bool:
     if not tracking_uri.startswith("http"):
         return False
     query = urllib.parse.urlencode({"name": name, "alias": alias})
-    return answers(f"{tracking_uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}")
+    return _get(f"{tracking_uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}", _FIRST_TIMEOUT_S) is not None
 
 
-def _get(url: str) -> Any:
+def _get(url: str, timeout_s: float = _TIMEOUT_S) -> Any:
     try:
-        with _DIRECT.open(url, timeout=_TIMEOUT_S) as answer:
+        with _DIRECT.open(url, timeout=timeout_s) as answer:
             return answer.read() if answer.status == 200 else None
     except (urllib.error.URLError, OSError, ValueError):
         return None

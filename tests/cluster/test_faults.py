@@ -86,7 +86,7 @@ def test_a_worker_that_is(fault_pool: Cluster, quiet: PodClient, what: Callable[
         with quiet.load(**WORK) as load:
             what(fault_pool, running_worker(fault_pool, logs))
             before = len(load.accepted())
-            until(lambda: len(load.accepted()) > before + 20, "the load to go on")
+            until(lambda: len(load.accepted()) > before + 20, "the load to go on", 120)
         records = nothing_is_lost(quiet, load, attempts)
         assert load.failed() == []
         if attempts == 0:
@@ -105,7 +105,7 @@ def test_every_request_is_answered_while_a_gateway_is(
             lambda: gone not in {name_of(pod) for pod in fault_pool.get("pods", "-l", GATEWAYS)["items"]}, f"{gone} to end", 90, 0.5
         )
         before = len(load.accepted())
-        until(lambda: len(load.accepted()) > before + 20, "the load to go on")
+        until(lambda: len(load.accepted()) > before + 20, "the load to go on", 120)
     assert load.failed() == []
     nothing_is_lost(quiet, load, attempts=0)
 
@@ -114,7 +114,7 @@ def test_what_was_accepted_survives_a_gateway_that_is_killed(fault_pool: Cluster
     with quiet.load(**WORK) as load:
         kill_container(fault_pool, name_of(fault_pool.pods(GATEWAYS)[0]))
         before = len(load.accepted())
-        until(lambda: len(load.accepted()) > before + 50, "the load to go on")
+        until(lambda: len(load.accepted()) > before + 50, "the load to go on", 120)
     assert {row["status"] for row in load.failed()} <= {0}, "only what was in the killed process may fail, by its connection"
     nothing_is_lost(quiet, load, attempts=0)
 

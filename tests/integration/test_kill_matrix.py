@@ -3,13 +3,14 @@
 import os
 import secrets
 import time
+from collections import Counter
 from pathlib import Path
 from random import Random
 
 import pytest
 
 from app.contract.gaps import Gap
-from bench.kill_matrix.cases import GAPS, all_cases, draw
+from bench.kill_matrix.cases import BATCHES, GAPS, all_cases, draw
 from bench.kill_matrix.matrix import Plan, run
 from bench.kill_matrix.report import document
 
@@ -22,6 +23,7 @@ def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
     assert {gap for gaps in GAPS.values() for gap in gaps} == set(Gap)
     assert {case.gap for case in all_cases()} == {*Gap, None}
     assert draw(CASES, Random("a")) == draw(CASES, Random("a")) != draw(CASES, Random("b"))
+    assert Counter(case.batch for case in draw(CASES, Random("a"))) == dict.fromkeys(BATCHES, CASES // 2)
     assert set(draw(len(all_cases()), Random("a"))) == set(all_cases())
 
 
@@ -35,4 +37,5 @@ def test_a_sample_of_the_kill_matrix(fault_registry: str, tmp_path: Path) -> Non
     print(document(result.verdicts, result.failures, seed, "a sample"))
     assert [str(verdict) for verdict in result.verdicts if not verdict.good] == []
     assert result.failures == []
+    assert {verdict.case.batch for verdict in result.verdicts} == set(BATCHES)
     assert all(verdict.accepted >= RECORDS for verdict in result.verdicts)

@@ -3,20 +3,24 @@
 import subprocess
 import sys
 
+import pytest
+
 from tests.support.stack import ROOT
 
 
+@pytest.mark.timeout(900)
 def test_the_benchmark_prints_its_table() -> None:
     command = [sys.executable, "-m", "bench", "--seconds", "0.3", "--rounds", "1"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840)
     assert done.returncode == 0, done.stderr[-3000:]
     measured = [line.split(" | ")[0].removeprefix("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert measured == published("# Results")
 
 
+@pytest.mark.timeout(900)
 def test_the_benchmark_of_large_payloads_prints_its_table() -> None:
     command = [sys.executable, "-m", "bench.payloads", "--images", "20"]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=280)
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840)
     assert done.returncode == 0, done.stderr[-3000:]
     measured = [line.split(" | ")[0].removeprefix("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
     assert measured == published("## Large payloads")

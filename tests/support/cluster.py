@@ -7,7 +7,7 @@ import subprocess
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -51,8 +51,12 @@ class Cluster:
         return self.run("helm", "-n", self.namespace, *arguments, limit_s=limit_s)
 
     def get(self, *arguments: str) -> Json:
-        """What `kubectl get` answers."""
-        return dict(json.loads(self.kubectl("get", *arguments, "-o", "json")))
+        """What `kubectl get` answers; asked twice if need be, for a busy API server lets a call go now and then."""
+        command = ("get", *arguments, "-o", "json")
+        try:
+            return dict(json.loads(self.kubectl(*command)))
+        except AssertionError:
+            return dict(json.loads(self.kubectl(*command)))
 
     def pods(self, selector: str) -> list[Json]:
         """The pods that labels select, those on their way out not among them."""
@@ -112,7 +116,7 @@ class PodClient:
 
     def submit(self, count: int, **features: Any) -> dict[str, Json]:
         """Submits and returns the rows by task id; anything but a 202 fails."""
-        rows = self._rows("submit", self.url, str(count), json.dumps(features))
+        rows = self._rows("submit", self.url, str(count), json.dumps(features), limit_s=120 + count)
         assert {row["status"] for row in rows} == {202}, [row for row in rows if row["status"] != 202]
         return {row["task_id"]: row for row in rows}
 
@@ -189,12 +193,25 @@ class WorkerLogs:
 
     def _look(self) -> None:
         while not self._over.is_set():
-            for pod in self._cluster.get("pods", "-l", f"inference/pool={self._pool}")["items"]:
-                for container in pod["status"].get("containerStatuses", []):
-                    run = (name_of(pod), int(container["restartCount"]))
-                    if "running" in container["state"] and run not in self._readers:
-                        self._follow(run)
+            with suppress(AssertionError):
+                self._follow_all()
             self._over.wait(0.5)
+
+    def _follow_all(self) -> None:
+        for pod in self._cluster.get("pods", "-l", f"inference/pool={self._pool}")["items"]:
+            for container in pod["status"].get("containerStatuses", []):
+                run = (name_of(pod), int(container["restartCount"]))
+                if "running" in container["state"] and (run not in self._readers or self._heard_nothing(run)):
+                    self._follow(run)
+
+    def _heard_nothing(self, run: tuple[str, int]) -> bool:
+        """Whether kubectl gave up before the first line."""
+        process, reader = self._readers[run]
+        if process.poll() in (None, 0) or self._rows[run]:
+            return False
+        reader.join(10)
+        _close(process)
+        return True
 
     def _follow(self, run: tuple[str, int]) -> None:
         command = ["kubectl", "-n", self._cluster.namespace, "logs", "-f", run[0]]
