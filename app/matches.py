@@ -177,10 +177,10 @@ class Matches:
     def _serve(self, table: MatchTable, token: str) -> None:
         import pyarrow as pa
 
+        self._count(len(table), table.written_s)
         self._table, self._token, self._why = table, token, ""
         # What reading took beside, and the file before, goes back to the kernel at once.
         pa.default_memory_pool().release_unused()
-        self._count(len(table), table.written_s)
         log.info("matches.read", matches=len(table), version=table.version)
 
     def _refuse(self, token: str, why: str) -> None:

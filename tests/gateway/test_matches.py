@@ -60,7 +60,8 @@ class Lookups:
         if data is None:
             self.file.unlink()
         else:
-            self.file.write_bytes(data)
+            self.file.with_name("other").write_bytes(data)
+            self.file.with_name("other").replace(self.file)
         until(lambda: self.get("/predict/100").status_code == 503, "the look-ups to be refused")
         return str(problem(self.get("/predict/matches/"), 503)["detail"])
 

@@ -30,7 +30,7 @@ def later(pool: ThreadPoolExecutor, gateway: Process) -> "Future[httpx2.Response
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
 def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(own_stack: Stack, fault: str) -> None:
-    gateway, valkey = own_stack.add_gateway(), own_stack.valkey
+    gateway, valkey = own_stack.add_gateway(STORE_TIMEOUT_S="1"), own_stack.valkey
     known = post(gateway).json()["task_id"]
     valkey.kill() if fault == "killed" else valkey.signal(signal.SIGSTOP)
     for path in ("/predict/", "/predict/async/"):
@@ -71,7 +71,8 @@ def test_tickets_cover_what_waits_and_no_more(own_stack: Stack) -> None:
         assert {call.status_code for call in pool.map(post, gateways * 100)} == {202}
     with redis.Redis(port=own_stack.valkey.port, db=1) as broker:
         until(lambda: broker.llen(queue_name("inference", MODEL)) >= 200, "every record's ticket")
-        assert broker.llen(queue_name("inference", MODEL)) <= 200 + 32
+        # Two gateways may each have published for what the other had seen, too, twice over.
+        assert broker.llen(queue_name("inference", MODEL)) <= 200 + 64
 
 
 def test_a_gateway_told_to_end_answers_its_waiting_callers(own_stack: Stack) -> None:
@@ -85,11 +86,11 @@ def test_a_gateway_told_to_end_answers_its_waiting_callers(own_stack: Stack) -> 
 
 
 def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
-    gateway = own_stack.add_gateway(REAPER_PERIOD_S="0.1", LEASE_S="4.5")
+    gateway = own_stack.add_gateway(REAPER_PERIOD_S="0.5", LEASE_S="6")
     task_id = post(gateway).json()["task_id"]
     with Driver(own_stack.valkey.url()) as driver:
         driver.claim()
-        until(lambda: gateway.events("reaper.reaped"), "the record to be taken over")
+        until(lambda: gateway.events("reaper.reaped"), "the record to be taken over", 90)
         status = HTTP.get(f"{gateway.url}/monitoring/task_status/{task_id}").json()
     assert status["error"]["type"] == "worker_lost"
 

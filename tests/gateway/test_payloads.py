@@ -65,10 +65,10 @@ class Kept:
 
 @pytest.fixture
 def kept(own_stack: Stack, tmp_path: Path) -> Iterator[Kept]:
-    """No gateway yet; a threshold of 1 KiB, and a look every 0.2 s."""
+    """No gateway yet; a threshold of 1 KiB, and a look every second."""
     folder = tmp_path / "payloads"
     folder.mkdir()
-    own_stack.env |= {"PAYLOAD_URL": f"file://{folder}", "PAYLOAD_THRESHOLD_BYTES": "1024", "PAYLOAD_SWEEP_S": "0.2"}
+    own_stack.env |= {"PAYLOAD_URL": f"file://{folder}", "PAYLOAD_THRESHOLD_BYTES": "1024", "PAYLOAD_SWEEP_S": "1"}
     own_stack.env |= {"REGISTRY_REFRESH_S": "0.2", "SYNC_SLO_S": "5"}
     kept = Kept(own_stack, folder)
     yield kept
@@ -104,7 +104,7 @@ def test_a_large_result_comes_back_as_the_model_gave_it(kept: Kept, own_driver: 
 
 
 def test_payloads_go_with_their_records(kept: Kept, own_driver: Driver) -> None:
-    site = kept.start(RESULT_TTL_S="2")
+    site = kept.start(RESULT_TTL_S="8")
     task_id = site.submit(features=LARGE)
     assert kept.finish_large(own_driver) == task_id
     result = references.result_name(task_id, own_driver.claim_id)

@@ -171,15 +171,15 @@ def test_a_lost_record_is_a_503_with_its_id(own_stack: Stack) -> None:
 
 
 def test_a_thousand_waiting_callers_cost_no_thread(own_stack: Stack) -> None:
-    gateway = own_stack.add_gateway()
+    gateway = own_stack.add_gateway(SYNC_SLO_S="200")
     HTTP.post(f"{gateway.url}/predict/async/", json={"features": GOOD})
     before = gateway.threads()
 
     async def callers() -> list[int]:
         limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=0)
-        async with httpx2.AsyncClient(base_url=gateway.url, timeout=60, limits=limits) as client:
+        async with httpx2.AsyncClient(base_url=gateway.url, timeout=300, limits=limits) as client:
             calls = [asyncio.create_task(client.post("/predict/", json={"features": GOOD})) for _ in range(1000)]
-            await asyncio.to_thread(until, lambda: outstanding(gateway.url) == 1001, "a thousand to wait")
+            await asyncio.to_thread(until, lambda: outstanding(gateway.url) == 1001, "a thousand to wait", 120)
             assert gateway.threads() == before
             await asyncio.to_thread(finish_all)
             return [answer.status_code for answer in await asyncio.gather(*calls)]

@@ -145,5 +145,5 @@ def test_a_registry_that_is_away_stops_neither_one_more_worker_nor_a_new_child(s
     alone = stack.add_worker(MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
     assert alone.events("registry.spared"), "it had no need of what was downloaded"
     assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first
-    os.kill(alone.model_process(), signal.SIGKILL)
+    os.kill(until(alone.model_process, "the process with the model"), signal.SIGKILL)
     assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first

@@ -103,7 +103,7 @@ def test_a_run_that_was_ended_goes_on_where_it_was(job: Job, number: signal.Sign
     stranger.parent.mkdir(parents=True)
     stranger.write_bytes(b"")
     first = job.start()
-    until(lambda: len(job.scored()) >= 5 and not stranger.exists(), "some parts of the first run alone")
+    until(lambda: len(job.scored()) >= 5 and not stranger.exists(), "some parts of the first run alone", 120)
     first.signal(number)
     first.wait()
     assert not job.file.exists()

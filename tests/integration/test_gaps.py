@@ -39,7 +39,7 @@ def work_that_fails_in_every_way(client: Client) -> None:
 
 
 def a_lost_ticket(stack: Stack, client: Client) -> None:
-    first = client.submit({"do": "answer", "seconds": 1.0})
+    first = client.submit({"do": "answer", "seconds": 3.0})
     until(lambda: client.status(first)["status"] == "started", "the first to start")
     second = client.submit({"do": "answer"})
     with redis.Redis.from_url(stack.valkey.url(1)) as broker:

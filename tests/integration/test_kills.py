@@ -46,9 +46,10 @@ def mid_batch(worker: Process) -> set[str]:
 
 
 def kill_in_mid_batch(worker: Process, pid: Callable[[], int]) -> set[str]:
-    """Kills a process while the worker runs a batch; returns what was in it."""
-    batch = until(lambda: mid_batch(worker), "a batch to be running", step_s=0.001)
-    os.kill(pid(), signal.SIGKILL)
+    """Kills a process while the worker runs a batch that has only just begun; returns what was in it."""
+    before = mid_batch(worker)
+    batch = until(lambda: now if (now := mid_batch(worker)) != before else set(), "a batch to begin", step_s=0.001)
+    os.kill(until(pid, "the process"), signal.SIGKILL)
     return batch
 
 

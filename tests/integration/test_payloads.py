@@ -12,7 +12,7 @@ from tests.support.waiting import until
 
 NOTE = 'a\n"b" ü€𝄞\\' * 20_000
 """Some 300 kB of what JSON must escape and UTF-8 must lengthen."""
-SETTINGS = {"PAYLOAD_SWEEP_S": "0.3", "MAX_BATCH_SIZE": "8", "MAX_BATCH_WAIT_MS": "300", "RUN_LIMIT_S": "4"}
+SETTINGS = {"PAYLOAD_SWEEP_S": "1", "MAX_BATCH_SIZE": "8", "MAX_BATCH_WAIT_MS": "300", "RUN_LIMIT_S": "4"}
 
 
 @pytest.fixture
@@ -33,7 +33,7 @@ def echo(note: str = NOTE, **features: Any) -> dict[str, Any]:
 
 @pytest.mark.parametrize("scheme", ["file", "local"], ids=["own files", "fsspec"])
 def test_large_inputs_and_results_come_back_as_they_were_sent_and_go(make_stack: MakeStack, folder: Path, scheme: str) -> None:
-    stack = make_stack(PAYLOAD_URL=f"{scheme}://{folder}", RESULT_TTL_S="6", **SETTINGS)
+    stack = make_stack(PAYLOAD_URL=f"{scheme}://{folder}", RESULT_TTL_S="15", **SETTINGS)
     client = stack.client()
     sync = client.post("/predict/", {"features": echo()}).json()
     assert sync["result"] == NOTE

@@ -16,7 +16,7 @@ META = "{inference:fault}:meta"
 
 def held_up(client: Client, count: int) -> list[str]:
     """Submits a long run, and behind it what then waits with its tickets in the broker."""
-    first = client.submit({"do": "answer", "seconds": 2.0, "value": 0})
+    first = client.submit({"do": "answer", "seconds": 4.0, "value": 0})
     until(lambda: client.status(first)["status"] == "started", "the long run to start")
     return [first, *(client.submit({"do": "answer", "value": value}) for value in range(1, count))]
 
@@ -24,7 +24,7 @@ def held_up(client: Client, count: int) -> list[str]:
 def finished_within_two_beats(client: Client, ids: list[str]) -> None:
     """All end, and the work resumes by two beats after the worker is idle: 2 s for them, 1 s for where in a beat it began."""
     client.ended(ids[0])
-    until(lambda: client.status(ids[1])["status"] == "success", "the next run, which its repaired ticket brings", limit_s=20)
+    until(lambda: client.status(ids[1])["status"] == "success", "the next run, which its repaired ticket brings", limit_s=60)
     assert {client.ended(task_id)["status"] for task_id in ids} == {"success"}
     assert client.queue()["outstanding"] == 0
 

@@ -17,6 +17,8 @@ from tests.support.servers import Valkey, die_with_parent, free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
+KEPT_ALIVE_S = 2.0
+"""How long a test's client keeps an idle connection: shorter than the gateway, which could close it as a request is on its way."""
 
 
 @dataclass
@@ -48,8 +50,11 @@ class Process:
         return [int(pid) for task in tasks for pid in task.read_text().split()]
 
     def model_process(self) -> int:
-        """The id of a worker's child that holds the model (the spawn helpers beside it are told by their command line)."""
-        found = [pid for pid in self.children() if b"resource_tracker" not in Path(f"/proc/{pid}/cmdline").read_bytes()]
+        """The id of a worker's child that holds the model or loads it; 0 while a dead one is not replaced yet.
+
+        It is told by its command line: billiard's helper beside it has another, a zombie none.
+        """
+        found = [pid for pid in self.children() if b"spawn_main" in _command_line(pid)]
         return found[-1] if found else 0
 
     def threads(self) -> int:
@@ -81,6 +86,13 @@ class Process:
         """Returns its exit code."""
         assert self.popen is not None
         return self.popen.wait(limit_s)
+
+
+def _command_line(pid: int) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
 
 
 def with_suppressed_kill(pid: int) -> None:
@@ -165,7 +177,7 @@ class Client:
     """Calls alternate between the gateways, one after the other."""
 
     def __init__(self, urls: list[str]) -> None:
-        self._http = httpx2.Client(timeout=60)
+        self._http = httpx2.Client(timeout=60, limits=httpx2.Limits(keepalive_expiry=KEPT_ALIVE_S))
         self._urls: Iterator[str] = cycle(urls)
 
     def submit(self, features: dict[str, Any], **body: Any) -> str:

@@ -23,7 +23,7 @@ class Submitter(Background):
             if self._stop.is_set():
                 return
             if self._most:
-                until(lambda: self._client.queue()["outstanding"] < self._most or self._stop.is_set(), "the backlog to shrink")
+                until(lambda: self._client.queue()["outstanding"] < self._most or self._stop.is_set(), "the backlog to shrink", 180)
             features = {"do": "answer", "seconds": self._seconds, "value": value}
             answer = self._client.post("/predict/async/", {"features": features})
             assert answer.status_code in (202, 503), answer.text
