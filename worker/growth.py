@@ -39,26 +39,27 @@ class Growth:
         pid = self.marks.pid()
         if not (self.most_bytes and pid and self.marks.loaded()):
             return
-        news = pid != self.seen.pid
-        self.seen = Look(pid, self.marks.bytes_when_loaded(), own_bytes(pid))
-        if news and self.too_large_from_the_start:
+        before = self.seen
+        self.seen = Look(pid, self.marks.bytes_when_loaded() if pid != before.pid else before.fresh_bytes, own_bytes(pid))
+        if pid != before.pid and self.too_large_from_the_start:
             log.error("child.too_large", bytes=self.seen.fresh_bytes, most=self.most_bytes)
 
     @property
     def too_large_from_the_start(self) -> bool:
         """Whether another process would be as large: then none is started."""
-        return self.seen.fresh_bytes > self.most_bytes > 0
+        return self.seen.fresh_bytes > self.most_bytes
 
     @property
-    def outgrown(self) -> bool:
-        """Whether the child is to be replaced."""
+    def outgrown(self) -> int:
+        """The id of the child if it is to be replaced, else 0."""
         seen = self.seen
-        return seen.own_bytes > self.most_bytes >= seen.fresh_bytes and self.most_bytes > 0 and self.marks.pid() == seen.pid
+        return seen.pid if seen.own_bytes > self.most_bytes >= seen.fresh_bytes and self.marks.pid() == seen.pid else 0
 
     def replaced(self) -> None:
-        """The child was ended for it."""
+        """The child was ended for it. Until Celery has another, which may take seconds, there is none to be seen."""
+        seen, self.seen = self.seen, Look()
         self._replaced.append(time.time())
-        log.warning("child.outgrown", bytes=self.seen.own_bytes, at_first=self.seen.fresh_bytes, most=self.most_bytes)
+        log.warning("child.outgrown", bytes=seen.own_bytes, at_first=seen.fresh_bytes, most=self.most_bytes)
 
     @property
     def problem(self) -> str:

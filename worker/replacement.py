@@ -45,11 +45,11 @@ class Replacement:
     @property
     def due(self) -> bool:
         """Whether the child is to go at the next moment when nothing is in it."""
-        return self.my_turn or self.growth.outgrown
+        return self.my_turn or bool(self.growth.outgrown)
 
     def go(self) -> None:
         """Ends the child if it is to go and nothing is in it; Celery starts another, which loads the version pinned."""
-        if self.growth.outgrown and self.custody.replace(lambda: os.kill(self.growth.seen.pid, signal.SIGKILL)):
+        if (outgrown := self.growth.outgrown) and self.custody.replace(lambda: os.kill(outgrown, signal.SIGKILL)):
             self.growth.replaced()
             return
         to, pid = self.wanted, self.marks.pid()
