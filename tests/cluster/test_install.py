@@ -25,34 +25,29 @@ def test_a_prediction_through_the_service_waited_for_and_not(client: PodClient) 
 def test_the_first_call_to_a_pool_at_zero_is_a_504_with_its_id_and_then_has_its_result(
     fault_pool: Cluster, client: PodClient
 ) -> None:
-    until(lambda: not fault_pool.get("pods", "-l", "inference/pool=match-outcome")["items"], "the pool to be at zero", 240, 1)
+    until(lambda: not fault_pool.get("pods", "-l", WORKERS)["items"], "every pool to be at zero", 240, 1)
     headers = {"Cache-Control": "no-cache", "Prefer": "wait=3"}
     first = client.call("POST", "/predict/", MATCH, **headers)
     assert first["status"] == 504, first
     task_id = first["answer"]["task_id"]
-
-    def coming() -> bool:
-        starting = client.call("GET", "/monitoring/workers")["answer"]["starting"] or []
-        return "match-outcome" in {pod["model"] for pod in starting}
-
-    until(coming, "a worker to be on its way")
+    coming = until(client.starting, "a worker to be on its way")
+    assert {pod["model"] for pod in coming} == {"match-outcome"}
     assert client.ended([task_id])[task_id]["status"] == "success"
 
 
 def test_what_runs_is_what_the_chart_says_and_nothing_is_root(installed: Cluster, client: PodClient) -> None:
-    def looked_at(selector: str) -> bool:
-        """A pod may go between being listed and being asked, and another comes."""
-        pod = next((pod for pod in installed.pods(selector) if is_ready(pod)), None)
-        if pod is None:
-            client.call("POST", "/predict/async/", MATCH, **{"Cache-Control": "no-cache"})
-            return False
-        whoami = "import os; print(os.getuid(), os.access('/srv', os.W_OK), os.access('/tmp', os.W_OK))"
+    whoami = "import os; print(os.getuid(), os.access('/srv', os.W_OK), os.access('/tmp', os.W_OK))"
+    assert client.call("POST", "/predict/async/", MATCH, **{"Cache-Control": "no-cache"})["status"] == 202
+
+    def looked_at() -> bool:
+        """All that is ready, a worker among it. A pod may go between being listed and being asked; then all are asked again."""
+        workers = [pod for pod in installed.pods(WORKERS) if is_ready(pod)]
         try:
-            said = installed.kubectl("exec", name_of(pod), "--", "python", "-c", whoami)
+            pods = [*installed.pods(GATEWAYS), *workers]
+            said = {name_of(pod): installed.kubectl("exec", name_of(pod), "--", "python", "-c", whoami).split() for pod in pods}
         except AssertionError:
             return False
-        assert said.split() == ["10001", "False", "True"]
-        return True
+        assert set(map(tuple, said.values())) == {("10001", "False", "True")}, said
+        return bool(workers)
 
-    for selector in (GATEWAYS, WORKERS):
-        until(lambda selector=selector: looked_at(selector), f"a pod of {selector} to be looked at", 240, 2)  # type: ignore[misc]
+    until(looked_at, "the gateways and a worker to be looked at", 240, 1)

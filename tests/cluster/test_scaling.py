@@ -105,8 +105,7 @@ def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(fault_pool
 
         def named() -> bool:
             """Until the scheduler has looked at it, no reason is known."""
-            starting = client.call("GET", "/monitoring/workers")["answer"]["starting"] or []
-            pending = [pod["message"] for pod in starting if pod["reason"] == "pending" and pod["model"] == "fault"]
+            pending = [pod["message"] for pod in client.starting() if pod["reason"] == "pending" and pod["model"] == "fault"]
             return any("Insufficient nvidia.com/gpu" in message for message in pending)
 
         until(named, "the worker to be shown as pending, and why", 120, 0.5)

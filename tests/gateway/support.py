@@ -18,7 +18,7 @@ from app.contract.moves import Ask, Beat, Granted, Outcome, Verb, WorkerState
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
-from tests.support.stack import KEPT_ALIVE_S, Stack
+from tests.support.stack import KEPT_ALIVE, Stack
 from tests.support.waiting import until
 
 MODEL = "rain"
@@ -63,7 +63,7 @@ class Site:
         self.stack = stack
         self._calls = 0
         self._lock = threading.Lock()
-        self._http = httpx2.Client(timeout=60, verify=False, limits=httpx2.Limits(keepalive_expiry=KEPT_ALIVE_S))
+        self._http = httpx2.Client(timeout=60, verify=False, limits=KEPT_ALIVE)
         self._pool = ThreadPoolExecutor(32)
 
     def __enter__(self) -> Self:
@@ -116,7 +116,7 @@ class Site:
         return total
 
 
-HTTP = httpx2.Client(timeout=60, verify=False, limits=httpx2.Limits(keepalive_expiry=KEPT_ALIVE_S))
+HTTP = httpx2.Client(timeout=60, verify=False, limits=KEPT_ALIVE)
 """One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of certificates."""
 
 

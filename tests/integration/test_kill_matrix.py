@@ -28,7 +28,6 @@ def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
 
 
 @pytest.mark.kill
-@pytest.mark.timeout(900)
 def test_a_sample_of_the_kill_matrix(fault_registry: str, tmp_path: Path) -> None:
     seed = os.environ.get("KILL_SEED") or secrets.token_hex(4)
     print(f"KILL_SEED={seed}")

@@ -3,12 +3,9 @@
 import subprocess
 import sys
 
-import pytest
-
 from tests.support.stack import ROOT
 
 
-@pytest.mark.timeout(900)
 def test_the_benchmark_prints_its_table() -> None:
     command = [sys.executable, "-m", "bench", "--seconds", "0.3", "--rounds", "1"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840)
@@ -17,7 +14,6 @@ def test_the_benchmark_prints_its_table() -> None:
     assert measured == published("# Results")
 
 
-@pytest.mark.timeout(900)
 def test_the_benchmark_of_large_payloads_prints_its_table() -> None:
     command = [sys.executable, "-m", "bench.payloads", "--images", "20"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840)

@@ -130,6 +130,10 @@ class PodClient:
         queues = self.call("GET", "/monitoring/queues")["answer"]["queues"]
         return next(dict(queue) for queue in queues if queue["model"] == model)
 
+    def starting(self) -> list[Json]:
+        """The workers that are wanted and not there yet."""
+        return list(self.call("GET", "/monitoring/workers")["answer"]["starting"] or [])
+
     @contextmanager
     def load(self, **features: Any) -> Iterator["Load"]:
         """Four callers submit and read until the block ends; their log is the client's."""

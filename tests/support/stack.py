@@ -17,8 +17,8 @@ from tests.support.servers import Valkey, die_with_parent, free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
-KEPT_ALIVE_S = 2.0
-"""How long a test's client keeps an idle connection: shorter than the gateway, which could close it as a request is on its way."""
+KEPT_ALIVE = httpx2.Limits(keepalive_expiry=2.0)
+"""A test's client drops an idle connection before the gateway does, which could close it as a request is on its way."""
 
 
 @dataclass
@@ -177,7 +177,7 @@ class Client:
     """Calls alternate between the gateways, one after the other."""
 
     def __init__(self, urls: list[str]) -> None:
-        self._http = httpx2.Client(timeout=60, limits=httpx2.Limits(keepalive_expiry=KEPT_ALIVE_S))
+        self._http = httpx2.Client(timeout=60, limits=KEPT_ALIVE)
         self._urls: Iterator[str] = cycle(urls)
 
     def submit(self, features: dict[str, Any], **body: Any) -> str:
