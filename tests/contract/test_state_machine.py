@@ -41,3 +41,19 @@ def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_l
         life.pass_seconds(6)
     assert list(life.stage.seen.dead) == life.ids[1:]
     life.teardown()
+
+
+def test_a_submission_that_arrives_when_its_record_was_forgotten_makes_another_record(store: StoreUnderTest) -> None:
+    life = Accidents(store)
+    life.start(seed=1)
+    life.submit(poison=False, rows=1, number=1, waits=False)
+    submitted = next(move for move, _ in life.stage.sent if move.name == "submit")
+    life.work(worker=0)
+    life.jump(200_000)
+    for _ in range(3):
+        life.stage.pass_seconds(1)
+        life.jump(200_000)
+    assert life.ids[0] not in life.stage.seen.records
+    life.stage.make(submitted, 0)
+    assert life.ids[0] in life.stage.seen.records
+    life.teardown()
