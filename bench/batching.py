@@ -66,7 +66,7 @@ def stand(folder: Path) -> Iterator[Stand]:
         subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
         valkey.start()
         stack.callback(valkey.kill)
-        service = Stack(folder, valkey, registry.url, MODEL, LIKE_THE_IMAGE | {"MAX_BATCH_SIZE": str(BATCH)})
+        service = Stack(folder, valkey, registry.url, MODEL, LIKE_THE_IMAGE | {"MAX_BATCH_SIZE": str(BATCH)}, preloaded=False)
         stack.callback(service.stop)
         gateway = service.add_gateway()
         worker = service.add_worker()

@@ -107,7 +107,8 @@ def gateway(folder: Path, mlflow: str, **env: str) -> Iterator[tuple[Process, re
     folder.mkdir()
     valkey = Valkey(folder / "valkey")
     valkey.start()
-    stack = Stack(folder, valkey, mlflow, "fault", {"SYNC_SLO_S": "600", "BACKLOG_MAX_BYTES": str(16 * 2**30)} | env)
+    settings = {"SYNC_SLO_S": "600", "BACKLOG_MAX_BYTES": str(16 * 2**30)} | env
+    stack = Stack(folder, valkey, mlflow, "fault", settings, preloaded=False)
     try:
         yield stack.add_gateway(), redis.Redis(port=valkey.port)
     finally:

@@ -93,7 +93,7 @@ def stands(folder: Path) -> Iterator[Stands]:
         for server in (mine, theirs):
             server.start()
             stack.callback(server.kill)
-        service = Stack(folder, mine, mlflow.url, "fault")
+        service = Stack(folder, mine, mlflow.url, "fault", preloaded=False)
         stack.callback(service.stop)
         gateway = service.add_gateway()
         env = {"STORE_URL": theirs.url(0), "BROKER_URL": theirs.url(1), "MODEL_URI": "models:/fault@production"}

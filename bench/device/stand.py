@@ -89,7 +89,7 @@ def stand(folder: Path, machine: Machine) -> Iterator[Stand]:
         valkey.start()
         opened.callback(valkey.kill)
         _register(registry.url, machine)
-        service = Stack(folder, valkey, registry.url, IMAGES, _env())
+        service = Stack(folder, valkey, registry.url, IMAGES, _env(), preloaded=False)
         opened.callback(service.stop)
         for _ in range(max(1, min(4, machine.cores // 4))):
             service.add_gateway()

@@ -6,15 +6,16 @@ from pathlib import Path
 import pytest
 
 from tests.gateway.support import MODEL, Driver, Site, register
+from tests.support.lanes import once
 from tests.support.match_file import season, write_matches
 from tests.support.servers import MlflowServer, Valkey
 from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")
-def registry_url(mlflow_server: MlflowServer) -> str:
+def registry_url(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An MLflow server with version 1 of the model."""
-    register(mlflow_server.url, feature_table="stations.parquet")
+    once(tmp_path_factory, MODEL, lambda: register(mlflow_server.url, feature_table="stations.parquet"))
     return mlflow_server.url
 
 

@@ -2,13 +2,10 @@
 
 import json
 import os
-import subprocess
-import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
-from pathlib import Path
 from typing import Any, Self
 
 import httpx2
@@ -18,6 +15,7 @@ from app.contract.moves import Ask, Beat, Granted, Outcome, Verb, WorkerState
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
+from tests.support.preloaded import completed
 from tests.support.stack import KEPT_ALIVE, Stack
 from tests.support.waiting import until
 
@@ -30,17 +28,11 @@ def register(url: str, name: str = MODEL, more: str = "", **metadata: Any) -> st
 
     In a process of its own, for MLflow warns a lot.
     """
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        str(Path(__file__).with_name("registering.py")),
-        url,
-        name,
-        json.dumps(metadata),
-        more,
-    ]
-    done = subprocess.run(command, check=True, capture_output=True, text=True, env=os.environ | {"MLFLOW_TRACKING_URI": url})
+    done = completed(
+        *("tests.gateway.registering", url, name, json.dumps(metadata), more),
+        env={"MLFLOW_TRACKING_URI": url, "PYTHONWARNINGS": "ignore"},
+    )
+    assert done.returncode == 0, done.stderr
     return done.stdout.split()[-1]
 
 

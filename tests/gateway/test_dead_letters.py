@@ -1,16 +1,14 @@
 """What failed for good: seen, replayed and dropped, over HTTP and by the command."""
 
 import json
-import os
 import subprocess
-import sys
 from typing import Any
 
 import pytest
 
 from app.contract.moves import Verb
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
-from tests.support.stack import ROOT
+from tests.support.preloaded import completed
 from tests.support.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
@@ -134,9 +132,9 @@ def test_a_wrong_filter_is_named(site: Site, body: Any, field: str) -> None:
 
 
 def command(site: Site, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"STORE_URL": site.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"}
-    program = [sys.executable, "-m", "app", "dead-letters", *arguments]
-    return subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return completed(
+        "app", "dead-letters", *arguments, env={"STORE_URL": site.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"}
+    )
 
 
 def test_the_command_lists_shows_replays_and_deletes(site: Site, driver: Driver) -> None:

@@ -6,7 +6,6 @@ import resource
 import signal
 import socket
 import subprocess
-import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -20,7 +19,8 @@ from app.contract.moves import Outcome, Verb
 from app.contract.payloads import payloads_at
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
 from tests.support.gap_hook import Gaps, Role, environment
-from tests.support.stack import ROOT, Stack
+from tests.support.preloaded import completed
+from tests.support.stack import Stack
 from tests.support.waiting import until
 
 LARGE = GOOD | {"station": "x" * 5000}
@@ -351,6 +351,9 @@ def look_twice(kept: Kept) -> None:
 
 
 def command(kept: Kept, *arguments: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | kept.stack.env | {"STORE_URL": kept.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"}
-    program = [sys.executable, "-m", "app", "dead-letters", *arguments]
-    return subprocess.run(program, env=env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return completed(
+        "app",
+        "dead-letters",
+        *arguments,
+        env=kept.stack.env | {"STORE_URL": kept.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"},
+    )

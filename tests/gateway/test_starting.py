@@ -1,6 +1,5 @@
 """What a gateway says when it can't start: one sentence on standard error, code 1, no traceback; and what importing it brings."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -11,14 +10,14 @@ from app.contract.errors import Misconfigured
 from app.contract.settings import read_settings
 from app.settings import GatewaySettings
 from tests.gateway.support import HTTP, MODEL, register
+from tests.support.preloaded import completed
 from tests.support.servers import MlflowServer, Valkey, free_port
 from tests.support.stack import ROOT, Stack
 from tests.support.waiting import until
 
 
 def start(**env: str) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", str(free_port())]
-    return subprocess.run(command, env=os.environ | env, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return completed("uvicorn", "--factory", "app.main:create_app", "--port", str(free_port()), env=env)
 
 
 def refused(**env: str) -> str:

@@ -1,6 +1,5 @@
 """What a worker refuses at start, each in one sentence; what its parent does without; and Celery's side of the ticket."""
 
-import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,6 +8,7 @@ import pytest
 import redis
 
 from app.contract.queue import ticket
+from tests.support.preloaded import completed
 from tests.support.servers import Valkey, die_with_parent
 from tests.support.stack import ROOT
 from tests.support.waiting import until
@@ -17,8 +17,7 @@ from tests.support.waiting import until
 def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:
     """Starts a worker that is expected to end by itself."""
     settings = {"STORE_URL": valkey.url(0), "BROKER_URL": valkey.url(1), "PROBE_PORT": "0", "START_TIMEOUT_S": "1"} | env
-    command = [sys.executable, "-m", "worker"]
-    return subprocess.run(command, env=os.environ | settings, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return completed("worker", env=settings)
 
 
 @pytest.mark.parametrize(

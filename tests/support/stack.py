@@ -13,6 +13,7 @@ from typing import Any
 
 import httpx2
 
+from tests.support.preloaded import Forked, forker
 from tests.support.servers import Valkey, die_with_parent, free_port
 from tests.support.waiting import until
 
@@ -30,11 +31,16 @@ class Process:
     env: dict[str, str]
     log: Path
     url: str = ""
-    popen: subprocess.Popen[bytes] | None = None
+    popen: subprocess.Popen[bytes] | Forked | None = None
+    preloaded: bool = True
 
     def start(self) -> None:
+        """Starts it, forked from a preloaded interpreter where that makes no difference."""
+        env = os.environ | {"PYTHONPATH": str(ROOT)} | self.env
+        if self.preloaded and (source := forker(self.command[2], self.env)):
+            self.popen = source.start(self.command[2:], env, self.log, ROOT)
+            return
         with self.log.open("ab") as out:
-            env = os.environ | {"PYTHONPATH": str(ROOT)} | self.env
             self.popen = subprocess.Popen(
                 self.command, stdout=out, stderr=out, env=env, cwd=ROOT, start_new_session=True, preexec_fn=die_with_parent
             )
@@ -112,6 +118,8 @@ class Stack:
     mlflow_url: str
     model: str
     env: dict[str, str] = field(default_factory=dict)
+    preloaded: bool = True
+    """False where their memory or their start is measured."""
     gateways: list[Process] = field(default_factory=list)
     workers: list[Process] = field(default_factory=list)
     _clients: list["Client"] = field(default_factory=list)
@@ -128,7 +136,9 @@ class Stack:
         server = [sys.executable, "-m", "uvicorn", "--http", "app.api.connection:Bounded"]
         command = [*server, "--factory", "app.main:create_app", *options]
         name = f"gateway-{len(self.gateways)}"
-        process = Process(name, command, self._env(extra), self.folder / f"{name}.log", f"http://127.0.0.1:{port}")
+        process = Process(
+            name, command, self._env(extra), self.folder / f"{name}.log", f"http://127.0.0.1:{port}", preloaded=self.preloaded
+        )
         self.gateways.append(process)
         process.start()
         self.wait_for(process)
@@ -139,7 +149,14 @@ class Stack:
         port = free_port()
         name = f"worker-{len(self.workers)}"
         env = self._env({"PROBE_PORT": str(port), "WORKER_ID": name} | extra)
-        process = Process(name, [sys.executable, "-m", "worker"], env, self.folder / f"{name}.log", f"http://127.0.0.1:{port}")
+        process = Process(
+            name,
+            [sys.executable, "-m", "worker"],
+            env,
+            self.folder / f"{name}.log",
+            f"http://127.0.0.1:{port}",
+            preloaded=self.preloaded,
+        )
         self.workers.append(process)
         process.start()
         if wait:
