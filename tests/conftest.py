@@ -1,10 +1,23 @@
 """The real servers that the suites share, each started once a session."""
 
+import tempfile
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
+from tests.support import lanes
 from tests.support.servers import MlflowServer, ObjectStore, Valkey
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """Before the lanes start, so that they know its address."""
+    if lanes.runs_lanes(session.config):
+        folder = tempfile.TemporaryDirectory(prefix="mlflow-of-all-lanes-")
+        server = lanes.start_server(Path(folder.name))
+        session.config.add_cleanup(folder.cleanup)
+        session.config.add_cleanup(server.stop)
 
 
 @pytest.fixture(scope="session")
@@ -24,6 +37,10 @@ def valkey(valkey_server: Valkey) -> Valkey:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """One for all tests, so a model's name is one module's; a test that stops or freezes one starts its own."""
+    if shared := lanes.server_of_all_lanes():
+        yield shared
+        return
     server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
     server.start()
     yield server

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from scripts.charts.tools import ROOT, path_of
-from scripts.stages import CHART_TOOLS
+from scripts.suites import CHART_TOOLS
 from tests.chart import schemas
 
 

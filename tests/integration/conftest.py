@@ -1,22 +1,27 @@
 """Stacks of real processes for the integration tests."""
 
-import subprocess
-import sys
 from collections.abc import Callable, Iterator
 
 import pytest
 
+from tests.support.lanes import once
+from tests.support.preloaded import completed
 from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import ROOT, Stack
+from tests.support.stack import Stack
 
 MakeStack = Callable[..., Stack]
 
 
 @pytest.fixture(scope="session")
-def fault_registry(mlflow_server: MlflowServer) -> str:
+def fault_registry(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """The URL of an MLflow that knows the fault model."""
-    subprocess.run([sys.executable, "-m", "tests.support.register", mlflow_server.url], check=True, cwd=ROOT)
-    return mlflow_server.url
+
+    def register() -> str:
+        done = completed("tests.support.register", mlflow_server.url, env={})
+        assert done.returncode == 0, done.stderr
+        return mlflow_server.url
+
+    return once(tmp_path_factory, "fault", register)
 
 
 @pytest.fixture(scope="module")

@@ -2,8 +2,6 @@
 
 import os
 import signal
-import subprocess
-import sys
 from collections.abc import Iterator
 from functools import partial
 from pathlib import Path
@@ -13,9 +11,10 @@ import pytest
 from mlflow import MlflowClient
 
 from tests.integration.conftest import stop
+from tests.support.preloaded import completed
 from tests.support.register import BROKEN, FAULT
 from tests.support.servers import MlflowServer, Valkey, free_port
-from tests.support.stack import ROOT, Client, Process, Stack
+from tests.support.stack import Client, Process, Stack
 from tests.support.submitter import Submitter
 from tests.support.waiting import until
 
@@ -31,11 +30,19 @@ class Versions:
     def __init__(self, url: str) -> None:
         self._client = MlflowClient(url, url)
         for code in (FAULT, FAULT, BROKEN):
-            command = [sys.executable, "-m", "tests.support.register", url, NAME, str(code)]
-            subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
+            assert completed("tests.support.register", url, NAME, str(code), env={}).returncode == 0
 
     def move(self, version: str) -> None:
         self._client.set_registered_model_alias(NAME, ALIAS, version)
+
+
+@pytest.fixture(scope="module")
+def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
+    """This module's own: it is frozen."""
+    server = MlflowServer(tmp_path_factory.mktemp("mlflow"))
+    server.start()
+    yield server
+    server.stop()
 
 
 @pytest.fixture(scope="module")

@@ -24,9 +24,20 @@ PATIENCE_S = 90.0
 BATCH_S = 0.4
 
 
-@pytest.fixture(params=["1", "8"], ids=["one at a time", "batches of 8"])
-def stack(request: pytest.FixtureRequest, make_stack: MakeStack) -> Stack:
+@pytest.fixture(scope="module", params=["1", "8"], ids=["one at a time", "batches of 8"])
+def shared_stack(request: pytest.FixtureRequest, make_stack: MakeStack) -> Stack:
     return make_stack(gateways=2, workers=2, MAX_BATCH_SIZE=request.param)
+
+
+@pytest.fixture
+def stack(shared_stack: Stack) -> Stack:
+    """The module's, whole: what a test killed and nobody starts again is started."""
+    for process in [*shared_stack.gateways, *shared_stack.workers]:
+        if process.died():
+            process.kill()
+            process.start()
+        shared_stack.wait_for(process)
+    return shared_stack
 
 
 def seconds_of(stack: Stack) -> float:
@@ -138,4 +149,5 @@ def test_a_store_that_stands_still_for_longer_than_a_lease(stack: Stack) -> None
     stack.valkey.signal(signal.SIGCONT)
     all_succeed_and_stay(client, ids)
     runs = [task_id for worker in stack.workers for event in worker.events("prediction.began") for task_id in event["task_ids"]]
-    assert sorted(runs) == sorted(ids), "a record ran twice although its worker lived"
+    assert sorted(set(runs) & set(ids)) == sorted(ids)
+    assert [task_id for task_id in ids if runs.count(task_id) > 1] == [], "a record ran twice although its worker lived"

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.lanes import once
 from tests.support.servers import MlflowServer
 from worker.models import Model
 from worker.models.registry import load, resolve
@@ -14,12 +15,16 @@ REPOSITORY = Path(__file__).parents[2]
 
 
 @pytest.fixture(scope="session")
-def training_report(mlflow_server: MlflowServer) -> str:
+def training_report(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """What training printed; when it is here, all models are registered."""
-    command = [sys.executable, "-m", "tests.models.register_models", mlflow_server.url]
-    done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
-    assert done.returncode == 0, done.stderr
-    return done.stdout
+
+    def register() -> str:
+        command = [sys.executable, "-m", "tests.models.register_models", mlflow_server.url]
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
+        assert done.returncode == 0, done.stderr
+        return done.stdout
+
+    return once(tmp_path_factory, "models", register)
 
 
 @pytest.fixture(scope="session")

@@ -89,13 +89,20 @@ class Valkey:
 class MlflowServer:
     """An MLflow tracking server and registry on SQLite."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        """One that somebody else started has its `port`."""
         self.folder = folder
-        self.port = free_port()
+        self.port = port or free_port()
         self.url = f"http://127.0.0.1:{self.port}"
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Starts it."""
         self.folder.mkdir(parents=True, exist_ok=True)
         store = [
             "--backend-store-uri",
@@ -110,7 +117,10 @@ class MlflowServer:
             self._process = subprocess.Popen(
                 command, stdout=log, stderr=log, start_new_session=True, env=env, preexec_fn=die_with_parent
             )
-        until(self.answers, "MLflow to answer", limit_s=120)
+
+    def wait(self) -> None:
+        """Returns when it answers."""
+        until(self.answers, "MLflow to answer", limit_s=240)
 
     def answers(self) -> bool:
         with socket.socket() as sock:

@@ -1,17 +1,22 @@
-"""The order of the suites and which of them a plain `scripts/test` leaves out: a pytest plugin, for one summary at the end.
+"""Which suites run, in what order and in which lane: a pytest plugin, for one summary at the end.
 
-pytest-randomly shuffles all tests; here they are put back into stages, each still shuffled, so that what is quick to fail
-fails first.
+pytest-randomly shuffles all tests. In one lane they are put back into suites, each still shuffled, so that what is quick
+to fail fails first. In lanes side by side (pytest-xdist) a module's tests stay together, since they share what they
+started, and the modules that take longest start first, so that the lanes end together.
 """
 
 import os
+import time
 from collections import Counter
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from scripts.budget import expected_s
 from scripts.charts.tools import path_of
 
-ROOT_STAGES = (
+SUITES = (
     "tests/unit",
     "tests/contract",
     "tests/gateway",
@@ -22,6 +27,9 @@ ROOT_STAGES = (
     "tests/cluster",
 )
 """Fast to slow. A folder not named here comes after the third."""
+
+ONE_LANE = ("tests/unit", "tests/chart", "tests/cluster")
+"""Suites that share more than a module does: one process runs all of it."""
 
 LEFT_OUT = {
     "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
@@ -41,10 +49,16 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-suite", action="store_true", help="leave nothing out, and let a skipped test fail the run")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Names the group whose tests one lane runs; pytest-xdist appends it to the test's id before the next hook."""
+    item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is slow, unless the person asked for every suite, by a mark or by a test's own address."""
-    items.sort(key=_stage)
+    in_lanes = hasattr(config, "workerinput")
+    items.sort(key=_longest_group_first(items) if in_lanes else _suite)
     asked = config.option.every_suite or config.option.markexpr or any("::" in argument for argument in config.args)
     marks = () if asked else [mark for mark in LEFT_OUT if mark != "chart" or not all(map(path_of, CHART_TOOLS))]
     out = {item: mark for item in items for mark in marks if item.get_closest_marker(mark)}
@@ -54,27 +68,54 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
         items[:] = [item for item in items if item not in out]
 
 
-def _stage(item: pytest.Item) -> int:
-    places = [place for place, folder in enumerate(ROOT_STAGES) if item.nodeid.startswith(f"{folder}/")]
+def _group(nodeid: str) -> str:
+    return next((suite for suite in ONE_LANE if nodeid.startswith(f"{suite}/")), nodeid.partition("::")[0])
+
+
+def _suite(item: pytest.Item) -> int:
+    places = [place for place, folder in enumerate(SUITES) if item.nodeid.startswith(f"{folder}/")]
     return places[0] if places else 2
+
+
+def _longest_group_first(items: list[pytest.Item]) -> Any:
+    lengths: Counter[str] = Counter()
+    for item in items:
+        lengths[_group(item.nodeid)] += expected_s(item.nodeid)
+    return lambda item: (-lengths[_group(item.nodeid)], _group(item.nodeid))
 
 
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A skipped test is one that nobody ran: where every suite is required, that is a failure."""
-    if session.config.option.every_suite and exitstatus == pytest.ExitCode.OK and _skipped(session.config):
+    config = session.config
+    if hasattr(config, "workeroutput"):
+        config.workeroutput["left_out"] = dict(config.stash.get(_left_out, Counter()))
+    elif config.option.every_suite and exitstatus == pytest.ExitCode.OK and _skipped(config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Any) -> None:
+    """Takes what a lane left out: each collects all tests, so one lane's count is everybody's."""
+    node.config.stash[_left_out] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
-    """Says what did not run, right above the summary."""
+    """Says what did not run and what the checks beside the tests found, right above the summary."""
     for mark, count in config.stash.get(_left_out, Counter()).items():
         terminalreporter.write_line(
             f"left out: {count} tests marked {mark}: {LEFT_OUT[mark]}; run them with scripts/test -m {mark}"
         )
     if config.option.every_suite and (skipped := _skipped(config)):
         terminalreporter.write_line(f"FAILED: {skipped} tests were skipped, and every suite is required", red=True)
-    for check in os.environ.get("FAILED_CHECKS", "").splitlines():
-        terminalreporter.write_line(f"FAILED before the tests: {check}", red=True)
+    if checks := os.environ.get("CHECKS"):
+        for line in _said(Path(checks)):
+            terminalreporter.write_line(line, red=line.startswith("FAILED"))
+
+
+def _said(checks: Path) -> list[str]:
+    while not (checks / "done").exists():
+        time.sleep(0.1)
+    return (checks / "said").read_text(encoding="utf-8").splitlines()
 
 
 def _skipped(config: pytest.Config) -> int:

@@ -1,0 +1,112 @@
+"""What the tests may cost: a pytest plugin that reads tests/budget.toml and fails a whole run that exceeds it by half.
+
+Machines differ and are shared, so nothing is compared with a clock alone: where most suites take longer than their share,
+the machine is slow, and every allowance grows by the same factor.
+"""
+
+import tomllib
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import median
+
+import pytest
+
+FILE = Path(__file__).resolve().parents[1] / "tests" / "budget.toml"
+EXCESS = 1.5
+_stash: pytest.StashKey["Spent"] = pytest.StashKey()
+
+
+@dataclass(frozen=True)
+class Budget:
+    """Seconds: what a test may take that is not named, what each named one may, and each suite with its fixtures."""
+
+    test_s: float
+    tests: dict[str, float]
+    suites: dict[str, float]
+
+    def of(self, test: str) -> float:
+        """What a test may take, all its parameters alike."""
+        return self.tests.get(test.partition("[")[0], self.test_s)
+
+
+def read(file: Path = FILE) -> Budget:
+    """Reads the file; each test named there has its reason."""
+    budget = tomllib.loads(file.read_text(encoding="utf-8"))
+    assert all(test["because"] for test in budget["tests"].values())
+    return Budget(budget["test_s"], {name: test["seconds"] for name, test in budget["tests"].items()}, budget["suites"])
+
+
+BUDGET = read()
+
+
+def expected_s(nodeid: str) -> int:
+    """Roughly how long a test takes: what it is named with, or a second."""
+    return int(BUDGET.tests.get(nodeid.partition("[")[0].partition("@")[0], 1))
+
+
+@dataclass
+class Spent:
+    """Seconds spent so far, by test and by suite."""
+
+    tests: Counter[str] = field(default_factory=Counter)
+    suites: Counter[str] = field(default_factory=Counter)
+
+    def add(self, report: pytest.TestReport) -> None:
+        """A test is charged for its own call, its suite for what it shares too."""
+        test = report.nodeid.rpartition("@")[0] if "@" in report.nodeid.rpartition("]")[2] else report.nodeid
+        self.suites["/".join(test.split("/")[:2])] += report.duration
+        if report.when == "call":
+            self.tests[test] += report.duration
+
+    def slowness(self, budget: Budget) -> float:
+        """How many times longer than its share a suite takes on this machine, at least 1."""
+        ratios = [self.suites[suite] / share for suite, share in budget.suites.items() if self.suites[suite]]
+        return max(1.0, median(ratios)) if ratios else 1.0
+
+    def excesses(self, budget: Budget) -> list[str]:
+        """A sentence for each test and suite that took too long."""
+        factor = self.slowness(budget)
+        tests = [(test, spent, budget.of(test)) for test, spent in self.tests.items()]
+        suites = [(suite, spent, budget.suites.get(suite, 0.0)) for suite, spent in self.suites.items()]
+        return [
+            f"{name} took {spent:.0f} s, {allowed * factor:.0f} are allowed: make it shorter, or say why in tests/budget.toml"
+            for name, spent, allowed in [*suites, *tests]
+            if spent > EXCESS * allowed * factor
+        ]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_stash] = Spent()
+    if not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Reader(config.stash[_stash]), "budget-reader")
+
+
+class _Reader:
+    """Hears of every test, also of those that other processes ran."""
+
+    def __init__(self, spent: Spent) -> None:
+        self._spent = spent
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        self._spent.add(report)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session, exitstatus: int) -> None:
+        if _enforced(session.config) and exitstatus == pytest.ExitCode.OK and self._spent.excesses(BUDGET):
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Says what each suite took beside its share, and what took too long."""
+    if not _enforced(config):
+        return
+    spent = config.stash[_stash]
+    for suite, share in BUDGET.suites.items():
+        terminalreporter.write_line(f"{suite}: {spent.suites[suite]:.0f} s of {share:.0f}")
+    for sentence in spent.excesses(BUDGET):
+        terminalreporter.write_line(f"FAILED: {sentence}", red=True)
+
+
+def _enforced(config: pytest.Config) -> bool:
+    return bool(config.getoption("every_suite", False)) and not config.option.keyword and not config.option.markexpr
