@@ -71,10 +71,12 @@ class Ledger:
             self._runs(step, step.move.args[1], step.move.args[2], step.answer)
         if step.move.name == "submit":
             self._admission(step, step.move.args[0], step.answer)
+            self._joined(step, step.move.args[0], step.answer)
         if step.move.name == "reap":
             self._taken_over(step, step.answer)
             self._dropped(step)
         self._charges(step)
+        self._order(step)
 
     def _final_is_final(self, step: Step) -> None:
         for task_id, old in step.before.records.items():
@@ -131,6 +133,26 @@ class Ledger:
             raise Finding("refused although there was room", submission)
         if answer.kind is Submitted.LATE and not any(post.seen >= step.now - 5_000 for post in step.before.posts.values()):
             raise Finding("refused by an estimate while no worker lives", submission)
+
+    def _joined(self, step: Step, submission: Submission, answer: SubmitAnswer) -> None:
+        """A record joined, and not told by an idempotency key, serves as well as one of the submission's own would."""
+        told, _ = step.before.idems.get(submission.idempotency_key, ("", ""))
+        old = step.before.records.get(answer.task_id)
+        if answer.kind is not Submitted.JOINED or told in step.before.records or old is None or not old.outstanding:
+            return
+        own = step.now + submission.time_to_start_ms if submission.time_to_start_ms else math.inf
+        if not old.began and (old.starts_by or math.inf) < own:
+            raise Finding("a join to what may expire sooner", f"{submission}: {old}")
+        place = (step.now + 1 + step.before.meta.get("ahead", 0) - submission.head_start_ms) * 1000
+        if step.after.records[answer.task_id].order >= place:
+            raise Finding("a joiner stands behind its own place", f"{submission}: {old}")
+
+    def _order(self, step: Step) -> None:
+        """Nothing that is outstanding goes back in the order."""
+        for task_id, old in step.before.records.items():
+            new = step.after.records.get(task_id)
+            if new is not None and new.outstanding and new.order > old.order:
+                raise Finding("a record was put back in the order", f"{task_id} by {step.move}: from {old.order} to {new.order}")
 
     def _dropped(self, step: Step) -> None:
         """What went among the dead letters was the oldest."""

@@ -86,6 +86,14 @@ class Life(RuleBasedStateMachine):
         times = {"head_start_ms": head, "time_to_start_ms": time_to_start, "longest_wait_ms": longest}
         self._submit(input=b'"plain"', match_id=7, **times, **joins)
 
+    @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
+    @rule(heads=st.tuples(HEAD_STARTS, HEAD_STARTS), expire=st.tuples(st.booleans(), st.booleans()), key=KEYS)
+    def ask_for_the_same(self, heads: tuple[int, int], expire: tuple[bool, bool], key: str) -> None:
+        """Two callers about one match, each with wishes of its own; the second perhaps with a key."""
+        for head, expires, own in zip(heads, expire, ("", key), strict=True):
+            wishes = {"head_start_ms": head, "time_to_start_ms": 2_000 if expires else 0}
+            self._submit(input=b'"plain"', match_id=7, join_key="k1", join_version="v1", idempotency_key=own, **wishes)
+
     @precondition(_has_ids)
     @rule(pick=PICKS)
     def cancel(self, pick: int) -> None:

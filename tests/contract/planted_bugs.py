@@ -58,6 +58,9 @@ BUGS = (
     Bug("a history that outlives a success"),
     Bug("a run limit used up by a step of the clock"),
     Bug("a batch that waits for a clock that stepped back"),
+    Bug("a join to what may expire sooner"),
+    Bug("a join that loses the joiner's priority"),
+    Bug("a join that puts a record back in the order"),
 )
 
 

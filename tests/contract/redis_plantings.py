@@ -101,4 +101,18 @@ PLANTINGS = {
     "a history that outlives a success": Planting(
         "what ended well keeps the tale of its failures", (Patch("lib", "'input', 'history') end", "'input') end"),)
     ),
+    "a join to what may expire sooner": Planting(
+        "`submit` joins whatever is outstanding",
+        (
+            Patch(
+                "submit", "return r.began == '1' or r.starts_by == 0 or (starts_by > 0 and r.starts_by >= starts_by)", "return true"
+            ),
+        ),
+    ),
+    "a join that loses the joiner's priority": Planting(
+        "`submit` leaves the record where it was", (Patch("submit", "move_up(task_id, r)\n    return", "return"),)
+    ),
+    "a join that puts a record back in the order": Planting(
+        "`submit` gives the record the joiner's place, better or not", (Patch("submit", " or r.order <= order then", " then"),)
+    ),
 }

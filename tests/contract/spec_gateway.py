@@ -21,11 +21,14 @@ class GatewayMoves(Rows):
         if owner in self.records and digest != s.body_digest:
             row = self.records[owner]
             return moves.SubmitAnswer(Submitted.CONFLICT, owner, row.state, row.seq, self._shortage())
-        twin = owner if owner in self.records else self._twin(s)
+        known = owner in self.records
+        twin = owner if known else self._twin(s)
         if not twin and (refusal := self._refusal(s)):
             return refusal
         if not twin:
             self._create(s)
+        elif not known:
+            self._move_up(twin, s)
         if s.idempotency_key:
             self.idems[s.idempotency_key] = (twin or s.task_id, s.body_digest)
         return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
@@ -53,11 +56,34 @@ class GatewayMoves(Rows):
         if s.fresh or not twin:
             return ""
         row = self.records[twin]
-        return twin if row.outstanding or (row.state is State.SUCCESS and row.version == s.join_version) else ""
+        if row.state is State.SUCCESS:
+            return twin if row.version == s.join_version else ""
+        return twin if row.outstanding and self._expires_no_sooner(row, s) else ""
+
+    def _expires_no_sooner(self, row: Row, s: Submission) -> bool:
+        """Whether the record lives at least as long as one made of the submission would."""
+        if row.began or not row.starts_by:
+            return True
+        return bool(s.time_to_start_ms) and row.starts_by >= self.now + s.time_to_start_ms
+
+    def _move_up(self, task_id: str, s: Submission) -> None:
+        """A joiner's place, if it is better, becomes the record's."""
+        row = self.records[task_id]
+        old, new = row.order, self.seen.records[task_id].order
+        joiners, olds, news = self.now + self.ahead, self._submitted(old, s), self._submitted(new, s)
+        moved = new < old and news == joiners
+        if row.outstanding and not moved and (new != old or olds > joiners):
+            raise NotAllowed(f"{task_id} stands at {new} in the order after a join, and stood at {old}")
+        row.order = new if row.outstanding else old
+
+    @staticmethod
+    def _submitted(order: int, s: Submission) -> int:
+        """When a submission with that head start was made, by its number in the order; in milliseconds."""
+        return (order + s.head_start_ms * 1000) // 1000
 
     def _create(self, s: Submission) -> None:
         order = self.seen.records[s.task_id].order
-        if (order + s.head_start_ms * 1000) // 1000 != self.now + self.ahead:
+        if self._submitted(order, s) != self.now + self.ahead:
             raise NotAllowed(f"{s.task_id} stands at {order} in the order, submitted at {self.now}")
         self.records[s.task_id] = Row(
             State.WAITING,

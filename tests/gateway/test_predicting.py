@@ -9,6 +9,7 @@ import pytest
 
 from app.contract.moves import Verb
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
+from tests.support.waiting import until
 
 
 def test_a_sync_call_gets_its_result(site: Site, driver: Driver) -> None:
@@ -205,6 +206,24 @@ def test_the_same_match_and_features_join(site: Site, driver: Driver) -> None:
     assert site.submit(match_id=1) == first
     answer = site.post("/predict/", {"features": GOOD, "match_id": 1})
     assert (answer.json()["task_id"], answer.json()["result"]) == (first, "joined")
+
+
+def test_a_caller_gets_no_strangers_time_to_start(site: Site, driver: Driver) -> None:
+    strangers = site.submit(match_id=1, time_to_start_s=0.5)
+    body, key = {"features": GOOD, "match_id": 1}, '"mine"'
+    mine = site.post("/predict/async/", body, Idempotency_Key=key).json()["task_id"]
+    assert mine != strangers
+    assert site.submit(match_id=1) == site.submit(match_id=1, time_to_start_s=9) == mine, "the better one is joined"
+    until(lambda: site.status(strangers)["status"] == "expired", "the stranger's prediction to expire")
+    assert driver.run("mine") == mine
+    answer = site.post("/predict/", body, Idempotency_Key=key)
+    assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (200, mine, "mine")
+
+
+def test_a_joined_prediction_takes_on_the_callers_priority(site: Site, driver: Driver) -> None:
+    first, joined = site.submit(), site.submit(match_id=1)
+    assert site.submit(match_id=1, priority=9) == joined
+    assert [driver.run(), driver.run()] == [joined, first]
 
 
 def test_no_cache_asks_for_a_new_one(site: Site) -> None:
