@@ -10,6 +10,7 @@
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
         ├── PayloadGone            a large input or result is no longer where it was kept
+        ├── UnfitAnswer            the model did not answer each input with one row
         └── Misconfigured          said once at start, in one sentence, with what to do
             └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
@@ -64,6 +65,10 @@ class InvalidInput(Permanent):
 
 class PayloadGone(Permanent):
     """There is no payload of that name any more, or it is not what was written."""
+
+
+class UnfitAnswer(Permanent, ValueError):
+    """The model's answer has no row for each input, or can't be cut into rows: another run would get the same."""
 
 
 class Misconfigured(Permanent):

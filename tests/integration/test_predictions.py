@@ -45,6 +45,18 @@ def test_one_poison_in_a_hundred_fails_alone_and_takes_no_innocent_with_it(clien
     assert {record["attempts"] for record in records} == {0}
 
 
+@pytest.mark.parametrize("form", ["tuple", "scalar_part"])
+def test_an_answer_without_rows_is_one_permanent_error_and_nobody_gets_a_part_of_it(client: Client, form: str) -> None:
+    ids = [client.submit({"do": form if value % 2 else "answer", "value": value}) for value in range(6)]
+    records = [client.ended(task_id) for task_id in ids]
+    guilty, innocent = records[1::2], records[::2]
+    assert [(record["status"], record["error"]["type"], record["attempts"]) for record in guilty] == [
+        ("failure", "model_error", 1)
+    ] * 3
+    assert all("rows are taken only from a data frame, a series" in record["error"]["message"] for record in guilty)
+    assert [record["result"]["value"] for record in innocent] == [0, 2, 4]
+
+
 def held(stack: Stack, client: Client) -> int:
     """The process with the model; one that an earlier test ended is replaced by the time a prediction has run."""
     assert client.ended(client.submit({"do": "answer", "value": 6}))["status"] == "success"

@@ -7,6 +7,7 @@ but the errors.
 import os
 import signal
 import time
+from collections.abc import Callable
 from typing import Any
 
 import mlflow
@@ -15,6 +16,11 @@ import pandas as pd
 from app.contract.errors import DeviceBroken, InvalidInput, OutOfMemory
 
 RAISED = {"raise": RuntimeError, "allocate": MemoryError, "flaky": TimeoutError}
+_UNFIT: dict[str, Callable[[list[Any]], Any]] = {
+    "tuple": tuple,
+    "scalar_part": lambda answers: {"answers": answers, "version": "12345678"[: len(answers)]},
+}
+"""Answers that are as long as the batch and have no rows."""
 _leaked: list[bytes] = []
 
 
@@ -25,11 +31,12 @@ class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
         del context
         time.sleep(float(os.environ.get("FAULT_LOAD_S", "0")))
 
-    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> list[Any]:
+    def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         del context, params
         rows: list[dict[str, Any]] = model_input.to_dict("records")  # type: ignore[assignment]
         time.sleep(max(float(row.get("seconds") or 0) for row in rows))
-        return [_act(row, len(rows)) for row in rows]
+        answers = [_act(row, len(rows)) for row in rows]
+        return _UNFIT[unfit](answers) if (unfit := next((row["do"] for row in rows if row["do"] in _UNFIT), "")) else answers
 
 
 def _act(row: dict[str, Any], batch: int) -> Any:

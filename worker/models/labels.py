@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from app.contract.errors import InvalidInput, Misconfigured
+from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +30,7 @@ class Labels:
         """Takes `[rows, classes]`; returns index and probability, each `[rows, count]`, the largest first."""
         shape = tuple(getattr(probabilities, "shape", ()))
         if len(shape) != 2 or shape[1] != len(self.names):
-            raise ValueError(f"the model has {len(self.names)} labels and answered an array of {list(shape)}")
+            raise UnfitAnswer(f"the model has {len(self.names)} labels and answered an array of {list(shape)}")
         found = probabilities.topk(count)
         return {"index": found.indices, "probability": found.values}
 

@@ -14,7 +14,7 @@ import torch
 from numpy.typing import NDArray
 from torch.export.passes import move_to_device_pass
 
-from app.contract.errors import InvalidInput, Misconfigured
+from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
 from worker.models.images import Picture
 from worker.models.inputs import column_values, tensor_values
 from worker.models.labels import Labels, read_labels
@@ -116,5 +116,5 @@ def load_module(folder: Path, device: str) -> torch.nn.Module:
 
 def _array(output: Any) -> NDArray[Any]:
     if not isinstance(output, torch.Tensor):
-        raise TypeError(f"a torch model must answer a tensor, or several by name, not {type(output).__name__}")
+        raise UnfitAnswer(f"a torch model must answer a tensor, or several by name, not {type(output).__name__}")
     return output.cpu().numpy()
