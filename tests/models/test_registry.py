@@ -1,5 +1,7 @@
 """Which version an alias means, and what is said when the registry can't tell or the worker can't serve it."""
 
+import subprocess
+import sys
 import time
 
 import pytest
@@ -52,3 +54,25 @@ def test_an_operator_may_allow_pickles(registry: str, monkeypatch: pytest.Monkey
     monkeypatch.syspath_prepend(REPOSITORY)
     model = load(resolve("models:/pickled/1", registry), registry)
     assert model.predict([{"features": {"picture": [[1, 2], [3, 4]], "factor": 2}}])[0]["sum"] == 20
+
+
+WITHOUT_TORCH = """
+import sys
+sys.modules["torch"] = None
+from app.contract.errors import Misconfigured
+from worker.models.registry import load, resolve
+print(load(resolve("models:/shop/1", sys.argv[1]), sys.argv[1]).predict([{"features": {"item": "tea", "price": 2.0}}]))
+try:
+    load(resolve("models:/scale/1", sys.argv[1]), sys.argv[1])
+except Misconfigured as error:
+    print(error)
+"""
+
+
+def test_a_worker_without_torch_serves_all_but_models_of_torch_and_says_so_of_those(registry: str) -> None:
+    command = [sys.executable, "-W", "ignore", "-c", WITHOUT_TORCH, registry]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    served, refused = done.stdout.splitlines()
+    assert "tea" in served
+    assert refused.startswith("models:/scale/1 can't be loaded by this worker: ")
+    assert "torch" in refused

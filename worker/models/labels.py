@@ -6,11 +6,12 @@ The k largest are found on the device, so that a row of a thousand numbers does 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
-
-import torch
+from typing import TYPE_CHECKING, Any
 
 from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
+
+if TYPE_CHECKING:  # A model without torch runs where there is no torch.
+    import torch
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +27,7 @@ class Labels:
             raise InvalidInput(f"top_k must be from 1 to {len(self.names)}", field="params.top_k")
         return wanted
 
-    def largest(self, probabilities: Any, count: int) -> dict[str, torch.Tensor]:
+    def largest(self, probabilities: Any, count: int) -> "dict[str, torch.Tensor]":
         """Takes `[rows, classes]`; returns index and probability, each `[rows, count]`, the largest first."""
         shape = tuple(getattr(probabilities, "shape", ()))
         if len(shape) != 2 or shape[1] != len(self.names):
