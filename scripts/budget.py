@@ -5,7 +5,7 @@ the machine is slow, and every allowance grows by the same factor.
 """
 
 import tomllib
-from collections import Counter
+from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -49,8 +49,8 @@ def expected_s(nodeid: str) -> int:
 class Spent:
     """Seconds spent so far, by test and by suite."""
 
-    tests: Counter[str] = field(default_factory=Counter)
-    suites: Counter[str] = field(default_factory=Counter)
+    tests: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    suites: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
 
     def add(self, report: pytest.TestReport) -> None:
         """A test is charged for its own call, its suite for what it shares too."""

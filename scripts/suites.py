@@ -88,9 +88,13 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """A skipped test is one that nobody ran: where every suite is required, that is a failure."""
     config = session.config
     if hasattr(config, "workeroutput"):
-        config.workeroutput["left_out"] = dict(config.stash.get(_left_out, Counter()))
+        config.workeroutput["left_out"] = dict(_left_out_of(config))
     elif config.option.every_suite and exitstatus == pytest.ExitCode.OK and _skipped(config):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def _left_out_of(config: pytest.Config) -> Counter[str]:
+    return config.stash[_left_out] if _left_out in config.stash else Counter()
 
 
 @pytest.hookimpl(optionalhook=True)
@@ -101,7 +105,7 @@ def pytest_testnodedown(node: Any) -> None:
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says what did not run and what the checks beside the tests found, right above the summary."""
-    for mark, count in config.stash.get(_left_out, Counter()).items():
+    for mark, count in _left_out_of(config).items():
         terminalreporter.write_line(
             f"left out: {count} tests marked {mark}: {LEFT_OUT[mark]}; run them with scripts/test -m {mark}"
         )
