@@ -1,11 +1,10 @@
 """A model's registered signature, made into checkers of `features` and `params` and the JSON schemas that the OpenAPI page shows.
 
 Checked here and not by pydantic: the checker is compiled once a version, walks a plain dict, and names every field that is wrong.
-It is strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers. One input is one row, so the leading
-dimension of a tensor, the batch, is left out.
+It is strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers. Null means left out, for a column or an
+object's property that is optional. One input is one row, so the leading dimension of a tensor, the batch, is left out.
 
-A string that the model's metadata call an image may be a URL, which a worker will fetch: an address that may not be asked is
-refused here already, where it is written as one.
+A string that is an image by the model's metadata may be a URL: one of an address that a worker may not ask is refused here.
 """
 
 import math
@@ -183,7 +182,7 @@ def compile_inputs(columns: Any, image: str = "", allowed: Sequence[Network] = (
     if not isinstance(columns, list) or not columns or not all(isinstance(c, dict) and c.get("name") for c in columns):
         raise Misconfigured("its signature must name every input")
     known = {image: (_image(allowed), _IMAGE_SCHEMA)} if image else {}
-    return _part("features", columns, lambda column: known.get(column["name"]) or _compile(column))
+    return _part("features", columns, lambda column: _named(column, known.get(column["name"]) or _compile(column)))
 
 
 def compile_params(params: Any) -> PartSchema:
@@ -203,6 +202,15 @@ def _param(spec: dict[str, Any]) -> Compiled:
     kind = spec | {"type": spec.get("type") or spec["dtype"]}
     check, schema = _compile({"type": "array", "items": kind} if spec.get("shape") else kind)
     return check, schema | {"default": spec["default"]}
+
+
+def _named(spec: dict[str, Any], compiled: Compiled) -> Compiled:
+    """A column or property that may be optional, and then null."""
+    if spec.get("required", True):
+        return compiled
+    check, schema = compiled
+    nullable = schema | {"type": [schema["type"], "null"]} if "type" in schema else schema
+    return lambda value, name, report: None if value is None else check(value, name, report), nullable
 
 
 def _compile(spec: dict[str, Any]) -> Compiled:
@@ -269,7 +277,7 @@ def _each(check: Check, value: list[Any], name: str, report: Report) -> None:
 
 
 def _object(properties: dict[str, Any]) -> Compiled:
-    parts = {name: (*_compile(spec), bool(spec.get("required", True))) for name, spec in properties.items()}
+    parts = {name: (*_named(spec, _compile(spec)), bool(spec.get("required", True))) for name, spec in properties.items()}
 
     def check_all(value: Any, name: str, report: Report) -> None:
         if type(value) is not dict:

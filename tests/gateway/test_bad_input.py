@@ -164,7 +164,8 @@ def test_a_model_not_served_is_counted_as_unknown(site: Site) -> None:
 
 
 @pytest.mark.parametrize(
-    "good", [{"pressure": 1}, {"days": -(2**63)}, {"station": "\u0000 é 💩"}, {"coastal": False}, {"pressure": 2**64}]
+    "good",
+    [{"pressure": 1}, {"days": -(2**63)}, {"station": "\u0000 é 💩"}, {"coastal": False}, {"coastal": None}, {"pressure": 2**64}],
 )
 def test_odd_but_right_input_is_taken(site: Site, good: dict[str, Any]) -> None:
     task_id = site.submit(features=GOOD | good)

@@ -5,9 +5,10 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from jsonschema_rs import is_valid
 
 from app.contract.errors import Misconfigured
-from app.schema import compile_inputs
+from app.schema import compile_inputs, compile_params
 
 SCALARS = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "any"]
 
@@ -61,6 +62,33 @@ def test_arrays_and_objects_are_looked_into() -> None:
     assert wrong(spec, {"a": [1, "2"], "c": 1}) == ["features.x.a[1]", "features.x.c"]
     assert wrong(spec, {}) == ["features.x.a"]
     assert wrong(spec, []) == ["features.x"]
+
+
+KINDS: list[dict[str, Any]] = [
+    *({"type": kind} for kind in SCALARS if kind != "any"),
+    {"type": "array", "items": {"type": "double"}},
+    {"type": "object", "properties": {"a": {"type": "long"}}},
+]
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind["type"])
+def test_null_means_left_out_where_a_value_is_optional_however_deep_and_nowhere_else(kind: dict[str, Any]) -> None:
+    deep = {"type": "object", "properties": {"y": kind | {"required": False}, "z": kind | {"required": False}}}
+    inputs: list[dict[str, Any]] = [{"name": "x", "required": False} | kind, {"name": "deep", "type": "array", "items": deep}]
+    optional = compile_inputs(inputs)
+    left_out: list[dict[str, Any]] = [{"x": None, "deep": [{"y": None}, {}]}, {"deep": []}]
+    for features in left_out:
+        assert optional.errors(features) == []
+        assert is_valid(optional.json_schema, features)
+    required = compile_inputs([column | {"required": True} for column in inputs])
+    assert [error.field for error in required.errors({"x": None, "deep": None})] == ["features.x", "features.deep"]
+    assert wrong({"type": "array", "items": kind}, [None]) == ["features.x[0]"]
+    assert not is_valid(required.json_schema, {"x": None, "deep": []})
+
+
+def test_null_is_no_parameter() -> None:
+    params = compile_params([{"name": "horizon", "type": "long", "default": 1, "shape": None}])
+    assert [error.field for error in params.errors({"horizon": None})] == ["params.horizon"]
 
 
 @pytest.mark.parametrize(

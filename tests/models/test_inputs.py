@@ -20,13 +20,13 @@ def described(folder: Path, table: str | None) -> MLmodel:
     ("kind", "good", "bad"),
     [
         ("double", [1, 1.5, -0.0, 1e300], [True, "1", math.inf, [1], 10**400]),
-        ("float", [1, 1.5], [False, "x", -math.inf]),
+        ("float", [1, 1.5], [False, "x", -math.inf, 1e39]),
         ("long", [1, 2**63 - 1], [1.5, True, 2**63, "1"]),
         ("integer", [-(2**31)], [2**31]),
         ("boolean", [True], [1, "true"]),
         ("string", ["", "x"], [1, ["x"]]),
         ("binary", ["aGk="], ["a", 1]),
-        ("datetime", ["2026-01-31T10:00:00", "2026-01-31"], ["yesterday", 5]),
+        ("datetime", ["2026-01-31T10:00:00", "2026-01-31"], ["yesterday", 5, "3000-01-01"]),
         ("any", [{"a": [1]}], []),
     ],
 )
@@ -37,6 +37,40 @@ def test_a_column_takes_its_type_and_nothing_else(kind: str, good: list[Any], ba
         with pytest.raises(InvalidInput, match="x must be ") as caught:
             column_values([Column("x", kind, True)], {"x": value})
         assert caught.value.field == "features.x"
+
+
+@pytest.mark.parametrize(
+    ("value", "blamed"),
+    [
+        ([{"n": 1}, {"n": "1"}], "x[1].n must be an integer of 32 bits"),
+        ([{"n": 1}, {}], "x[1].n is missing"),
+        ([{"n": None}], "x[0].n is missing"),
+        ([{"n": 1, "m": 2}], "x[0].m is not known"),
+        ([{"n": 1, "f": [None]}], "x[0].f[0] must be a finite number that fits a float"),
+        ([None], "x[0] must be an object"),
+        ({"n": 1}, "x must be a list"),
+    ],
+)
+def test_what_is_wrong_inside_of_a_value_is_named(value: Any, blamed: str) -> None:
+    floats = {"type": "array", "items": {"type": "float"}, "required": False}
+    item = {"type": "object", "properties": {"n": {"type": "integer", "required": True}, "f": floats}}
+    with pytest.raises(InvalidInput) as caught:
+        column_values([Column("x", "array", True, {"items": item})], {"x": value})
+    assert str(caught.value) == blamed
+    assert caught.value.field == f"features.{blamed.partition(' ')[0]}"
+
+
+def test_null_is_a_value_of_a_free_type_and_not_one_that_is_left_out() -> None:
+    assert column_values([Column("x", "any", True)], {"x": None}) == [None]
+    with pytest.raises(InvalidInput, match="x is missing"):
+        column_values([Column("x", "any", True)], {})
+
+
+def test_a_tables_times_are_taken_and_its_gaps_are_values_left_out() -> None:
+    columns = [Column("t", "datetime", False), Column("n", "long", False), Column("b", "boolean", False)]
+    time = pd.Timestamp("2026-01-31T08:00:00")
+    assert column_values(columns, {"t": time, "n": pd.NA, "b": None}) == [time, None, None]
+    assert column_values(columns, {"t": pd.NaT, "n": math.nan}) == [None, None, None]
 
 
 @pytest.mark.parametrize("features", [{}, {"x": None}, {"x": math.nan}])

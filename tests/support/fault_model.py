@@ -34,7 +34,7 @@ class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
     def predict(self, context: Any, model_input: pd.DataFrame, params: Any = None) -> Any:
         del context, params
         rows: list[dict[str, Any]] = model_input.to_dict("records")  # type: ignore[assignment]
-        time.sleep(max(float(row.get("seconds") or 0) for row in rows))
+        time.sleep(float(model_input["seconds"].fillna(0).max()))
         answers = [_act(row, len(rows)) for row in rows]
         return _UNFIT[unfit](answers) if (unfit := next((row["do"] for row in rows if row["do"] in _UNFIT), "")) else answers
 

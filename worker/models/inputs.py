@@ -4,10 +4,7 @@ The gateway has checked requests against the same signature. It is checked again
 model that now runs it, and because features taken from a table pass no gateway. Unknown features are let through.
 """
 
-import math
-from base64 import b64decode
-from collections.abc import Callable, Mapping, Sequence
-from datetime import datetime
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -15,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.contract.errors import InvalidInput, Misconfigured
+from worker.models.conversion import Unfit, converted, given_or_none
 from worker.models.mlmodel import Column, MLmodel, Param, Tensor
 
 
@@ -50,8 +48,8 @@ class FeatureTable:
 
 
 def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> list[Any]:
-    """Returns a value for each column, in order; None for an optional one that is not there."""
-    return [_column_value(column, features.get(column.name)) for column in columns]
+    """Returns a value for each column, in order; None for an optional one that is null or not there."""
+    return [_column_value(column, features) for column in columns]
 
 
 def param_values(params: Sequence[Param], given: Any) -> dict[str, Any]:
@@ -67,35 +65,25 @@ def tensor_values(tensors: Sequence[Tensor], features: Mapping[str, Any]) -> lis
     return [_tensor_value(tensor, features.get(tensor.name)) for tensor in tensors]
 
 
-def _plain(value: Any) -> Any:
-    return value.item() if isinstance(value, np.generic) else value
-
-
-def _column_value(column: Column, value: Any) -> Any:
-    if value is None or (isinstance(value, float) and math.isnan(value)):
-        if column.required:
-            raise InvalidInput(f"{column.name} is missing", field=f"features.{column.name}")
-        return None
-    return _converted("features", column.name, column.type, value)
+def _column_value(column: Column, features: Mapping[str, Any]) -> Any:
+    try:
+        return given_or_none(column.type, column.required, column.spec, column.name, features)
+    except Unfit as error:
+        raise _refused("features", column.name, error) from error
 
 
 def _param_value(param: Param, value: Any) -> Any:
-    if not param.many:
-        return _converted("params", param.name, param.type, value)
-    if not isinstance(value, list):
+    if param.many and not isinstance(value, list):
         raise InvalidInput(f"{param.name} must be a list", field=f"params.{param.name}")
-    return [_converted("params", param.name, param.type, part) for part in value]
-
-
-def _converted(part: str, name: str, type_name: str, value: Any) -> Any:
-    known = _KINDS.get(type_name)
-    if known is None:
-        return value
-    kind, convert = known
     try:
-        return convert(value)
-    except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"{name} must be {kind}", field=f"{part}.{name}") from error
+        found = [converted(param.type, param.spec, part) for part in (value if param.many else [value])]
+    except Unfit as error:
+        raise _refused("params", param.name, error) from error
+    return found if param.many else found[0]
+
+
+def _refused(part: str, name: str, error: Unfit) -> InvalidInput:
+    return InvalidInput(f"{name}{error.path} {error.problem}", field=f"{part}.{name}{error.path}")
 
 
 def _tensor_value(tensor: Tensor, value: Any) -> NDArray[Any]:
@@ -112,45 +100,3 @@ def _tensor_value(tensor: Tensor, value: Any) -> NDArray[Any]:
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InvalidInput(f"{tensor.name} has values that are not finite numbers", field=field)
     return array
-
-
-def _integer(bits: int) -> Callable[[Any], int]:
-    def convert(value: Any) -> int:
-        if isinstance(value, bool) or int(value) != value or not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
-            raise ValueError
-        return int(value)
-
-    return convert
-
-
-def _number(value: Any) -> float:
-    if isinstance(value, bool | str) or not math.isfinite(value):
-        raise ValueError
-    return float(value)
-
-
-def _datetime(value: Any) -> pd.Timestamp:
-    """MLflow takes no time zones: what has one is given in UTC."""
-    time = pd.Timestamp(datetime.fromisoformat(value))
-    return time if time.tzinfo is None else time.tz_convert(None)
-
-
-def _exactly(kind: type) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise TypeError
-        return value
-
-    return convert
-
-
-_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "double": ("a finite number", _number),
-    "float": ("a finite number", _number),
-    "long": ("an integer of 64 bits", _integer(64)),
-    "integer": ("an integer of 32 bits", _integer(32)),
-    "boolean": ("true or false", _exactly(bool)),
-    "string": ("a string", _exactly(str)),
-    "binary": ("base64", lambda value: b64decode(value, validate=True)),
-    "datetime": ("a date and time in ISO 8601", _datetime),
-}

@@ -3,14 +3,18 @@
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
 
-from app.contract.errors import InputUnavailable, InvalidInput, Misconfigured
+import structlog
+
+from app.contract.errors import InputUnavailable, InvalidInput, Misconfigured, Temporary, UnfitAnswer
 from worker.models import InputLimits
+from worker.models.conversion import is_missing
 from worker.models.images import Picture
 from worker.models.inputs import FeatureTable, param_values
 from worker.models.labels import Labels
 from worker.models.mlmodel import MLmodel
 from worker.models.results import named
 
+log = structlog.get_logger()
 T = TypeVar("T")
 Failed = InvalidInput | InputUnavailable
 
@@ -72,11 +76,29 @@ class LoadedModel:
         return [row if isinstance(row, Failed) else next(answers) for row in rows]
 
     def warm_up(self, rows: int) -> None:
-        examples = [{"features": example} for example in self._examples]
-        if not examples:
-            return
-        batch = (examples * rows)[:rows]
-        for answer in self.predict(examples[:1]) + self.predict(batch):
+        whole = [example for example in self._examples if not _has_gap(example)]
+        if whole:
+            self._warm_up(whole, rows)
+        elif self._examples:
+            self._try_to_warm_up(rows)
+
+    def _try_to_warm_up(self, rows: int) -> None:
+        """Goes on without, whatever the model makes of an example with gaps: such a request, if one may be, fails alone."""
+        try:
+            self._warm_up(self._examples, rows)
+        except Temporary:
+            raise
+        except Exception as error:  # foreign code
+            log.warning("warm_up.given_up", reason="the registered example has missing values", error=str(error))
+
+    def _warm_up(self, examples: Sequence[Mapping[str, Any]], rows: int) -> None:
+        inputs = [{"features": example} for example in examples]
+        batch = (inputs * rows)[:rows]
+        try:
+            answers = self.predict(inputs[:1]) + self.predict(batch)
+        except UnfitAnswer as error:
+            raise Misconfigured(f"{self.name} {self.version} can't be served: {error}") from error
+        for answer in answers:
             if isinstance(answer, Failed):
                 raise Misconfigured(f"the registered example of {self.name} {self.version} is refused: {answer}") from answer
 
@@ -94,6 +116,12 @@ def _tried(read: Callable[[Any], T], given: Any) -> T | Failed:
         return read(given)
     except InvalidInput as error:
         return error
+
+
+def _has_gap(example: Any) -> bool:
+    if isinstance(example, Mapping):
+        return any(map(_has_gap, example.values()))
+    return any(map(_has_gap, example)) if isinstance(example, list | tuple) else is_missing(example)
 
 
 def _image_input(picture: Picture | None) -> Any:

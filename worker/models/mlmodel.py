@@ -10,7 +10,7 @@ an answer has (docs/models.md).
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from pathlib import Path
 from typing import Any
@@ -22,11 +22,13 @@ from app.contract.errors import Misconfigured
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """One scalar of the input, by MLflow's type names (`double`, `long`, `string`, …)."""
+    """One column of the input, by MLflow's type names (`double`, `long`, `string`, …)."""
 
     name: str
     type: str
     required: bool
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """As it stands in the signature, with an array's `items` or an object's `properties`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +48,8 @@ class Param:
     type: str
     many: bool
     default: Any
+    spec: Mapping[str, Any] = field(default_factory=dict)
+    """As a column's."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,11 +121,11 @@ def read(folder: Path) -> MLmodel:
 
 
 def _column(spec: Mapping[str, Any], place: int) -> Column:
-    return Column(str(spec.get("name", place)), spec["type"], spec.get("required", True))
+    return Column(str(spec.get("name", place)), spec["type"], spec.get("required", True), spec)
 
 
 def _param(spec: Mapping[str, Any]) -> Param:
-    return Param(spec["name"], spec.get("type") or spec["dtype"], bool(spec.get("shape")), spec["default"])
+    return Param(spec["name"], spec.get("type") or spec["dtype"], bool(spec.get("shape")), spec["default"], spec)
 
 
 def _tensor(spec: Mapping[str, Any]) -> Tensor:

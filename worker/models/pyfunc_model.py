@@ -1,13 +1,15 @@
 """Any other model that MLflow can load, by its `python_function` flavor: one data frame, or named arrays, for a batch.
 
-MLflow has no integer that may be missing: it takes a frame with the whole column or one without it. So a batch in which
-some rows leave an optional integer out is run in parts, and so is one whose rows were given different parameters: `predict`
-takes one set of them. Such a model places itself: it says where in an attribute
-`device`, else it counts as on the CPU.
+What a row leaves out is there for the model as NaN, NaT or None. MLflow alone has no integer that may be missing: it takes a
+frame with the whole column or one without it. And a column's dtype must not come from the other rows: one missing value turns
+a column of booleans into objects, one text a free one (`any`) of numbers. So a batch is run in groups whose rows would each get
+a frame of the same columns and dtypes alone, the same shapes, and the same parameters: `predict` takes one set of them.
+
+Such a model places itself: it says where in an attribute `device`, else it counts as on the CPU.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Hashable, Mapping, Sequence
+from copy import deepcopy
 from functools import partial
 from typing import Any
 
@@ -16,14 +18,17 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from app.contract.errors import Misconfigured
+from app.contract.errors import InvalidInput, Misconfigured
+from worker.models.grouping import run_in_groups
 from worker.models.inputs import column_values, tensor_values
 from worker.models.memory import guarded
-from worker.models.mlmodel import MLmodel
+from worker.models.mlmodel import Column, MLmodel
 from worker.models.results import rows_of
 
 _DTYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "datetime": "datetime64[ns]"}
 _INTEGERS = ("long", "integer")
+_MARKED = (*_INTEGERS, "boolean")
+"""Rows with and without a value of these types can't share a frame."""
 Row = tuple[Any, Mapping[str, Any]]
 """An input's values, and the parameters that it runs with."""
 
@@ -45,26 +50,29 @@ class PyfuncEngine:
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
         if self._tensors:
             return tensor_values(self._tensors, features), params
-        return (column_values(self._columns, features) if self._columns else dict(features)), params
+        if not self._columns:
+            return dict(features), params
+        values = column_values(self._columns, features)
+        if all(value is None and column.type in _INTEGERS for column, value in zip(self._columns, values, strict=True)):
+            raise InvalidInput("all of the features are missing", field="features")
+        return values, params
 
     def run(self, rows: list[Row]) -> list[Any]:
-        answers: list[Any] = [None] * len(rows)
-        for places in self._parts(rows):
-            part = [rows[place][0] for place in places]
-            params = dict(rows[places[0]][1]) or None
-            output = guarded(partial(self._model.predict, self._batch(part), params=params))
-            for place, answer in zip(places, rows_of(output, len(part)), strict=True):
-                answers[place] = answer
-        return answers
+        return run_in_groups(rows, self._kind, lambda group: guarded(partial(self._answers, group)))
 
-    def _parts(self, rows: list[Row]) -> Iterable[list[int]]:
-        """The places of rows that can run together: mostly one part, all rows."""
-        integers = [place for place, column in enumerate(self._columns) if column.type in _INTEGERS]
-        parts: defaultdict[tuple[Any, ...], list[int]] = defaultdict(list)
-        for place, (row, params) in enumerate(rows):
-            left_out = tuple(row[integer] is None for integer in integers)
-            parts[left_out, repr(sorted(params.items()))].append(place)
-        return parts.values()
+    def _answers(self, rows: list[Row]) -> list[Any]:
+        params = dict(rows[0][1]) or None
+        return rows_of(self._model.predict(self._batch([values for values, _ in rows]), params=params), len(rows))
+
+    def _kind(self, row: Row) -> Hashable:
+        """What must be the same of rows that run together; mostly all are."""
+        values, params = row
+        given = repr(sorted(params.items()))
+        if self._tensors:
+            return given, tuple(array.shape for array in values)
+        if not self._columns:
+            return given, tuple((name, _dtype(value)) for name, value in values.items())
+        return given, tuple(_mark(column, value) for column, value in zip(self._columns, values, strict=True))
 
     def _batch(self, rows: list[Any]) -> Any:
         if self._tensors:
@@ -73,17 +81,34 @@ class PyfuncEngine:
         if not self._columns:
             return pd.DataFrame(rows)
         columns = zip(self._columns, zip(*rows, strict=True), strict=True)
-        present = {column.name: _series(column.type, values) for column, values in columns if _present(values)}
+        present = {column.name: _series(column, values) for column, values in columns if _present(column, values)}
         return pd.DataFrame(present, index=range(len(rows)))
 
 
-def _present(values: Sequence[Any]) -> bool:
-    return any(value is not None for value in values)
+def _mark(column: Column, value: Any) -> Hashable:
+    """What of a value decides on its column's being there, or on its dtype."""
+    if column.type == "any":
+        return _dtype(value)
+    return value is None and column.type in _MARKED
 
 
-def _series(kind: str, values: Sequence[Any]) -> "pd.Series[Any]":
-    """A column in the type that MLflow will check; gaps become NaN or NaT, in other columns they stay None."""
-    return pd.Series(list(values), dtype=_DTYPES.get(kind, "object"))
+def _dtype(value: Any) -> str:
+    """The dtype of a column of such values, as pandas finds it."""
+    return str(pd.Series([value]).dtype)
+
+
+def _present(column: Column, values: Sequence[Any]) -> bool:
+    return column.type not in _INTEGERS or values[0] is not None
+
+
+def _series(column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
+    """A column in the type that MLflow will check; gaps become NaN or NaT, in other columns they stay None.
+
+    MLflow changes objects in place, and the same rows may run again in halves.
+    """
+    if column.type in ("array", "object") and "properties" in repr(column.spec):
+        values = deepcopy(values)
+    return pd.Series(list(values), dtype=_DTYPES.get(column.type, "object"))
 
 
 def _device(model: Any) -> str:

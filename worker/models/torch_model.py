@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch.export.passes import move_to_device_pass
 
 from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
+from worker.models.grouping import run_in_groups
 from worker.models.images import Picture
 from worker.models.inputs import column_values, tensor_values
 from worker.models.labels import Labels, read_labels
@@ -29,7 +30,10 @@ Row = tuple[list[NDArray[Any]], int]
 
 
 class TorchEngine:
-    """A torch module, fed float32 `[rows, columns]`, named tensors in the signature's order, or uint8 `[rows, size, size, 3]`."""
+    """A torch module, fed float32 `[rows, columns]`, named tensors in the signature's order, or uint8 `[rows, size, size, 3]`.
+
+    An optional column that a row leaves out is NaN. Rows whose tensors differ in their lengths run apart.
+    """
 
     def __init__(self, mlmodel: MLmodel, device: str) -> None:
         if not mlmodel.columns and not mlmodel.tensors:
@@ -52,12 +56,15 @@ class TorchEngine:
         with np.errstate(over="ignore"):
             row = np.asarray(values, dtype=np.float32)
         for place in np.flatnonzero(~np.isfinite(row)):
-            name = self._columns[place].name
-            problem = "is missing" if values[place] is None else "is too large"
-            raise InvalidInput(f"{name} {problem}", field=f"features.{name}")
+            if values[place] is not None:
+                name = self._columns[place].name
+                raise InvalidInput(f"{name} is too large", field=f"features.{name}")
         return [row]
 
     def run(self, rows: list[Row]) -> list[Any]:
+        return run_in_groups(rows, lambda row: tuple(array.shape for array in row[0]), self._answers)
+
+    def _answers(self, rows: list[Row]) -> list[Any]:
         wanted = [count for _, count in rows]
         stacked = [np.stack(parts) for parts in zip(*(arrays for arrays, _ in rows), strict=True)]
         answers = rows_of(guarded(lambda: self._call(stacked, max(wanted))), len(rows))
