@@ -17,7 +17,7 @@ import orjson
 import structlog
 from billiard.exceptions import TimeLimitExceeded
 
-from app.contract.errors import StoreUnavailable
+from app.contract.errors import PrefixTaken, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.moves import ALL, Beat, BeatAnswer, Outcome, SettleAnswer, Verb, WorkerState
 from app.contract.settings import BEAT_S
@@ -72,7 +72,7 @@ class Custodian:
         self._opened = self._opened_before = self._deaf_beats = 0
         self._dead_since: float | None = None
         self._ending = threading.Lock()
-        self._store_lost = False
+        self._store_lost = self._leaving = False
         self._thread = threading.Thread(target=self._run, name="custodian", daemon=True)
 
     # Told by the event loop
@@ -154,10 +154,13 @@ class Custodian:
             try:
                 self._send_reports()
                 self._renew()
+                self.store.own(self.settings.model)
                 self._listen(self._beat(self.state))
                 self._found()
             except StoreUnavailable as error:
                 self._lost(error)
+            except PrefixTaken as error:
+                self._leave(str(error))
             self._check_drain()
             self._check_child()
             self._wake.wait(max(0.05, BEAT_S - (time.monotonic() - started)))
@@ -263,6 +266,13 @@ class Custodian:
         self._dead_since = self._dead_since or time.monotonic()
         if time.monotonic() - self._dead_since > REPLACE_S:
             self.give_up("the process of the model died and was not replaced")
+
+    def _leave(self, sentence: str) -> None:
+        """Has this worker drain and end, with one sentence: it takes no more, and what runs may still be its own."""
+        if not self._leaving:
+            print(f"worker: {sentence}", file=sys.stderr, flush=True)
+            os.kill(os.getpid(), signal.SIGTERM)
+        self._leaving = True
 
     def give_up(self, sentence: str) -> None:
         """Ends a worker that can't go on, with one sentence, whichever thread finds it out first."""

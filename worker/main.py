@@ -35,7 +35,8 @@ def create_app(settings: WorkerSettings) -> Celery:
 
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
+    calls = Moves(settings.key_prefix, settings.limits, settings.installation)
+    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), calls)
     limit_s = settings.start_timeout_s
     if warning := answered("the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable):
         log.warning("store.weak", warning=warning)

@@ -17,6 +17,7 @@ from app.contract.ids import model_of
 from app.contract.record import DeadLetter, Place
 from app.contract.states import PUBLIC_WORDS, State
 from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
+from app.readiness import Readiness
 from app.schema import FieldError, shown
 from app.settings import GatewaySettings
 
@@ -30,9 +31,15 @@ Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
 class DeadLetterCalls:
     """The handlers."""
 
-    def __init__(self, box: DeadLetterBox, settings: GatewaySettings) -> None:
+    def __init__(self, box: DeadLetterBox, readiness: Readiness, settings: GatewaySettings) -> None:
         self._box = box
+        self._readiness = readiness
         self._settings = settings
+
+    def _check_writable(self) -> None:
+        """A store whose keys are another's, or laid out by a newer program, is read and not changed."""
+        if self._readiness.refusal:
+            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
 
     async def page(self, model: Text = "", error_type: Text = "", before: Before = "", limit: Limit = MOST_IN_A_PAGE) -> Response:
         """Lists the newest first; go on with `next`, as long as there is one."""
@@ -46,6 +53,7 @@ class DeadLetterCalls:
 
     async def replay(self, task_id: str) -> Response:
         """Sends one round again under its id, its attempts forgotten."""
+        self._check_writable()
         letter = await self._known(task_id)
         epoch = await self._box.replay(letter)
         if not epoch:
@@ -56,6 +64,7 @@ class DeadLetterCalls:
 
     async def replay_all(self, request: Request) -> Response:
         """Replays all that the filters of the body choose; `{}` is all there are."""
+        self._check_writable()
         most_bytes, within_s = min(SMALL_BYTES, self._settings.max_body_bytes), self._settings.arrival_timeout_s
         raw = await read_body(request, most_bytes, within_s, Receiving(0).room())
         body, unreadable = parsed(raw, self._settings.max_depth)
@@ -76,6 +85,7 @@ class DeadLetterCalls:
 
     async def delete(self, task_id: str) -> Response:
         """Drops one for good, its input first of all; repeated, the same answer."""
+        self._check_writable()
         if not model_of(task_id) or not await self._box.delete(task_id):
             raise await self._not_dead(task_id)
         return Response(None, 204)

@@ -12,6 +12,7 @@
         ├── PayloadGone            a large input or result is no longer where it was kept
         ├── UnfitAnswer            the model did not answer each input with one row
         └── Misconfigured          said once at start, in one sentence, with what to do
+            ├── PrefixTaken        the store's keys under KEY_PREFIX belong to another installation: stay away from them
             └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
 What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an exception. There, a permanent error
@@ -73,6 +74,10 @@ class UnfitAnswer(Permanent, ValueError):
 
 class Misconfigured(Permanent):
     """A setting, or the part that it points at, can't work: the program says so and ends."""
+
+
+class PrefixTaken(Misconfigured):
+    """The keys under KEY_PREFIX belong to another installation (protocol rule 12): this program may touch none of them."""
 
 
 class SchemaTooNew(Misconfigured):

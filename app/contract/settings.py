@@ -38,6 +38,12 @@ class ContractSettings(BaseSettings):
     key_prefix: str = Field(
         "inference", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", description="Start of all keys and queues: lets services share a server."
     )
+    installation: str = Field(
+        "",
+        pattern=r"^\S{0,128}$",
+        description="Name of this installation, the same for all its gateways and workers, as in `namespace/release`."
+        " It marks the keys under KEY_PREFIX as its own, and one of another name, or of none, is refused there.",
+    )
     store_timeout_s: float = Field(
         1.5,
         gt=0,

@@ -47,7 +47,10 @@ class WorkerStore(Protocol):
         """Raises the guess by the tickets just published; answers how many are missing still."""
 
     def check(self, model: str) -> str:
-        """Raises `Misconfigured` for a store that can't be used; answers a warning, or ''."""
+        """Raises `Misconfigured` for a store that can't be used; answers a warning, or ''. Includes `own`."""
+
+    def own(self, model: str) -> None:
+        """Marks the keys as this installation's if they are nobody's; raises `PrefixTaken` if they are another's."""
 
 
 class GatewayStore(Protocol):
@@ -87,6 +90,9 @@ class GatewayStore(Protocol):
         """The live workers of a model."""
 
     async def check(self, model: str) -> str:
+        """As the worker's."""
+
+    async def own(self, model: str) -> None:
         """As the worker's."""
 
     async def keep_card(self, model: str, card: bytes) -> None:

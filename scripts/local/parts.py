@@ -128,10 +128,13 @@ class Parts:
 
         urls = {"STORE_URL": server("STORE_URL", 0), "BROKER_URL": server("BROKER_URL", 1)}
         patience = {"START_TIMEOUT_S": os.environ.get("START_TIMEOUT_S") or _START_TIMEOUT_S}
-        # A store of the user's own may have workers elsewhere, which could not read a folder of this run.
+        # A store of the user's own may be another run's too; this run's own is nobody else's.
+        shared = os.environ.get("STORE_URL") and not os.environ.get("INSTALLATION")
+        own = {"INSTALLATION": self.place.installation()} if shared else {}
+        # It may have workers elsewhere as well, which could not read a folder of this run.
         theirs = "PAYLOAD_URL" in os.environ or os.environ.get("STORE_URL")
         payloads = {} if theirs else {"PAYLOAD_URL": _folder(self.place, "payloads").as_uri()}
-        return urls | payloads | patience | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
+        return urls | own | payloads | patience | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
 
 
 def _uvicorn(application: str, port: str) -> list[str]:

@@ -7,6 +7,7 @@ import errno
 import fcntl
 import os
 import random
+import secrets
 import socket
 import sys
 import time
@@ -64,6 +65,13 @@ class Place:
             if error.errno == errno.EADDRINUSE:
                 raise Refused(f"Port {self.port} is taken on {HOST}: choose another with PORT=…") from error
             raise Refused(f"PORT={self.port} cannot be used: {error.strerror}.") from error
+
+    def installation(self) -> str:
+        """Returns the name of this run in the store: the same as last time, whatever the folder is called now."""
+        file = self.folder / "installation"
+        if not file.exists():
+            file.write_text(f"run-{secrets.token_hex(8)}")
+        return file.read_text()
 
     def inner_port(self, name: str) -> int:
         """Returns the port of a part of this run: the same as last time, if it is free."""

@@ -55,7 +55,7 @@ def test_the_programs_take_what_they_are_told(name: str, monkeypatch: pytest.Mon
         names = {entry["name"] for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
         known = {field.upper() for field in kind.model_fields} | {"HOME", "LOG_EXTRA"}
         assert names <= known, "a variable that nothing reads"
-        assert settings.key_prefix in ("inference", "scores")
+        assert settings.key_prefix in ("predictions-inference", "scores")
 
 
 @with_urls
@@ -103,7 +103,7 @@ def test_keda_reads_the_key_in_which_the_store_counts_what_is_outstanding(monkey
 
 def test_what_is_submitted_is_counted_there_by_the_command_that_keda_uses(valkey: Valkey) -> None:
     """KEDA asks for a key's type and takes ZCARD of a sorted set: facts of its redis scaler, 2.20 and newer."""
-    moves = Moves("inference", Limits())
+    moves = Moves("predictions-inference", Limits())
     store = RedisWorkerStore(connect(valkey.url(), 2.0), moves)
     store.run(moves.submit(Submission(new_task_id("match-outcome"), "match-outcome", b"{}")))
     key = scenario("tryout").one("ScaledObject")["spec"]["triggers"][0]["metadata"]["listName"]

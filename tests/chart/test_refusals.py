@@ -160,7 +160,7 @@ def test_the_settings_that_all_share_are_the_programs_own_with_their_limits() ->
     values = yaml.safe_load(schema.make((CHART / "values.yaml").read_text(encoding="utf-8")))
     ours = values["properties"]["settings"]["properties"]
     theirs = ContractSettings.model_json_schema()["properties"]
-    placed = {"STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "KEY_PREFIX", "START_TIMEOUT_S", "PAYLOAD_URL"}
+    placed = {"STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "KEY_PREFIX", "INSTALLATION", "START_TIMEOUT_S", "PAYLOAD_URL"}
     assert set(ours) == {name.upper() for name in theirs} - placed
     limits = ("type", "minimum", "maximum", "exclusiveMinimum")
     for name, described in ours.items():

@@ -62,6 +62,9 @@ class SaidByWorker:
         del model
         return ""
 
+    def own(self, model: str) -> None:
+        del model
+
 
 class Stage:
     """See the module."""

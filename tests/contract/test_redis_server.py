@@ -1,14 +1,20 @@
 """What is particular to the server under the Redis store: when it is full, and when it can't be the store at all."""
 
-from collections.abc import Iterator
+import asyncio
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 import redis
 
-from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.errors import Misconfigured, PrefixTaken, StoreUnavailable
 from app.contract.moves import Limits, Verb
+from app.contract.redis_store import RedisGatewayStore, RedisWorkerStore, blocking, event_loop
+from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.server import refuse, refuse_policy, refuse_schema, weakness
 from app.contract.states import State
 from tests.contract.acting import MODEL, Cast
@@ -86,3 +92,87 @@ def test_both_sides_check_a_live_server(valkey: Valkey) -> None:
     assert cast.worker.check(MODEL) == ""
     assert cast.tell("check", MODEL) == ""
     store.close()
+
+
+@contextmanager
+def sides(valkey: Valkey, installation: str, prefix: str = "shared") -> Iterator[list[Callable[[], object]]]:
+    """An installation's `own` and `check`, as a worker and as a gateway asks."""
+    calls = Moves(prefix, Limits(), installation)
+    worker = RedisWorkerStore(blocking.connect(valkey.url(), 10), calls)
+    with asyncio.Runner() as runner:
+        gateway = RedisGatewayStore(event_loop.connect(valkey.url(), 10), calls, 10)
+        yield [
+            lambda: worker.own(MODEL),
+            lambda: worker.check(MODEL),
+            lambda: runner.run(gateway.own(MODEL)),
+            lambda: runner.run(gateway.check(MODEL)),
+        ]
+        runner.run(gateway.close())
+
+
+def refused(asking: list[Callable[[], object]]) -> set[str]:
+    """The sentence of each; all must be refused."""
+    said = set()
+    for ask in asking:
+        with pytest.raises(PrefixTaken) as refusal:
+            ask()
+        said.add(str(refusal.value))
+    return said
+
+
+@pytest.mark.parametrize("first", range(4))
+def test_the_first_installation_owns_the_keys_and_every_other_is_refused(valkey: Valkey, first: int) -> None:
+    with sides(valkey, "prod/a") as owner, sides(valkey, "prod/b") as stranger, sides(valkey, "") as nameless:
+        owner[first]()
+        assert [ask() or "" for ask in owner] == [""] * 4
+        (sentence,) = refused(stranger)
+        assert "KEY_PREFIX=shared belong to the installation prod/a, and this is prod/b" in sentence
+        (sentence,) = refused(nameless)
+        assert "INSTALLATION is not set" in sentence
+
+
+def test_keys_under_another_prefix_are_another_installation_s(valkey: Valkey) -> None:
+    with sides(valkey, "prod/a") as one, sides(valkey, "prod/b", "other") as other:
+        assert [ask() or "" for ask in one + other] == [""] * 8
+
+
+def test_a_program_without_a_name_marks_nothing(valkey: Valkey) -> None:
+    with sides(valkey, "") as nameless, sides(valkey, "prod/a") as named:
+        for ask in nameless:
+            ask()
+        named[0]()
+        refused(nameless)
+
+
+def test_a_store_that_came_back_empty_is_marked_again(valkey: Valkey) -> None:
+    with sides(valkey, "prod/a") as owner, sides(valkey, "prod/b") as stranger:
+        owner[0]()
+        valkey.flush()
+        owner[0]()
+        refused(stranger)
+
+
+def test_the_keys_are_handed_over_by_the_command_of_the_sentence(valkey: Valkey) -> None:
+    with sides(valkey, "prod/a") as old, sides(valkey, "prod/b") as new:
+        old[0]()
+        (sentence,) = refused(new)
+        command = re.search(r"SET \S+ \S+$", sentence)
+        assert command
+        with redis.Redis(port=valkey.port) as client:
+            client.execute_command(*command.group().split())
+        assert [ask() or "" for ask in new] == [""] * 4
+        refused(old)
+
+
+def test_of_two_that_start_together_one_owns_the_keys(valkey: Valkey) -> None:
+    with sides(valkey, "prod/a") as one, sides(valkey, "prod/b") as other, ThreadPoolExecutor(2) as pool:
+        outcomes = [pool.submit(asking[0]) for asking in (one, other)]
+        assert sum(each.exception() is None for each in outcomes) == 1
+
+
+def test_a_full_store_can_be_marked_and_checked(small: tuple[Valkey, Cast]) -> None:
+    server, _ = small
+    with redis.Redis(port=server.port) as client, sides(server, "prod/a") as owner, sides(server, "prod/b") as stranger:
+        client.config_set("maxmemory", "100kb")
+        owner[1]()
+        refused(stranger)

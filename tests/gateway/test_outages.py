@@ -125,6 +125,22 @@ def test_a_newer_layout_leaves_the_gateway_unready(own_stack: Stack) -> None:
     until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
 
 
+def test_a_gateway_whose_keys_were_handed_over_turns_unready_and_writes_nothing(own_stack: Stack) -> None:
+    gateway = own_stack.add_gateway(INSTALLATION="production/scores")
+    with redis.Redis(port=own_stack.valkey.port) as client:
+        assert client.get("inference:owner") == b"production/scores"
+        client.set("inference:owner", "staging/scores")
+        answer = until(lambda: (a := HTTP.get(f"{gateway.url}/readyz")).status_code == 503 and a, "the gateway to notice")
+        assert isinstance(answer, httpx2.Response)
+        assert "belong to the installation staging/scores, and this is production/scores" in problem(answer, 503)["detail"]
+        problem(post(gateway), 503)
+        problem(HTTP.post(f"{gateway.url}/dead-letters/replay", json={}), 503)
+        problem(HTTP.delete(f"{gateway.url}/dead-letters/{MODEL}-{'0' * 32}"), 503)
+        client.flushall()
+        until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
+        assert client.get("inference:owner") == b"production/scores", "a store that came back empty is marked again"
+
+
 def test_a_weak_store_is_named(own_stack: Stack) -> None:
     weak = Valkey(own_stack.folder / "weak", "--appendfsync", "everysec")
     weak.start()

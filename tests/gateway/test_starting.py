@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import redis
 
 from app.contract.errors import Misconfigured
 from app.contract.settings import read_settings
@@ -47,6 +48,13 @@ def test_a_model_that_is_not_registered(valkey: Valkey, registry_url: str) -> No
     assert "models:/nobody@production" in sentence
 
 
+def test_a_store_whose_keys_are_another_installation_s(valkey: Valkey) -> None:
+    with redis.Redis(port=valkey.port) as client:
+        client.set("inference:owner", "production/scores")
+    sentence = refused(STORE_URL=valkey.url(), INSTALLATION="staging/scores")
+    assert "KEY_PREFIX=inference belong to the installation production/scores, and this is staging/scores" in sentence
+
+
 def test_a_store_that_evicts(tmp_path: Path) -> None:
     server = Valkey(tmp_path, "--maxmemory", "100mb", "--maxmemory-policy", "allkeys-lru")
     server.start()
@@ -69,6 +77,7 @@ def test_a_store_that_evicts(tmp_path: Path) -> None:
         ("SYNC_SLO_S", "soon"),
         ("MAX_BODY_BYTES", "1"),
         ("STORE_URL", "http://x"),
+        ("INSTALLATION", "two words"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

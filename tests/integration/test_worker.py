@@ -3,6 +3,7 @@
 import signal
 
 import pytest
+import redis
 
 from tests.integration.conftest import MakeStack
 from tests.support.stack import Client, Stack
@@ -40,6 +41,21 @@ def test_a_stop_lets_the_run_end_that_fits(make_stack: MakeStack) -> None:
     assert worker.wait() == 0
     assert client.status(task_id)["result"]["value"] == 1
     assert client.get("/monitoring/workers").json()["workers"] == []
+
+
+def test_a_worker_whose_keys_were_handed_over_lets_its_run_end_and_leaves(make_stack: MakeStack) -> None:
+    stack = make_stack(gateways=1, INSTALLATION="production/fault", KEY_PREFIX="production")
+    client, worker = stack.client(), stack.workers[0]
+    task_id = client.submit({"do": "answer", "seconds": 3.0, "value": 1})
+    until(lambda: running(client, task_id), "the run to start")
+    with redis.Redis.from_url(stack.valkey.url(0)) as store, redis.Redis.from_url(stack.valkey.url(1)) as broker:
+        held = [name.decode() for name in [*store.keys(), *broker.keys(), *store.pubsub_channels()]]
+        assert [name for name in held if "production" not in name] == [], "another prefix shares nothing of this"
+        store.set("production:owner", "staging/fault")
+    assert worker.wait() == 0
+    (sentence,) = [line for line in worker.log.read_text().splitlines() if line.startswith("worker: the store")]
+    assert "belong to the installation staging/fault, and this is production/fault" in sentence
+    assert client.status(task_id)["status"] == "success"
 
 
 @pytest.mark.parametrize("signals", [1, 2], ids=["after the drain time-out", "at once at the second signal"])

@@ -42,6 +42,16 @@ def test_what_cannot_work_is_one_sentence(valkey: Valkey, env: dict[str, str], s
     assert "Traceback" not in ended.stderr
 
 
+@pytest.mark.parametrize(("own", "said"), [("staging/a", "this is staging/a"), ("", "INSTALLATION is not set here")])
+def test_keys_of_another_installation_are_one_sentence(valkey: Valkey, own: str, said: str) -> None:
+    with redis.Redis.from_url(valkey.url(0)) as store:
+        store.set("inference:owner", "production/a")
+    ended = started(valkey, INSTALLATION=own)
+    assert ended.returncode == 1
+    (sentence,) = [line for line in ended.stderr.splitlines() if line.startswith("worker: ")]
+    assert f"KEY_PREFIX=inference belong to the installation production/a, and {said}" in sentence
+
+
 def test_a_model_that_the_registry_does_not_have_is_one_sentence(valkey: Valkey, fault_registry: str) -> None:
     ended = started(valkey, MODEL_URI="models:/fault@nowhere", MLFLOW_TRACKING_URI=fault_registry)
     assert ended.returncode == 1

@@ -1,7 +1,11 @@
-"""However the gateway is started, it is started with its own connections: without them nothing bounds a request's head."""
+"""What gateways and workers are started with, whoever starts them: bounded connections, and a name in a shared store."""
+
+from pathlib import Path
 
 import pytest
 
+from scripts.local.parts import Parts
+from scripts.local.place import Place
 from tests.support.stack import ROOT
 
 
@@ -12,3 +16,24 @@ def test_whoever_starts_a_gateway_bounds_its_connections(place: str) -> None:
     text = (ROOT / place).read_text(encoding="utf-8")
     starts = sum("app.main:create_app" in line for line in text.splitlines())
     assert 0 < starts == text.count("app.api.connection:Bounded")
+
+
+def _told(place: Place) -> set[str]:
+    """The installation of each gateway and worker of a run; '' for none."""
+    return {part.env.get("INSTALLATION", "") for part in Parts(place).all if part.name.startswith(("gateway", "worker"))}
+
+
+def test_a_run_has_a_name_of_its_own_in_a_store_that_others_may_use_and_keeps_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("INSTALLATION", "STORE_URL"):
+        monkeypatch.delenv(name, raising=False)
+    runs = [Place(tmp_path / name, 8000, 2) for name in ("one", "two")]
+    for run in runs:
+        run.folder.mkdir()
+    assert _told(runs[0]) == {""}, "its own store is nobody else's"
+    monkeypatch.setenv("STORE_URL", "redis://cache")
+    (one,), (again,), (two,) = (_told(run) for run in (runs[0], runs[0], runs[1]))
+    assert one == again != two
+    monkeypatch.setenv("INSTALLATION", "mine")
+    assert _told(runs[0]) == {""}, "what the environment says is inherited"

@@ -10,7 +10,7 @@ from redis.retry import Retry
 from app.contract import moves
 from app.contract.errors import Misconfigured, StoreUnavailable
 from app.contract.redis_store.calls import Call, Moves, script
-from app.contract.redis_store.server import SCHEMA, refuse, refuse_policy, refuse_schema, weakness
+from app.contract.redis_store.server import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
 
 T = TypeVar("T")
 
@@ -67,14 +67,21 @@ class RedisWorkerStore:
             refuse(self._client.info())
             config = _config(self._client)
             refuse_policy(config)
-            key = self._calls.prefix(model) + ":schema"
-            self._client.set(key, SCHEMA, nx=True)
-            refuse_schema(model, int(self._client.get(key) or SCHEMA))
+            refuse_schema(model, self._own(model))
         except redis.AuthenticationError as error:
             raise Misconfigured(f"the store refused the credentials in STORE_URL: {error}") from error
         except (redis.RedisError, OSError) as error:
             raise StoreUnavailable(f"the store did not answer: {error}") from error
         return weakness(config)
+
+    def own(self, model: str) -> None:
+        self._own(model)
+
+    def _own(self, model: str) -> int:
+        """Returns the layout of the records; raises `PrefixTaken`."""
+        owner, schema = self.run(self._calls.own(model))
+        refuse_owner(self._calls.key_prefix, self._calls.installation, owner)
+        return schema
 
 
 def _config(client: redis.Redis) -> dict[str, str]:

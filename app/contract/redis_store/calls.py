@@ -16,6 +16,7 @@ from app.contract.ids import model_of
 from app.contract.moves import Limits, Outcome, Verb
 from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
 from app.contract.redis_store import replies
+from app.contract.redis_store.server import SCHEMA
 
 MAX_REAPED = 500
 
@@ -56,14 +57,25 @@ class Call(Generic[T]):
 
 @dataclass(frozen=True)
 class Moves:
-    """Makes the calls. `key_prefix` lets several services share a server."""
+    """Makes the calls. `key_prefix` lets several installations share a server; '' for `installation` marks no keys as its own."""
 
     key_prefix: str = "inference"
     limits: Limits = field(default_factory=Limits)
+    installation: str = ""
 
     def prefix(self, model: str) -> str:
         """Returns the start of all keys of a model; the braces put them into one slot."""
         return f"{{{self.key_prefix}:{model}}}"
+
+    @property
+    def owner_key(self) -> str:
+        """The key that names the installation whose keys these are."""
+        return f"{self.key_prefix}:owner"
+
+    def own(self, model: str) -> Call[tuple[str, int]]:
+        """Marks the keys as this installation's, if they are nobody's; answers whose they are, and the layout of the records."""
+        arguments = (self.owner_key, self.installation, SCHEMA)
+        return Call("own", self.prefix(model), arguments, lambda reply: (replies.text(reply[1]), int(reply[2])))
 
     def _of(self, task_id: str) -> str:
         return self.prefix(model_of(task_id) or "")

@@ -21,7 +21,7 @@ from app.contract import moves
 from app.contract.errors import Misconfigured, StoreUnavailable
 from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
 from app.contract.redis_store.calls import Call, Moves, script
-from app.contract.redis_store.server import SCHEMA, refuse, refuse_policy, refuse_schema, weakness
+from app.contract.redis_store.server import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
 
 log = structlog.get_logger()
 
@@ -167,14 +167,21 @@ class RedisGatewayStore:
             refuse(await self._client.info())
             config = await self._config()
             refuse_policy(config)
-            key = self._calls.prefix(model) + ":schema"
-            await self._client.set(key, SCHEMA, nx=True)
-            refuse_schema(model, int(await self._client.get(key) or SCHEMA))
+            refuse_schema(model, await self._own(model))
         except AuthenticationError as error:
             raise Misconfigured(f"the store refused the credentials in STORE_URL: {error}") from error
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"the store did not answer: {error}") from error
         return weakness(config)
+
+    async def own(self, model: str) -> None:
+        await self._own(model)
+
+    async def _own(self, model: str) -> int:
+        """Returns the layout of the records; raises `PrefixTaken`."""
+        owner, schema = await self.run(self._calls.own(model))
+        refuse_owner(self._calls.key_prefix, self._calls.installation, owner)
+        return schema
 
     async def keep_card(self, model: str, card: bytes) -> None:
         with _answering():

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.contract.errors import Misconfigured, SchemaTooNew
+from app.contract.errors import Misconfigured, PrefixTaken, SchemaTooNew
 
 SCHEMA = 1
 OLDEST = {"redis": (7, 0, 0), "valkey": (8, 0, 0)}
@@ -39,6 +39,17 @@ def refuse_policy(config: dict[str, str]) -> None:
         raise Misconfigured(
             f"the store evicts keys when full (maxmemory-policy {policy}), which loses predictions: set it to noeviction"
         )
+
+
+def refuse_owner(key_prefix: str, installation: str, owner: str) -> None:
+    """Raises `PrefixTaken` where the keys belong to another installation; `owner` is '' where they belong to nobody."""
+    if owner in ("", installation):
+        return
+    me = f"this is {installation}" if installation else "INSTALLATION is not set here"
+    raise PrefixTaken(
+        f"the store's keys under KEY_PREFIX={key_prefix} belong to the installation {owner}, and {me}: give this one a KEY_PREFIX"
+        f" of its own, or hand the keys over with SET {key_prefix}:owner {installation or 'and a name for INSTALLATION'}"
+    )
 
 
 def refuse_schema(model: str, found: int) -> None:

@@ -69,6 +69,28 @@ password: {{ include "inference.unescape" (len $userinfo | eq 2 | ternary (last 
 {{- regexFind ":[0-9]+(/|$)" $uri | trimAll ":/" | default (hasPrefix "https" $uri | ternary "443" "80") }}
 {{- end }}
 
+{{/* Start of all keys. A live release keeps its own: with another, it would no longer find what it has accepted. Where the cluster
+     can't be asked (helm template, and what builds on it), only `keyPrefix` can say that there is one. */}}
+{{- define "inference.keyPrefix" -}}
+{{- .Values.keyPrefix | default (include "inference.liveKeyPrefix" .) | default (include "inference.ownKeyPrefix" .) }}
+{{- end }}
+
+{{- define "inference.liveKeyPrefix" -}}
+{{- $live := lookup "apps/v1" "Deployment" .Release.Namespace (printf "%s-api" (include "inference.fullname" .)) }}
+{{- range dig "spec" "template" "spec" "containers" list $live }}
+{{- range .env }}
+{{- if eq .name "KEY_PREFIX" }}{{ .value }}{{ end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* A release named like its namespace is named once. A name that is too long ends in a digest. */}}
+{{- define "inference.ownKeyPrefix" -}}
+{{- $release := replace "." "-" .Release.Name }}
+{{- $whole := eq $release .Release.Namespace | ternary $release (printf "%s-%s" .Release.Namespace $release) }}
+{{- if le (len $whole) 31 }}{{ $whole }}{{ else }}{{ printf "%s-%s" (trunc 22 $whole) (sha256sum $whole | trunc 8) }}{{ end }}
+{{- end }}
+
 {{/* Changes when a Secret of this chart changes, and so replaces the pods that read it. */}}
 {{- define "inference.connectionsChecksum" -}}
 {{- printf "%s %s" (include "inference.storeUrl" .) (include "inference.brokerUrl" .) | sha256sum }}
@@ -79,7 +101,8 @@ password: {{ include "inference.unescape" (len $userinfo | eq 2 | ternary (last 
 STORE_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.storeSecret" . }}, key: url}}}
 BROKER_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.brokerSecret" . }}, key: url}}}
 MLFLOW_TRACKING_URI: {{ include "inference.trackingUri" . | quote }}
-KEY_PREFIX: {{ .Values.keyPrefix | quote }}
+KEY_PREFIX: {{ include "inference.keyPrefix" . | quote }}
+INSTALLATION: {{ .Values.installation | default (printf "%s/%s" .Release.Namespace .Release.Name) | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 HOME: /tmp
 {{- with .Values.payloads.url }}

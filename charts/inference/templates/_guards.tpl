@@ -93,7 +93,7 @@
 {{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}
 {{- end }}
 {{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "" "PAYLOAD_URL" "") }}
-{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, payloads, keyPrefix, startTimeoutSeconds, workerPools") }}
+{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, payloads, keyPrefix, installation, startTimeoutSeconds, workerPools") }}
 {{- end }}
 
 {{- define "inference.guardBatchPool" -}}
@@ -173,7 +173,7 @@
 {{- end }}
 {{- end }}
 {{- $own := merge (include "inference.workerEnv" (dict "root" .root "pool" $pool) | fromYaml) (dict "PAYLOAD_URL" "" "POOL" "") }}
-{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, payloads, keyPrefix, startTimeoutSeconds") }}
+{{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, payloads, keyPrefix, installation, startTimeoutSeconds") }}
 {{- end }}
 
 {{/* A gateway is ready when the registry has the model of every pool: one that nothing registers would keep a trial from starting. */}}
