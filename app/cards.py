@@ -16,8 +16,8 @@ import yaml
 
 from app.contract.addresses import Network
 from app.contract.errors import Misconfigured, Temporary
+from app.contract.schema import PartSchema, compile_inputs, compile_params
 from app.contract.settings import NOT_REGISTERED, model_of_uri
-from app.schema import PartSchema, compile_inputs, compile_params
 
 
 class RegistryUnavailable(Temporary):

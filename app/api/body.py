@@ -12,8 +12,8 @@ from app.api.preferences import idempotency_key, trace_id, wants_fresh
 from app.api.problems import Kind, Problem, invalid, unknown_model
 from app.api.receiving import Room
 from app.cards import Registered
+from app.contract.schema import MOST_ERRORS, FieldError, shown
 from app.registry import Registry
-from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
 
 FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time_to_start_s"})

@@ -22,12 +22,12 @@ from app.api.receiving import Receiving, Room
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
+from app.contract.schema import FieldError
 from app.contract.states import PUBLIC_WORDS, State
 from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
 from app.readiness import Readiness
 from app.registry import Registry
-from app.schema import FieldError
 from app.service import REFUSED, Predictions, WaitBroken
 from app.settings import GatewaySettings
 

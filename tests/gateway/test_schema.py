@@ -7,7 +7,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from app.contract.errors import Misconfigured
-from app.schema import compile_inputs
+from app.contract.schema import compile_inputs
 
 SCALARS = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "any"]
 
