@@ -3,8 +3,9 @@
 What the registry said is a `Card`, plain JSON, so that the store can keep it for a gateway that starts while the registry is away.
 """
 
-import json
+import importlib
 import os
+import re
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -12,20 +13,28 @@ from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import orjson
-import yaml
 
 from app.contract.addresses import Network
+from app.contract.description import Description, compile_checkers, judging, read_description
 from app.contract.errors import Misconfigured, Temporary
+from app.contract.schema import PartSchema
 from app.contract.settings import NOT_REGISTERED, model_of_uri
-from app.schema import PartSchema, compile_inputs, compile_params
 
 
 class RegistryUnavailable(Temporary):
-    """The registry did not answer."""
+    """The registry did not answer. Callers read the sentence; `cause`, MLflow's own words, is for the log: it may name hosts."""
+
+    def __init__(self, sentence: str, cause: str = "") -> None:
+        super().__init__(sentence)
+        self.cause = cause
 
 
 class NotRegistered(RegistryUnavailable):
     """The registry answered, and does not know the model (yet)."""
+
+
+class WrongRegistry(Misconfigured):
+    """MLFLOW_TRACKING_URI names no registry that MLflow can ask: no time mends that."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,9 +60,9 @@ class Card:
         """Returns what `kept` was made of; None for what another release kept."""
         try:
             card = cls(**orjson.loads(kept))
+            return replace(card, aliases=tuple(card.aliases))
         except (orjson.JSONDecodeError, TypeError):
             return None
-        return replace(card, aliases=tuple(card.aliases))
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,14 +96,10 @@ class Registered:
 
 
 def registered(pool: str, card: Card, fetch_allowed: Sequence[Network] = ()) -> Registered:
-    """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be served."""
-    image = card.metadata.get("image") or {}
-    try:
-        features = compile_inputs(card.inputs, image.get("column", ""), fetch_allowed)
-        return Registered(pool, card, features, compile_params(card.params))
-    except Misconfigured as error:
-        name = model_of_uri(card.uri)[0]
-        raise Misconfigured(f"model {name} version {card.version} can't be served: {error}") from error
+    """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be checked."""
+    with judging(model_of_uri(card.uri)[0], card.version):
+        checkers = compile_checkers(card.inputs, card.params, card.metadata, fetch_allowed)
+    return Registered(pool, card, checkers.features, checkers.params)
 
 
 class MlflowReader:
@@ -102,23 +107,35 @@ class MlflowReader:
 
     def __init__(self, tracking_uri: str) -> None:
         self._tracking_uri = tracking_uri
-        self._described: dict[tuple[str, str], dict[str, Any]] = {}
+        self._shown = _without_user(tracking_uri)
+        self._known: dict[tuple[str, ...], Description | str] = {}
         # MLflow's own patience is seven tries of two minutes each; a refresh comes again by itself.
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
         os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
 
+    @staticmethod
+    def prepare() -> None:
+        """Imports MLflow, on a thread: it takes seconds, and whatever of numpy and pandas is installed."""
+        importlib.import_module("mlflow.artifacts")
+
     def __call__(self, uri: str) -> Card:
-        # Imported here, on the thread: it takes seconds, and whatever of numpy and pandas is installed.
+        """Returns what the registry says. Raises `RegistryUnavailable`, `NotRegistered`, or `Misconfigured`."""
         import mlflow
         from mlflow.exceptions import MlflowException
-        from requests.exceptions import RequestException
+        from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
 
         try:
             return self._read(mlflow, uri)
-        except (MlflowException, RequestException, OSError) as error:
-            reason = str(error).splitlines()[0][:300]
-            kind = NotRegistered if getattr(error, "error_code", "") in NOT_REGISTERED else RegistryUnavailable
-            raise kind(f"the registry at {self._tracking_uri} did not give {uri}: {reason}") from error
+        except (RegistryUnavailable, Misconfigured):
+            raise
+        except UnsupportedModelRegistryStoreURIException as error:
+            raise WrongRegistry(f"MLFLOW_TRACKING_URI={self._shown} is no address of a registry") from error
+        except MlflowException as error:
+            if error.error_code in NOT_REGISTERED:
+                raise NotRegistered(f"the registry at {self._shown} has no {uri}: register it, or set its alias, first") from error
+            raise _unavailable(f"the registry at {self._shown} did not give {uri}", error) from error
+        except Exception as error:  # foreign code: whatever MLflow makes of an answer that is none
+            raise _unavailable(f"the registry at {self._shown} did not give {uri}", error) from error
 
     def _read(self, mlflow: Any, uri: str) -> Card:
         # For the whole process: fetching an artifact knows no other way to be told.
@@ -127,31 +144,71 @@ class MlflowReader:
         name, which = model_of_uri(uri)
         found = client.get_model_version_by_alias(name, which) if "@" in uri else client.get_model_version(name, which)
         version = str(found.version)
-        if (name, version) not in self._described:
-            self._described[name, version] = self._fetch(mlflow, name, version)
-        described = self._described[name, version]
-        signature = described.get("signature") or {}
+        metrics = _metrics(client, found)
+        with judging(name, version):
+            described = self._described(mlflow, name, found)
         return Card(
             uri=uri,
             version=version,
             run_id=found.run_id or "",
             aliases=tuple(sorted(found.aliases)),
-            metrics=_metrics(client, found),
-            metadata=described.get("metadata") or {},
-            **{part: json.loads(signature.get(part) or "null") for part in ("inputs", "outputs", "params")},
+            metrics=metrics,
+            inputs=described.inputs,
+            outputs=described.outputs,
+            params=described.params,
+            metadata=described.metadata,
         )
 
-    def _fetch(self, mlflow: Any, name: str, version: str) -> dict[str, Any]:
+    def _described(self, mlflow: Any, name: str, found: Any) -> Description:
+        """A registry that was set up anew counts its versions from 1 again, so a file is told by where it is and since when."""
+        version = str(found.version)
+        key = (name, version, str(found.source), str(found.creation_timestamp))
+        if key not in self._known:
+            self._known[key] = self._read_file(mlflow, name, version)
+        described = self._known[key]
+        if isinstance(described, str):
+            raise Misconfigured(described)
+        return described
+
+    def _read_file(self, mlflow: Any, name: str, version: str) -> Description | str:
+        """What the version's MLmodel says, or what is wrong with it."""
+        try:
+            content = self._fetch(mlflow, name, version)
+        except Exception as error:  # foreign code: an artifact store's client may raise anything
+            raise _unavailable(f"the MLmodel file of models:/{name}/{version} can't be fetched", error) from error
+        try:
+            return read_description(content)
+        except Misconfigured as error:
+            return str(error)
+
+    def _fetch(self, mlflow: Any, name: str, version: str) -> bytes:
         with TemporaryDirectory() as folder:
             path = mlflow.artifacts.download_artifacts(
                 artifact_uri=f"models:/{name}/{version}/MLmodel", dst_path=folder, tracking_uri=self._tracking_uri
             )
-            described: dict[str, Any] = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
-        return described
+            return Path(path).read_bytes()
+
+
+def _unavailable(sentence: str, error: Exception) -> RegistryUnavailable:
+    code = getattr(error, "error_code", "")
+    named = f"{sentence} ({code})" if code not in ("", "INTERNAL_ERROR") else sentence  # as which it counts that nobody answered
+    return RegistryUnavailable(named, _without_user(f"{type(error).__name__}: {error}")[:500])
+
+
+def _without_user(text: str) -> str:
+    """Returns a text without the user and password of its URLs."""
+    return re.sub(r"://[^/@\s]*@", "://", text)
 
 
 def _metrics(client: Any, found: Any) -> dict[str, float]:
-    """The version's own metrics (MLflow 3 keeps them on the logged model), else its run's."""
-    if found.metrics:
-        return {metric.key: metric.value for metric in found.metrics}
-    return dict(client.get_run(found.run_id).data.metrics) if found.run_id else {}
+    """The version's own metrics (MLflow 3 keeps them on the logged model), else its run's, if that is still there."""
+    from mlflow.exceptions import MlflowException
+
+    if found.metrics or not found.run_id:
+        return {metric.key: metric.value for metric in found.metrics or ()}
+    try:
+        return dict(client.get_run(found.run_id).data.metrics)
+    except MlflowException as error:
+        if error.error_code in NOT_REGISTERED:
+            return {}
+        raise

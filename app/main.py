@@ -11,6 +11,7 @@ import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import partial
 from types import FrameType
 from typing import NoReturn
 
@@ -44,6 +45,7 @@ from app.service import Predictions
 from app.settings import GatewaySettings
 from app.sweep import Sweep
 from app.telemetry import set_up_logging
+from app.threads import on_a_thread
 from app.tickets import TicketPublisher
 from app.waiting import Waiting
 
@@ -86,9 +88,15 @@ class Gateway:
         self.store = RedisGatewayStore(self.store_client, calls, settings.store_timeout_s)
         self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
         self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
-        reader = MlflowReader(settings.mlflow_tracking_uri)
-        allowed = settings.fetch_allowed_networks
-        self.registry = Registry(settings.pools, reader, settings.registry_refresh_s, self.store, allowed)
+        self.reader = MlflowReader(settings.mlflow_tracking_uri)
+        self.registry = Registry(
+            settings.pools,
+            self.reader,
+            settings.registry_refresh_s,
+            self.store,
+            fetch_allowed=settings.fetch_allowed_networks,
+            patience_s=settings.start_timeout_s,
+        )
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
@@ -128,7 +136,8 @@ class Gateway:
         _spare_the_collector()
         tasks = [asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._background().items()]
         with _stopping_early(self.waiting.stop):
-            log.info("gateway.started", models={name: m.version for name, m in self.registry.models.items()})
+            versions = {name: model.version for name, model in self.registry.models.items()}
+            log.info("gateway.started", models=versions, unserved=[name for name in self.registry.uris if name not in versions])
             yield {"arrival_timeout_s": self.settings.arrival_timeout_s}
         self.waiting.stop()
         for task in tasks:
@@ -146,17 +155,18 @@ class Gateway:
             "tickets": self.tickets.run,
             "reaper": self.reaper.run,
             "sweep": self.sweep.run,
-            "registry": self.registry.keep_fresh,
-            "versions": self.registry.follow_workers,
             "readiness": self.readiness.keep_checking,
             "matches": self.matches.keep_fresh,
+            **{f"registry {name}": partial(self.registry.keep_fresh, name) for name in self.registry.uris},
+            **{f"versions {name}": partial(self.registry.follow_workers, name) for name in self.registry.uris},
         }
 
     async def _check_parts(self) -> None:
-        """The store and the registry must answer; a broker that is down costs nothing (protocol rule 4)."""
+        """The store must answer. A model that can't be had is /readyz's to tell; a broker that is down costs nothing (rule 4)."""
         try:
             await answered(self.readiness.check, self.settings.start_timeout_s)
-            await answered(self.registry.load, self.settings.start_timeout_s)
+            await on_a_thread(self.reader.prepare)
+            await self.registry.start()
         except (Misconfigured, Temporary) as error:
             give_up(str(error))
         try:

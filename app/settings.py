@@ -36,7 +36,8 @@ class GatewaySettings(ContractSettings):
     registry_refresh_s: float = Field(
         30.0,
         ge=0.1,
-        description="How often the registry is asked for a newer version, in seconds; an outage keeps the last one known.",
+        description="How often the registry is asked for a newer version, in seconds; an outage keeps the last one known."
+        " A model that is not served yet is asked for every second.",
     )
     backlog_max_records: int = Field(
         100_000, ge=1, description="Predictions that a model may have outstanding; more are answered 503."

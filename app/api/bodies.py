@@ -37,6 +37,7 @@ class ProblemBody(BaseModel):
     error: TaskError | None = None
     attempts: int | None = None
     errors: list[WrongField] | None = None
+    models: dict[str, "ReadyModel"] | None = None
 
 
 class UsedModel(BaseModel):
@@ -268,14 +269,18 @@ class Alive(BaseModel):
 
 
 class ReadyModel(BaseModel):
-    """The version served, and how many workers have the model loaded."""
+    """The version served, and how many workers have the model loaded.
 
-    version: str
+    `problem` is there when what the registry names can't be served, and says why; then the version is null, or an earlier one.
+    """
+
+    version: str | None
     workers: int
+    problem: str | None = None
 
 
 class Ready(BaseModel):
-    """Predictions are taken."""
+    """Predictions are taken, for every model that has a version."""
 
     status: Literal["ready"]
     store: str

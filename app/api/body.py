@@ -12,8 +12,8 @@ from app.api.preferences import idempotency_key, trace_id, wants_fresh
 from app.api.problems import Kind, Problem, invalid, unknown_model
 from app.api.receiving import Room
 from app.cards import Registered
+from app.contract.schema import MOST_ERRORS, FieldError, shown
 from app.registry import Registry
-from app.schema import MOST_ERRORS, FieldError, shown
 from app.service import Asked
 
 FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time_to_start_s"})
@@ -103,14 +103,14 @@ def _parts(whole: Any) -> Collection[Any]:
     return whole.values() if type(whole) is dict else whole if type(whole) is list else ()
 
 
-def chosen_model(body: Any, registry: Registry) -> Registered:
-    """Returns the model that a body asks for."""
+def chosen_pool(body: Any, registry: Registry) -> str:
+    """Returns the pool that a body asks for, which may not be served now."""
     if type(body) is not dict:
         raise invalid([FieldError("body", "must be an object")])
-    found = registry.find(body.get("model", registry.default))
-    if found is None:
+    pool = registry.pool_of(body.get("model", registry.default))
+    if not pool:
         raise unknown_model(registry.names)
-    return found
+    return pool
 
 
 def checked(request: Request, body: dict[str, Any], raw: bytes, model: Registered, longest_to_start_s: float) -> Asked:

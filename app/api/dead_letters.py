@@ -15,10 +15,10 @@ from app.api.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.api.receiving import SMALL_BYTES, Receiving
 from app.contract.ids import model_of
 from app.contract.record import DeadLetter, Place
+from app.contract.schema import FieldError, shown
 from app.contract.states import PUBLIC_WORDS, State
 from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
 from app.readiness import Readiness
-from app.schema import FieldError, shown
 from app.settings import GatewaySettings
 
 FILTERS = ("model", "error_type", "before")

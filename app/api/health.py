@@ -1,7 +1,8 @@
 """/livez, /readyz and /metrics.
 
-Ready means that predictions are taken: the store answers and the registry was read. It does not ask for a worker, for with none
-there is nothing to scale up from; how many have the model loaded is said, so that who starts both can wait for it.
+Ready means that predictions are taken: the store answers and at least one model can be served; of the others it says why not. It
+does not ask for a worker, for with none there is nothing to scale up from; how many have the model loaded is said, so that who
+starts both can wait for it.
 """
 
 import asyncio
@@ -40,22 +41,27 @@ class HealthCalls:
         """Answers 200 when predictions are taken, else 503 and why not."""
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
-        names = tuple(self._registry.models)
+        names = tuple(self._registry.uris)
         try:
             found = await asyncio.gather(*map(self._store.workers, names))
         except StoreUnavailable as error:
             raise Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}") from error
         models = {name: self._model(name, workers) for name, workers in zip(names, found, strict=True)}
+        if not self._registry.models:
+            reasons = "; ".join(f"{name}: {self._registry.problems[name]}" for name in names)
+            raise Problem(Kind.UNAVAILABLE, f"No model can be served: {reasons}", models=models)
         body = {"status": "ready", "store": "ok", "warnings": self._readiness.warnings, "models": models}
         return Response(orjson.dumps(body), 200, None, JSON)
 
     def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> dict[str, Any]:
-        return {"version": self._registry.models[name].version, "workers": sum(w.state in _LOADED for w in workers)}
+        served, problem = self._registry.models.get(name), self._registry.problems[name]
+        told = {"version": served and served.version, "workers": sum(w.state in _LOADED for w in workers)}
+        return told | ({"problem": problem} if problem else {})
 
     async def metrics(self) -> Response:
         """Answers the metrics in Prometheus' text format; the queues' numbers are read now."""
         try:
-            await asyncio.gather(*map(self._sample, self._registry.models))
+            await asyncio.gather(*map(self._sample, self._registry.uris))
             self._metrics.store_up.set(1)
         except StoreUnavailable:
             self._metrics.forget_samples()

@@ -25,7 +25,7 @@ _KEY = "The same key and body give the same task; another body is a 422."
 
 
 def describe(app: FastAPI, registry: Registry, longest_to_start_s: float) -> dict[str, Any]:
-    """Returns the document for the versions served now."""
+    """Returns the document for the versions served now. A model that can't be served has no body in it: nobody knows which."""
     page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = page.setdefault("components", {}).setdefault("schemas", {})
     problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
@@ -56,10 +56,12 @@ def describe(app: FastAPI, registry: Registry, longest_to_start_s: float) -> dic
 def _filters(registry: Registry) -> dict[str, dict[str, Any]]:
     """What pydantic can't know. `before` is a page's `next` or a moment: no pattern says that, so the page says a moment."""
     moment = {"type": "string", "format": "date-time", "description": "The `next` of a page, or a moment (RFC 3339)."}
-    return {"model": {"type": "string", "enum": ["", *registry.models]}, "before": moment}
+    return {"model": {"type": "string", "enum": ["", *registry.uris]}, "before": moment}
 
 
 def _one_of(names: list[str]) -> dict[str, Any]:
+    if not names:
+        return {"type": "object", "description": "No model can be served now: /readyz says why."}
     refs = [{"$ref": f"#/components/schemas/{name}"} for name in names]
     return refs[0] if len(refs) == 1 else {"anyOf": refs}
 

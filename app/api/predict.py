@@ -15,19 +15,19 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import views
-from app.api.body import checked, chosen_model, parsed, read_body
+from app.api.body import checked, chosen_pool, parsed, read_body
 from app.api.preferences import Wish, wish_of
-from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unknown_model
+from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unknown_model, unserved_model
 from app.api.receiving import Receiving, Room
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
+from app.contract.schema import FieldError
 from app.contract.states import PUBLIC_WORDS, State
 from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
 from app.readiness import Readiness
 from app.registry import Registry
-from app.schema import FieldError
 from app.service import REFUSED, Predictions, WaitBroken
 from app.settings import GatewaySettings
 
@@ -106,8 +106,11 @@ class PredictCalls:
 
     def _checked(self, request: Request, raw: bytes, wish: Wish, tally: _Tally) -> Submission:
         body, unreadable = parsed(raw, self._settings.max_depth)
-        model = chosen_model(body, self._registry)
-        tally.model = model.name
+        tally.model = chosen_pool(body, self._registry)
+        model = self._registry.models.get(tally.model)
+        if model is None:
+            tally.outcome = "unavailable"
+            raise unserved_model(tally.model, self._registry.problems[tally.model])
         asked = checked(request, body, raw, model, self._settings.max_time_to_start_s)
         if unreadable:
             raise unreadable
@@ -187,9 +190,12 @@ class ModelCalls:
         self, model: Annotated[str | None, Query(description="Which model; the first served if left out.")] = None
     ) -> Response:
         """Answers the registry's word on a model, and what each live worker has loaded of it."""
-        found = self._registry.find(model or self._registry.default)
-        if found is None:
+        pool = self._registry.pool_of(model or self._registry.default)
+        if not pool:
             raise unknown_model(self._registry.names)
+        found = self._registry.models.get(pool)
+        if found is None:
+            raise unserved_model(pool, self._registry.problems[pool])
         workers = await self._store.workers(found.name)
         body: dict[str, Any] = {
             "name": found.name,

@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
-from app.schema import FieldError
+from app.contract.schema import FieldError
 
 MEDIA_TYPE = "application/problem+json"
 
@@ -37,6 +37,7 @@ class Kind(Enum):
     FAILED = ("prediction-failed", 500, "The prediction failed")
     INTERNAL = ("internal-error", 500, "The service failed")
     UNAVAILABLE = ("unavailable", 503, "The service can't take this now")
+    UNSERVED = ("model-unavailable", 503, "The model can't be served now")
     BUSY = ("receiving-full", 503, "Too much is being received")
     PAYLOADS = ("payloads-unavailable", 503, "Large inputs and results can't be kept or read now")
     FULL = ("backlog-full", 503, "The backlog is full")
@@ -90,6 +91,11 @@ def invalid(errors: list[FieldError]) -> Problem:
 def unknown_model(served: Iterable[str]) -> Problem:
     """Returns the 422 for a model that is not served."""
     return invalid([FieldError("model", f"must be one of the models served: {', '.join(served)}")])
+
+
+def unserved_model(pool: str, reason: str) -> Problem:
+    """Returns the 503 for a model of this gateway's that can't be served now; others can."""
+    return Problem(Kind.UNSERVED, f"{pool} can't be served now: {reason}", {"Retry-After": "30"})
 
 
 async def on_problem(request: Request, error: Exception) -> Response:

@@ -6,6 +6,7 @@ Names carry their unit. What contradicts itself is refused at start, in one sent
 import re
 from ipaddress import ip_network
 from typing import Annotated, Self, TypeVar
+from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
@@ -74,10 +75,17 @@ class ContractSettings(BaseSettings):
     payload_threshold_bytes: int = Field(
         65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."
     )
-    start_timeout_s: float = Field(30.0, gt=0, description="How long store and registry may take to answer at start, in seconds.")
+    start_timeout_s: float = Field(
+        30.0, gt=0, description="How long the store, and for a worker the registry, may take to answer at start, in seconds."
+    )
     fetch_allowed_networks: Annotated[tuple[Network, ...], NoDecode, WithJsonSchema({"type": "string"})] = Field(
         (), description="Networks in CIDR, with commas, that inputs may be fetched from although they are not public."
     )
+
+    @field_validator("mlflow_tracking_uri")
+    @classmethod
+    def _names_a_server(cls, uri: str) -> str:
+        return check_tracking_uri(uri)
 
     @field_validator("fetch_allowed_networks", mode="before")
     @classmethod
@@ -137,6 +145,21 @@ def model_of_uri(uri: str) -> tuple[str, str]:
             " the name in small letters, digits and hyphens, 40 at most"
         )
     return name, which
+
+
+def check_tracking_uri(uri: str) -> str:
+    """Returns the address of a registry; raises ValueError for what is none. Other schemes than http are MLflow's to judge.
+
+    Without a scheme MLflow takes it for a folder, and a gateway would wait for ever for models to appear in there.
+    """
+    if uri.startswith(("http://", "https://")):
+        parts = urlsplit(uri)
+        good = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", uri)  # `port` raises for one that can't be
+    else:
+        good = "://" in uri or uri.startswith("databricks")
+    if not good:
+        raise ValueError("it must be the address of an MLflow server, as in http://mlflow:5000")
+    return uri
 
 
 def pool_of(entry: str) -> tuple[str, str]:

@@ -31,10 +31,10 @@ def answers(url: str) -> bool:
 
 
 def serves(url: str, model: str) -> bool:
-    """Whether a gateway is ready and knows a worker that holds the model."""
+    """Whether a gateway serves a model and knows a worker that holds it."""
     body = _get(f"{url}/readyz")
-    models = json.loads(body).get("models", {}) if body is not None else {}
-    return bool(models.get(model, {}).get("workers"))
+    told = json.loads(body).get("models", {}).get(model, {}) if body is not None else {}
+    return bool(told.get("version") and told.get("workers"))
 
 
 def registered(tracking_uri: str, name: str, alias: str) -> bool:

@@ -64,6 +64,9 @@ def fault_pool(installed: Cluster) -> Cluster:
         subprocess.run([sys.executable, "-m", "tests.support.register", url], check=True, cwd=ROOT)
     values = str(ROOT / "tests" / "cluster" / "values.yaml")
     installed.helm("upgrade", RELEASE, "charts/inference", "--reset-then-reuse-values", "-f", values, "--wait", "--timeout", "10m")
+    # Gateways are ready with the models that they have: image-classifier's may still be in the making.
+    training = "app.kubernetes.io/component=training"
+    installed.kubectl("wait", "job", "-l", training, "--for=condition=Complete", "--timeout=600s")
     return installed
 
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from jsonschema_rs import is_valid
 
 from app.contract.errors import Misconfigured
-from app.schema import compile_inputs, compile_params
+from app.contract.schema import compile_inputs, compile_params
 
 SCALARS = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "any"]
 

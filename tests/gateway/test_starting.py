@@ -39,15 +39,6 @@ def test_a_store_that_does_not_answer() -> None:
     assert "the store did not answer" in refused(STORE_URL=f"redis://127.0.0.1:{free_port()}/0")
 
 
-def test_a_registry_that_does_not_answer(valkey: Valkey) -> None:
-    assert "the registry at" in refused(STORE_URL=valkey.url(), MLFLOW_TRACKING_URI=f"http://127.0.0.1:{free_port()}")
-
-
-def test_a_model_that_is_not_registered(valkey: Valkey, registry_url: str) -> None:
-    sentence = refused(STORE_URL=valkey.url(), MLFLOW_TRACKING_URI=registry_url, MODEL_URIS="models:/nobody@production")
-    assert "models:/nobody@production" in sentence
-
-
 def test_a_store_whose_keys_are_another_installation_s(valkey: Valkey) -> None:
     with redis.Redis(port=valkey.port) as client:
         client.set("inference:owner", "production/scores")
@@ -78,6 +69,9 @@ def test_a_store_that_evicts(tmp_path: Path) -> None:
         ("MAX_BODY_BYTES", "1"),
         ("STORE_URL", "http://x"),
         ("INSTALLATION", "two words"),
+        ("MLFLOW_TRACKING_URI", "127.0.0.1:5000"),
+        ("MLFLOW_TRACKING_URI", "http://"),
+        ("MLFLOW_TRACKING_URI", "http://mlflow:99999"),
     ],
 )
 def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:

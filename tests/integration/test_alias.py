@@ -23,14 +23,14 @@ URI = f"models:/{NAME}@{ALIAS}"
 
 
 class Versions:
-    """Two versions that differ in nothing but their number, and one that can't be loaded."""
+    """Two versions that differ in nothing but their number, one that can't be loaded, and one that gateways can't check."""
 
-    first, second, broken = "1", "2", "3"
+    first, second, broken, unchecked = "1", "2", "3", "4"
 
     def __init__(self, url: str) -> None:
         self._client = MlflowClient(url, url)
-        for code in (FAULT, FAULT, BROKEN):
-            assert completed("tests.support.register", url, NAME, str(code), env={}).returncode == 0
+        for code, more in ((FAULT, ""), (FAULT, ""), (BROKEN, ""), (FAULT, "map")):
+            assert completed("tests.support.register", url, NAME, str(code), more, env={}).returncode == 0
 
     def move(self, version: str) -> None:
         self._client.set_registered_model_alias(NAME, ALIAS, version)
@@ -121,6 +121,22 @@ def test_a_version_that_can_not_be_loaded_is_refused_and_the_one_before_serves_o
     assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first
     versions.move(versions.second)
     until(partial(hold, client, versions.second), "the next version to be held", 120)
+    assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
+
+
+def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same_words(stack: Stack, versions: Versions) -> None:
+    worker, client = stack.add_worker(), stack.client()
+    versions.move(versions.unchecked)
+    said = until(lambda: [row["problem"] for row in workers_of(client) if row["problem"]], "the worker to refuse it", 120)
+    reason = f"models:/{NAME}/{versions.unchecked} can't be served: its signature has a type that can't be checked: 'map'"
+    assert said == [f"version {versions.unchecked} could not be loaded: {reason}"]
+    until(partial(hold, client, versions.first), "the version before to be held", 60)
+    model = until(lambda: (m := client.get("/readyz").json()["models"][NAME]).get("problem") and m, "the gateway to say so", 30)
+    assert model == {"version": versions.first, "workers": 1, "problem": reason}
+    assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first
+    versions.move(versions.second)
+    until(partial(hold, client, versions.second), "the next version to be held", 120)
+    until(lambda: "problem" not in client.get("/readyz").json()["models"][NAME], "the gateway to be content", 30)
     assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
 
 

@@ -131,6 +131,12 @@ class Stack:
 
     def add_gateway(self, **extra: str) -> Process:
         """Starts a gateway and waits until it is ready."""
+        process = self.start_gateway(**extra)
+        self.wait_for(process)
+        return process
+
+    def start_gateway(self, **extra: str) -> Process:
+        """Starts a gateway that need not become ready."""
         port = free_port()
         options = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
         server = [sys.executable, "-m", "uvicorn", "--http", "app.api.connection:Bounded"]
@@ -141,7 +147,6 @@ class Stack:
         )
         self.gateways.append(process)
         process.start()
-        self.wait_for(process)
         return process
 
     def add_worker(self, wait: bool = True, **extra: str) -> Process:

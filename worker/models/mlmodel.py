@@ -1,11 +1,11 @@
 """The `MLmodel` file of a model's folder: what it takes, what it answers, and what it brings along.
 
-The file is read as YAML, as the gateway reads it, so that both see one signature and need no part of MLflow for it. Of
-its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by match_id; `outputs`,
-the names of the output's columns; for batch inference `fixtures`, a parquet inside the folder that says which matches there
-are, and `trained_before`, the first date that the training did not see; and of a torch model `image`, which column is an image
-and how its pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of them
-an answer has (docs/models.md).
+The file is read and judged as by the gateway (`app.contract.description`): a version whose requests can't be checked there is
+not loaded here. Of its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by
+match_id; `outputs`, the names of the output's columns; for batch inference `fixtures`, a parquet inside the folder that says which
+matches there are, and `trained_before`, the first date that the training did not see; and of a torch model `image`, which column is
+an image and how its pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of
+them an answer has (docs/models.md).
 """
 
 import json
@@ -15,8 +15,7 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-import yaml
-
+from app.contract.description import compile_checkers, read_description
 from app.contract.errors import Misconfigured
 
 
@@ -33,7 +32,7 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """One array of the input; `shape` begins with the batch, -1 is any length. An unnamed tensor is called `input`."""
+    """One array of the input; `shape` begins with the batch, -1 is any length."""
 
     name: str
     dtype: str
@@ -93,24 +92,22 @@ class MLmodel:
 
 
 def read(folder: Path) -> MLmodel:
-    """Reads the description; raises `Misconfigured` if the folder holds no model."""
+    """Reads the description; raises `Misconfigured` if the folder holds no model, or one whose requests can't be checked."""
     file = folder / "MLmodel"
     if not file.is_file():
         raise Misconfigured(f"there is no MLmodel file in what the registry gave for this model ({folder.name})")
-    content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    signature = content.get("signature") or {}
-    inputs, params = (json.loads(signature.get(part) or "null") or [] for part in ("inputs", "params"))
-    metadata = content.get("metadata") or {}
-    example = (content.get("saved_input_example_info") or {}).get("artifact_path")
+    said = read_description(file.read_bytes())
+    compile_checkers(said.inputs, said.params, said.metadata)
+    inputs, params, metadata = said.inputs, said.params or (), said.metadata
     table, fixtures, before = (metadata.get(key) for key in ("feature_table", "fixtures", "trained_before"))
     return MLmodel(
         folder=folder,
-        flavors=frozenset(content.get("flavors", {})),
-        columns=tuple(_column(spec, place) for place, spec in enumerate(inputs) if spec["type"] != "tensor"),
+        flavors=said.flavors,
+        columns=tuple(_column(spec) for spec in inputs if spec["type"] != "tensor"),
         tensors=tuple(_tensor(spec) for spec in inputs if spec["type"] == "tensor"),
         outputs=tuple(metadata.get("outputs", ())),
         feature_table=folder / table if table else None,
-        example_file=folder / example if example else None,
+        example_file=folder / said.example if said.example else None,
         fixtures=folder / fixtures if fixtures else None,
         trained_before=date.fromisoformat(str(before)) if before else None,
         image=metadata.get("image"),
@@ -120,8 +117,8 @@ def read(folder: Path) -> MLmodel:
     )
 
 
-def _column(spec: Mapping[str, Any], place: int) -> Column:
-    return Column(str(spec.get("name", place)), spec["type"], spec.get("required", True), spec)
+def _column(spec: Mapping[str, Any]) -> Column:
+    return Column(str(spec["name"]), spec["type"], spec.get("required", True), spec)
 
 
 def _param(spec: Mapping[str, Any]) -> Param:
@@ -130,4 +127,4 @@ def _param(spec: Mapping[str, Any]) -> Param:
 
 def _tensor(spec: Mapping[str, Any]) -> Tensor:
     tensor = spec["tensor-spec"]
-    return Tensor(spec.get("name", "input"), tensor["dtype"], tuple(tensor["shape"]))
+    return Tensor(str(spec["name"]), tensor["dtype"], tuple(tensor["shape"]))

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from app.contract.description import judging
 from app.contract.errors import Misconfigured
 from app.contract.settings import NOT_REGISTERED, model_of_uri
 from worker.models.cache import ModelCache, Resolved
@@ -82,7 +83,8 @@ def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache:
         folder, kept = _files(resolved, tracking_uri, cache)
         laps.lap("download")
         try:
-            mlmodel = read(folder)
+            with judging(resolved.name, resolved.version):
+                mlmodel = read(folder)
             make = _engine(mlmodel, resolved)
             laps.lap("imports")
             model = LoadedModel(resolved.name, resolved.version, mlmodel, _made(make, resolved))

@@ -176,7 +176,7 @@
 {{- include "inference.guardEnv" (dict "env" $pool.env "own" $own "value" (printf "%s.env" .value) "instead" "its other values: the pool's own, store, broker, mlflow, payloads, keyPrefix, installation, startTimeoutSeconds") }}
 {{- end }}
 
-{{/* A gateway is ready when the registry has the model of every pool: one that nothing registers would keep a trial from starting. */}}
+{{/* A worker waits for its model, and `helm install --wait` for the worker: one that nothing registers would keep a trial from starting. */}}
 {{- define "inference.guardTraining" -}}
 {{- $training := .Values.tryout.training }}
 {{- if and .Values.tryout.enabled $training.enabled }}

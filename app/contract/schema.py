@@ -12,6 +12,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import orjson
+
 from app.contract.addresses import Network, refusal
 from app.contract.errors import Misconfigured
 
@@ -179,7 +181,9 @@ def compile_inputs(columns: Any, image: str = "", allowed: Sequence[Network] = (
 
     `image` names the string that is one, `allowed` the networks that it may be fetched from although they are not public.
     """
-    if not isinstance(columns, list) or not columns or not all(isinstance(c, dict) and c.get("name") for c in columns):
+    if not columns:
+        raise Misconfigured("it has no signature that names its inputs: register it with one")
+    if not isinstance(columns, list) or not all(isinstance(c, dict) and c.get("name") for c in columns):
         raise Misconfigured("its signature must name every input")
     known = {image: (_image(allowed), _IMAGE_SCHEMA)} if image else {}
     return _part("features", columns, lambda column: _named(column, known.get(column["name"]) or _compile(column)))
@@ -194,14 +198,16 @@ def _part(part: str, specs: list[dict[str, Any]], compiled: Callable[[dict[str, 
     try:
         return PartSchema(part, specs, compiled)
     except (KeyError, TypeError, ValueError) as error:
-        raise Misconfigured(f"its signature has a type that the gateway does not know: {error}") from error
+        raise Misconfigured(f"its signature has a type that can't be checked: {error}") from error
 
 
 def _param(spec: dict[str, Any]) -> Compiled:
     """A scalar, an object, or a list of scalars (shape `[-1]`)."""
     kind = spec | {"type": spec.get("type") or spec["dtype"]}
     check, schema = _compile({"type": "array", "items": kind} if spec.get("shape") else kind)
-    return check, schema | {"default": spec["default"]}
+    told = spec["default"]
+    # The page is JSON, and JSON has no NaN: such a default is left out of it.
+    return check, schema | ({"default": told} if orjson.loads(orjson.dumps(told)) == told else {})
 
 
 def _named(spec: dict[str, Any], compiled: Compiled) -> Compiled:
