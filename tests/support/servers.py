@@ -157,7 +157,7 @@ class ObjectStore:
             self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
         until(self.answers, "the object store to answer", limit_s=60)
         for bucket in buckets:
-            assert httpx2.put(f"http://127.0.0.1:{self.port}/{bucket}").status_code == 200
+            assert httpx2.put(f"http://127.0.0.1:{self.port}/{bucket}", timeout=60).status_code == 200
 
     def answers(self) -> bool:
         with socket.socket() as sock:
