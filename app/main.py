@@ -26,6 +26,7 @@ from app.api.health import HealthCalls
 from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
+from app.body_checks import BodyChecks
 from app.cards import MlflowReader
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.gaps import Gap, reach
@@ -41,6 +42,7 @@ from app.pods import KubernetesPods, Pods
 from app.readiness import Readiness, answered
 from app.reaper import Reaper
 from app.registry import Registry
+from app.request_check import Bounds
 from app.service import Predictions
 from app.settings import GatewaySettings
 from app.sweep import Sweep
@@ -109,6 +111,8 @@ class Gateway:
         self.predictions = Predictions(
             self.store, self.payloads, self.tickets, self.waiting, self.registry, priority_step_s=settings.priority_step_s
         )
+        bounds = Bounds(settings.max_body_bytes, settings.max_depth, settings.max_time_to_start_s)
+        self.checks = BodyChecks(self.registry, bounds, settings.fetch_allowed_networks)
         self.app = self._build_app()
 
     def _build_app(self) -> FastAPI:
@@ -119,7 +123,7 @@ class Gateway:
             lifespan=self._lifespan,
             redirect_slashes=False,
         )
-        predict = PredictCalls(self.predictions, self.registry, self.readiness, self.metrics, self.settings)
+        predict = PredictCalls(self.predictions, self.checks, self.readiness, self.metrics, self.settings)
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
         routes.add_matches(app, MatchCalls(self.matches))
         routes.add_dead_letters(app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings))
@@ -143,6 +147,7 @@ class Gateway:
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
+        await self.checks.close()
         reach(Gap.CLOSING)
         await self.store.close()
         await self.news_client.aclose()

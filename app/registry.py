@@ -73,9 +73,14 @@ class Registry:
         return asked if asked in self.uris else next((name for name in self.uris if self._address(name) == asked), "")
 
     @property
+    def pools(self) -> dict[str, str]:
+        """The address of each pool's model."""
+        return {name: self._address(name) for name in self.uris}
+
+    @property
     def names(self) -> list[str]:
         """All that `pool_of` knows."""
-        return [known for name in self.uris for known in (name, self._address(name))]
+        return [known for pool in self.pools.items() for known in pool]
 
     def _address(self, name: str) -> str:
         return self.uris[name].removeprefix("models:/")

@@ -7,20 +7,16 @@ import asyncio
 from collections.abc import Awaitable
 from contextlib import suppress
 from dataclasses import dataclass, replace
-from hashlib import blake2b
-from typing import Any
-
-import orjson
 
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.ids import model_of, new_task_id
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
-from app.contract.references import input_of
 from app.contract.store import GatewayStore
 from app.payloads import LargePayloads
 from app.registry import Registry
+from app.request_check import Checked, digest
 from app.tickets import TicketPublisher
 from app.waiting import Waiting
 
@@ -33,20 +29,13 @@ CLIENT = ""
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """A request for a prediction that passed all checks. `features` is None when the worker is to find them by `match_id`."""
+    """A request for a prediction that passed all checks."""
 
-    model: str
-    features: dict[str, Any] | None
-    body: bytes = b""
-    """The request as it came, if its `features`, `params`, `match_id` stand in it by these names: a large one is kept so."""
-    match_id: int | None = None
-    params: dict[str, Any] | None = None
+    checked: Checked
+    body: bytes | bytearray = b""
+    """The request as it came, where that is what is kept of its input: `keeps_body` says so."""
     idempotency_key: str = ""
     fresh: bool = False
-    priority: int = 0
-    """0 to 9: each step is a head start in the queue."""
-    time_to_start_s: float = 0
-    """It expires unless it has begun by then; 0: never."""
     trace_id: str = ""
 
 
@@ -56,13 +45,6 @@ class WaitBroken(StoreUnavailable):
     def __init__(self, message: str, task_id: str) -> None:
         super().__init__(message)
         self.task_id = task_id
-
-
-def _digest(*parts: object, **more: object) -> str:
-    """Of what there is: where no parameter is set it is what it was before there were any, so that remembered keys still fit."""
-    present = {name: part for name, part in more.items() if part}
-    parts = (*parts, present) if present else parts
-    return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 class Predictions:
@@ -95,30 +77,27 @@ class Predictions:
 
         With `longest_wait_s` the store may refuse what by the measured rate would take longer.
         """
-        model, match_id, key = asked.model, asked.match_id, asked.idempotency_key
-        about, wishes = (model, match_id, asked.features), {"priority": asked.priority, "to_start": asked.time_to_start_s}
+        checked, key = asked.checked, asked.idempotency_key
         return Submission(
-            task_id=new_task_id(model),
-            model=model,
-            input=self._input(asked),
-            match_id=match_id,
-            join_key=_digest(*about, params=asked.params) if match_id is not None else "",
-            join_version=self._registry.models[model].version,
+            task_id=new_task_id(checked.model),
+            model=checked.model,
+            input=bytes(asked.body) or checked.input,
+            match_id=checked.match_id,
+            join_key=checked.join_digest,
+            join_version=self._registry.models[checked.model].version,
             fresh=asked.fresh,
-            idempotency_key=_digest(CLIENT, model, key) if key else "",
-            body_digest=_digest(*about, params=asked.params, **wishes) if key else "",
+            idempotency_key=digest(CLIENT, checked.model, key) if key else "",
+            body_digest=checked.body_digest if key else "",
             listener=self._waiting.channel if waited_for else "",
-            head_start_ms=round(asked.priority * self._priority_step_s * 1000),
-            time_to_start_ms=max(1, round(asked.time_to_start_s * 1000)) if asked.time_to_start_s else 0,
+            head_start_ms=round(checked.priority * self._priority_step_s * 1000),
+            time_to_start_ms=max(1, round(checked.time_to_start_s * 1000)) if checked.time_to_start_s else 0,
             trace_id=asked.trace_id,
             longest_wait_ms=round(longest_wait_s * 1000),
         )
 
-    def _input(self, asked: Asked) -> bytes:
-        """A large body is not written out again: its bytes are the input, and a worker takes from them what it needs."""
-        if self._payloads.takes(len(asked.body)):
-            return asked.body
-        return orjson.dumps(input_of(asked.features, asked.match_id, asked.params))
+    def keeps_body(self, size: int) -> bool:
+        """Whether a body of so many bytes is itself kept as the input: a worker takes from it what it needs."""
+        return self._payloads.takes(size)
 
     async def submit(self, submission: Submission) -> SubmitAnswer:
         """Writes the record down, or joins; a large input goes before it. Raises `StoreUnavailable`, `PayloadUnavailable`."""

@@ -19,7 +19,11 @@ class GatewaySettings(ContractSettings):
         " a worker with a POOL of its own name needs it here too, as in canary=models:/name@canary.",
     )
     sync_slo_s: float = Field(30.0, gt=0, le=600, description="How long POST /predict/ waits for its result, in seconds; then 504.")
-    max_body_bytes: int = Field(16 * 1024 * 1024, ge=1024, description="The largest body taken, in bytes; above it 413.")
+    max_body_bytes: int = Field(
+        16 * 1024 * 1024,
+        ge=1024,
+        description="The largest body taken, in bytes; above it 413. Parsing one takes up to 20 times that in memory.",
+    )
     receiving_max_bytes: int = Field(
         64 * 2**20,
         ge=1024,

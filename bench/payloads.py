@@ -88,17 +88,17 @@ async def fill(port: int, store: redis.Redis, message: bytes, count: int) -> tup
     return took, refused
 
 
-def memory(process: Process, name: str) -> float:
+def memory(pid: int, name: str) -> float:
     """VmRSS or VmHWM (the peak) of a process, in MiB."""
-    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{process.pid}/status").read_text())
+    found = re.search(rf"{name}:\s+(\d+) kB", Path(f"/proc/{pid}/status").read_text())
     assert found
     return int(found[1]) / 1024
 
 
-def forget_the_peak(process: Process) -> float:
+def forget_the_peak(pid: int) -> float:
     """Returns what is resident, which is the peak from now on (proc(5), clear_refs)."""
-    Path(f"/proc/{process.pid}/clear_refs").write_text("5")
-    return memory(process, "VmHWM")
+    Path(f"/proc/{pid}/clear_refs").write_text("5")
+    return memory(pid, "VmHWM")
 
 
 @contextmanager
@@ -122,13 +122,13 @@ def measure(folder: Path, mlflow: str, images: int, **env: str) -> Seen:
         port = int(process.url.rpartition(":")[2])
         asyncio.run(fill(port, store, request(1), 1))
         store.flushall()
-        rested = forget_the_peak(process)
+        rested = forget_the_peak(process.pid)
         asyncio.run(fill(port, store, request(ALONE_MB), 1))
-        alone = (memory(process, "VmHWM") - rested) / ALONE_MB
+        alone = (memory(process.pid, "VmHWM") - rested) / ALONE_MB
         store.flushall()
-        rested, empty = forget_the_peak(process), used(store)
+        rested, empty = forget_the_peak(process.pid), used(store)
         seconds, refused = asyncio.run(fill(port, store, request(1), images))
-        peak, after = memory(process, "VmHWM"), memory(process, "VmRSS")
+        peak, after = memory(process.pid, "VmHWM"), memory(process.pid, "VmRSS")
         return Seen(peak - rested, after - rested, used(store) - empty, seconds, sum(refused.values()), alone)
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import views
-from app.api.body import parsed, read_body
+from app.api.body import read_body, small_body
 from app.api.predict import JSON
 from app.api.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.api.receiving import SMALL_BYTES, Receiving
@@ -67,7 +67,7 @@ class DeadLetterCalls:
         self._check_writable()
         most_bytes, within_s = min(SMALL_BYTES, self._settings.max_body_bytes), self._settings.arrival_timeout_s
         raw = await read_body(request, most_bytes, within_s, Receiving(0).room())
-        body, unreadable = parsed(raw, self._settings.max_depth)
+        body, unreadable = small_body(raw, self._settings.max_depth)
         if type(body) is not dict:
             raise invalid([FieldError("body", "must be an object")])
         errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - set(FILTERS))]

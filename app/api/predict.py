@@ -15,10 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import views
-from app.api.body import checked, chosen_pool, parsed, read_body
-from app.api.preferences import Wish, wish_of
+from app.api.body import problem_of, read_body
+from app.api.preferences import Wish, idempotency_key, trace_id, wants_fresh, wish_of
 from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unknown_model, unserved_model
 from app.api.receiving import Receiving, Room
+from app.body_checks import BodyChecks, ChecksUnavailable
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
@@ -28,7 +29,8 @@ from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
 from app.readiness import Readiness
 from app.registry import Registry
-from app.service import REFUSED, Predictions, WaitBroken
+from app.request_check import Refused, Unserved
+from app.service import REFUSED, Asked, Predictions, WaitBroken
 from app.settings import GatewaySettings
 
 JSON = "application/json"
@@ -56,10 +58,10 @@ class PredictCalls:
     """The handlers."""
 
     def __init__(
-        self, predictions: Predictions, registry: Registry, readiness: Readiness, metrics: Metrics, settings: GatewaySettings
+        self, predictions: Predictions, checks: BodyChecks, readiness: Readiness, metrics: Metrics, settings: GatewaySettings
     ) -> None:
         self._predictions = predictions
-        self._registry = registry
+        self._checks = checks
         self._readiness = readiness
         self._metrics = metrics
         self._settings = settings
@@ -99,21 +101,27 @@ class PredictCalls:
         return self._told(answer, record, wish, tally)
 
     async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> _Submitting:
-        """Reads the body. What it says lives no longer than the checks, which nothing interrupts: so one at a time."""
+        """Reads and checks the body. What was parsed of it lives no longer than the checks."""
         raw = await read_body(request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room)
-        submission = self._checked(request, raw, wish, tally)
+        submission = await self._checked(request, raw, wish, tally)
         return _Submitting(submission.task_id, self._submitted(submission, room))
 
-    def _checked(self, request: Request, raw: bytes, wish: Wish, tally: _Tally) -> Submission:
-        body, unreadable = parsed(raw, self._settings.max_depth)
-        tally.model = chosen_pool(body, self._registry)
-        model = self._registry.models.get(tally.model)
-        if model is None:
+    async def _checked(self, request: Request, raw: bytearray, wish: Wish, tally: _Tally) -> Submission:
+        headers, kept = request.headers, self._predictions.keeps_body(len(raw))
+        try:
+            checked = await self._checks.check(raw, keyed="idempotency-key" in headers, whole=kept)
+        except Refused as refused:
+            tally.model = refused.model or UNKNOWN
+            raise problem_of(refused) from refused
+        except Unserved as unserved:
+            tally.model, tally.outcome = unserved.pool, "unavailable"
+            raise unserved_model(unserved.pool, unserved.reason) from unserved
+        except ChecksUnavailable as error:
             tally.outcome = "unavailable"
-            raise unserved_model(tally.model, self._registry.problems[tally.model])
-        asked = checked(request, body, raw, model, self._settings.max_time_to_start_s)
-        if unreadable:
-            raise unreadable
+            raise Problem(Kind.UNAVAILABLE, str(error)) from error
+        tally.model = checked.model
+        body = raw if kept else b""
+        asked = Asked(checked, body, idempotency_key(headers), wants_fresh(headers), trace_id(headers))
         tally.outcome = "unavailable"
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)

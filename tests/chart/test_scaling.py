@@ -2,6 +2,7 @@
 
 import pytest
 
+from app.settings import GatewaySettings
 from tests.chart.rendering import SCENARIOS, TRYOUT, Json, Objects, merged, render, scenario
 
 
@@ -77,6 +78,14 @@ def test_a_gpu_is_asked_for_by_the_name_that_the_nodes_have_for_it() -> None:
     assert {"key": "nvidia.com/mig-1g.12gb", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
     assert {"key": "spot", "operator": "Exists"} in pod["tolerations"]
     assert pod["runtimeClassName"] == "nvidia"
+
+
+def test_a_gateway_has_memory_for_the_bodies_that_it_takes() -> None:
+    """Decision 12: 200 MiB at rest, the bodies that are received, and 22 times the largest while it is checked."""
+    (container,) = scenario("production").one("Deployment", "api")["spec"]["template"]["spec"]["containers"]
+    settings = GatewaySettings()
+    needed = 200 * 2**20 + settings.receiving_max_bytes + 22 * settings.max_body_bytes
+    assert int(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20 >= needed
 
 
 def test_without_gpus_none_is_asked_for_and_no_taint_is_borne() -> None:
