@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from scripts.budget import expected_s
+from scripts.budget import BUDGET, expected_s
 from scripts.charts.tools import path_of
 
 SUITES = (
@@ -30,6 +30,9 @@ SUITES = (
 
 ONE_LANE = ("tests/unit", "tests/chart", "tests/cluster")
 """Suites that share more than a module does: one process runs all of it."""
+
+LAST = "tests/chart"
+"""In lanes; CI builds its tools beside the tests, and a lane would wait for them."""
 
 LEFT_OUT = {
     "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
@@ -81,6 +84,8 @@ def _longest_group_first(items: list[pytest.Item]) -> Any:
     lengths: Counter[str] = Counter()
     for item in items:
         lengths[_group(item.nodeid)] += expected_s(item.nodeid)
+    lengths |= Counter({suite: int(share) for suite, share in BUDGET.suites.items() if suite in ONE_LANE})
+    lengths[LAST] = 0
     return lambda item: (-lengths[_group(item.nodeid)], _group(item.nodeid))
 
 
