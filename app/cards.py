@@ -144,9 +144,9 @@ class MlflowReader:
         name, which = model_of_uri(uri)
         found = client.get_model_version_by_alias(name, which) if "@" in uri else client.get_model_version(name, which)
         version = str(found.version)
-        metrics = _metrics(client, found)
         with judging(name, version):
             described = self._described(mlflow, name, found)
+        metrics = _metrics(client, found)
         return Card(
             uri=uri,
             version=version,

@@ -26,7 +26,7 @@ log = structlog.get_logger()
 FOLLOW_S = 2.0
 """How often the workers are looked at."""
 
-AGAIN_S = 1.0
+AGAIN_S = 2.0
 """How often the registry is asked for a model that is not served."""
 
 PATIENCE_S = 20.0

@@ -41,7 +41,7 @@ class GatewaySettings(ContractSettings):
         30.0,
         ge=0.1,
         description="How often the registry is asked for a newer version, in seconds; an outage keeps the last one known."
-        " A model that is not served yet is asked for every second.",
+        " A model that is not served is asked for every 2 s.",
     )
     backlog_max_records: int = Field(
         100_000, ge=1, description="Predictions that a model may have outstanding; more are answered 503."

@@ -1,10 +1,6 @@
 """Models that can't be served: a gateway serves the others, says why, and takes each up by itself once it can."""
 
 import asyncio
-import os
-import signal
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from contextlib import suppress
@@ -23,18 +19,17 @@ from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
 from app.registry import Registry
 from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem, register
+from tests.support.door import Door
 from tests.support.odd_models import NO_ALIAS, NOT_REGISTERED, REASONS
+from tests.support.preloaded import completed
 from tests.support.servers import MlflowServer, Valkey, free_port
-from tests.support.stack import ROOT, Process, Stack
+from tests.support.stack import Process, Stack
 from tests.support.waiting import until
-
-IMPATIENT = {"MLFLOW_HTTP_REQUEST_TIMEOUT": "1", "MLFLOW_HTTP_REQUEST_MAX_RETRIES": "0"}
-"""For a gateway that is to meet a registry that stands still."""
 
 S3_AWAY = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_MAX_ATTEMPTS": "1"}
 """For a gateway whose object store, at the MLFLOW_S3_ENDPOINT_URL that is to be added, is away."""
 
-BAD = "map-column"
+BAD = "odd-map-column"
 
 
 def uris(*names: str) -> str:
@@ -44,8 +39,17 @@ def uris(*names: str) -> str:
 @pytest.fixture(scope="module")
 def odd_registry(registry_url: str) -> str:
     """The URL of a registry that has the good model and the odd ones."""
-    subprocess.run([sys.executable, "-W", "ignore", "-m", "tests.support.odd_models", registry_url], check=True, cwd=ROOT)
+    done = completed("tests.support.odd_models", registry_url, env={})
+    assert done.returncode == 0, done.stderr
     return registry_url
+
+
+@pytest.fixture
+def door(mlflow_server: MlflowServer) -> Iterator[Door]:
+    """Another address of the registry, where nobody answers until the test opens it."""
+    door = Door(mlflow_server.port)
+    yield door
+    door.close()
 
 
 @pytest.fixture
@@ -85,7 +89,7 @@ def kept(valkey: Valkey, model: str) -> Card | None:
 
 def test_a_gateway_serves_the_models_that_it_can_and_names_the_others(stack: Stack) -> None:
     away = S3_AWAY | {"MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
-    gateway = stack.add_gateway(MODEL_URIS=uris(*REASONS, MODEL), **away)
+    gateway = stack.add_gateway(MODEL_URIS=uris(*REASONS, MODEL), REGISTRY_REFRESH_S="30", **away)
     until(lambda: all(words in ready(gateway)[name]["problem"] for name, words in REASONS.items()), "all to be named, and why")
     models = ready(gateway)
     assert models.pop(MODEL) == {"version": "1", "workers": 0}
@@ -97,7 +101,7 @@ def test_a_gateway_serves_the_models_that_it_can_and_names_the_others(stack: Sta
         assert problem(HTTP.get(f"{gateway.url}/predict/model/info?model={name}"), 503)["detail"] == told["detail"]
         assert f'model="{name}",outcome="unavailable",source="async"}} 1.0' in HTTP.get(f"{gateway.url}/metrics").text
     default = problem(submit(gateway), 503)
-    assert default["detail"].startswith("map-column can't be served now: models:/map-column/1 can't be served: its signature has")
+    assert default["detail"].startswith("odd-map-column can't be served now: models:/odd-map-column/1 can't be served: its")
     assert problem(submit(gateway, model="nobody"), 422)["errors"][0]["field"] == "model"
     page = HTTP.get(f"{gateway.url}/openapi.json").json()
     assert [name for name in page["components"]["schemas"] if name.startswith("Predict-")] == [f"Predict-{MODEL}"]
@@ -117,7 +121,7 @@ def test_a_gateway_that_can_serve_nothing_is_not_ready_and_says_why(stack: Stack
 
 def test_a_model_is_taken_up_when_its_alias_means_a_good_version_whatever_the_store_keeps(stack: Stack) -> None:
     """And one served goes on as it was when the alias moves to a bad one; gateways that start then go by the workers."""
-    name = "unsigned"
+    name = "odd-unsigned"
     keep(stack.valkey, name, Card(f"models:/{name}@production", "1").kept())
     gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, name))
     assert version(gateway, name) is None
@@ -150,22 +154,18 @@ def move(url: str, name: str, to: str) -> None:
     HTTP.request("POST" if to else "DELETE", url + path, json=body).raise_for_status()
 
 
-def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_then(
-    stack: Stack, mlflow_server: MlflowServer
-) -> None:
+def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_then(stack: Stack, door: Door) -> None:
     keep(stack.valkey, MODEL, Card(f"models:/{MODEL}@production", "7", inputs=[{"type": "double", "name": "days"}]).kept())
     keep(stack.valkey, BAD, Card(f"models:/{BAD}@production", "7", inputs=[{"type": "map", "name": "x"}]).kept())
-    mlflow_server.signal(signal.SIGSTOP)
-    try:
-        gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, BAD, NO_ALIAS), **IMPATIENT)
-        models = ready(gateway)
-        assert {name: told["version"] for name, told in models.items()} == {MODEL: "7", BAD: None, NO_ALIAS: None}
-        assert {f"did not give models:/{name}@production" in told["problem"] for name, told in models.items()} == {True}
-        assert submit(gateway, features={"days": 0.5}).status_code == 202, "checked by what was kept"
-    finally:
-        mlflow_server.signal(signal.SIGCONT)
-    until(lambda: version(gateway, MODEL) == "1", "the registry's version to be served", 60)
-    until(lambda: REASONS[BAD] in ready(gateway)[BAD]["problem"], "the registry's word on the bad one", 60)
+    gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, BAD, NO_ALIAS), MLFLOW_TRACKING_URI=door.url)
+    models = ready(gateway)
+    assert {name: told["version"] for name, told in models.items()} == {MODEL: "7", BAD: None, NO_ALIAS: None}
+    for name, told in models.items():
+        assert told["problem"] == f"the registry at {door.url} did not give models:/{name}@production"
+    assert submit(gateway, features={"days": 0.5}).status_code == 202, "checked by what was kept"
+    door.open()
+    until(lambda: version(gateway, MODEL) == "1", "the registry's version to be served")
+    until(lambda: REASONS[BAD] in ready(gateway)[BAD]["problem"], "the registry's word on the bad one")
     move(stack.mlflow_url, NO_ALIAS, "1")
     until(lambda: version(gateway, NO_ALIAS) == "1", "the one whose alias was set to be served")
     move(stack.mlflow_url, NO_ALIAS, "")
@@ -173,16 +173,13 @@ def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_t
     assert version(gateway, NO_ALIAS) == "1", "what was read goes on being served"
 
 
-def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(stack: Stack, mlflow_server: MlflowServer) -> None:
-    mlflow_server.signal(signal.SIGSTOP)
-    try:
-        gateway = stack.start_gateway(START_TIMEOUT_S="1", **IMPATIENT)
-        models = until(partial(ready, gateway, 503), "the gateway to answer", 90)
-        assert "the registry" in models[MODEL]["problem"]
-        assert HTTP.get(f"{gateway.url}/livez").status_code == 200
-    finally:
-        mlflow_server.signal(signal.SIGCONT)
-    until(lambda: version(gateway, MODEL) == "1", "the model to be served", 60)
+def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(stack: Stack, door: Door) -> None:
+    gateway = stack.start_gateway(START_TIMEOUT_S="1", MLFLOW_TRACKING_URI=door.url)
+    models = until(partial(ready, gateway, 503), "the gateway to answer", 90)
+    assert models[MODEL]["problem"].startswith(f"the registry at {door.url} did not give models:/{MODEL}@production")
+    assert HTTP.get(f"{gateway.url}/livez").status_code == 200
+    door.open()
+    until(lambda: version(gateway, MODEL) == "1", "the model to be served")
 
 
 def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valkey: Valkey) -> None:
@@ -214,8 +211,7 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
 
 
 def test_an_address_that_no_registry_has_ends_a_gateway_with_a_sentence(valkey: Valkey) -> None:
-    env = os.environ | {"STORE_URL": valkey.url(), "MLFLOW_TRACKING_URI": "htp://user:secret@mlflow:5000"}
-    command = [sys.executable, "-m", "uvicorn", "--factory", "app.main:create_app", "--port", "0"]
-    ended = subprocess.run(command, env=env, cwd=ROOT, capture_output=True, text=True, timeout=240, check=False)
+    env = {"STORE_URL": valkey.url(), "MLFLOW_TRACKING_URI": "htp://user:secret@mlflow:5000"}
+    ended = completed("uvicorn", "--factory", "app.main:create_app", "--port", str(free_port()), env=env)
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
     assert "error: MLFLOW_TRACKING_URI=htp://mlflow:5000 is no address of a registry" in ended.stderr.splitlines()

@@ -35,32 +35,34 @@ class Odd:
 
 
 FILES = {
-    "map-column": Odd(mlmodel([{"type": "map", "values": {"type": "double"}, "name": "x"}]), "a type that can't be checked: 'map'"),
-    "unknown-type": Odd(mlmodel([{"type": "decimal", "name": "x"}]), "a type that can't be checked: 'decimal'"),
-    "unknown-dtype": Odd(
+    "odd-map-column": Odd(
+        mlmodel([{"type": "map", "values": {"type": "double"}, "name": "x"}]), "type that can't be checked: 'map'"
+    ),
+    "odd-unknown-type": Odd(mlmodel([{"type": "decimal", "name": "x"}]), "a type that can't be checked: 'decimal'"),
+    "odd-unknown-dtype": Odd(
         mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "complex64", "shape": [-1]}}]), "can't be checked: 'complex64'"
     ),
     "odd-shape": Odd(mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "int8", "shape": [-1, "a"]}}]), "can't be checked"),
-    "unnamed-tensor": Odd(mlmodel([TENSOR]), "must name every input"),
-    "unnamed-column": Odd(mlmodel([{"type": "double"}]), "must name every input"),
-    "unsigned": Odd(mlmodel(), "it has no signature that names its inputs"),
+    "odd-unnamed-tensor": Odd(mlmodel([TENSOR]), "must name every input"),
+    "odd-unnamed-column": Odd(mlmodel([{"type": "double"}]), "must name every input"),
+    "odd-unsigned": Odd(mlmodel(), "it has no signature that names its inputs"),
     "odd-inputs": Odd(mlmodel({"a": 1}), "must name every input"),
     "odd-params": Odd(mlmodel(GOOD, {"a": 1}), "its signature or its metadata can't be read"),
     "odd-metadata": Odd(mlmodel(GOOD, metadata={"image": [1]}), "its signature or its metadata can't be read"),
-    "no-json-metadata": Odd(mlmodel(GOOD, metadata={"n": 2**70}), "its MLmodel file can't be read"),
-    "no-json-signature": Odd("flavors: {python_function: {}}\nsignature: {inputs: '[{'}", "its MLmodel file can't be read"),
-    "no-yaml": Odd("flavors: {[", "its MLmodel file can't be read"),
-    "no-mapping": Odd("just words", "its MLmodel file can't be read"),
-    "no-text": Odd("\x00\x01", "its MLmodel file can't be read"),
-    "foreign": Odd(mlmodel(GOOD, flavors={"spark": {}}), "none of the flavors that workers load"),
+    "odd-no-json-metadata": Odd(mlmodel(GOOD, metadata={"n": 2**70}), "its MLmodel file can't be read"),
+    "odd-no-json-signature": Odd("flavors: {python_function: {}}\nsignature: {inputs: '[{'}", "its MLmodel file can't be read"),
+    "odd-no-yaml": Odd("flavors: {[", "its MLmodel file can't be read"),
+    "odd-no-mapping": Odd("just words", "its MLmodel file can't be read"),
+    "odd-no-text": Odd("\x00\x01", "its MLmodel file can't be read"),
+    "odd-foreign": Odd(mlmodel(GOOD, flavors={"spark": {}}), "none of the flavors that workers load"),
 }
 
-NO_FILE, FILES_AWAY, NO_ALIAS, NOT_REGISTERED = "no-file", "files-away", "no-alias", "not-registered"
+NO_FILE, FILES_AWAY, NO_ALIAS, NOT_REGISTERED = "odd-no-file", "odd-files-away", "odd-no-alias", "odd-not-registered"
 REASONS = {name: odd.words for name, odd in FILES.items()} | {
-    NO_FILE: "the MLmodel file of models:/no-file/1 can't be fetched",
-    FILES_AWAY: "the MLmodel file of models:/files-away/1 can't be fetched",
-    NO_ALIAS: "has no models:/no-alias@production: register it, or set its alias, first",
-    NOT_REGISTERED: "has no models:/not-registered@production: register it, or set its alias, first",
+    NO_FILE: "the MLmodel file of models:/odd-no-file/1 can't be fetched",
+    FILES_AWAY: "the MLmodel file of models:/odd-files-away/1 can't be fetched",
+    NO_ALIAS: "has no models:/odd-no-alias@production: register it, or set its alias, first",
+    NOT_REGISTERED: "has no models:/odd-not-registered@production: register it, or set its alias, first",
 }
 
 

@@ -42,6 +42,7 @@ PRELOADED = {
     "app": GATEWAY,
     "worker": WORKER,
     "tests.support.register": MLFLOW,
+    "tests.support.odd_models": MLFLOW,
     "tests.gateway.registering": MLFLOW,
 }
 """What is imported beforehand for `python -m …`."""
