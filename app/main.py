@@ -6,13 +6,10 @@ The only place that builds clients, and the order in which everything starts and
 import asyncio
 import gc
 import os
-import signal
 import sys
-import threading
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
 from functools import partial
-from types import FrameType
 from typing import NoReturn
 
 import structlog
@@ -35,6 +32,7 @@ from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox
+from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
 from app.matches import Matches
 from app.metrics import Metrics
 from app.payloads import large_payloads
@@ -136,28 +134,34 @@ class Gateway:
 
     @asynccontextmanager
     async def _lifespan(self, _app: FastAPI) -> AsyncIterator[dict[str, float]]:
-        await self._check_parts()
+        with ending_at_once():
+            await self._check_parts()
         _spare_the_collector()
         tasks = [asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._background().items()]
-        with _stopping_early(self.waiting.stop):
-            versions = {name: model.version for name, model in self.registry.models.items()}
-            log.info("gateway.started", models=versions, unserved=[name for name in self.registry.uris if name not in versions])
-            yield {"arrival_timeout_s": self.settings.arrival_timeout_s}
+        try:
+            with ending_early(self.waiting.stop):
+                versions = {name: model.version for name, model in self.registry.models.items()}
+                unserved = [name for name in self.registry.uris if name not in versions]
+                log.info("gateway.started", models=versions, unserved=unserved)
+                yield {"arrival_timeout_s": self.settings.arrival_timeout_s}
+        finally:
+            end_within(CLOSING_S)
+            await self._close(tasks)
+
+    async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         self.waiting.stop()
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        await self.checks.close()
+        await end_tasks(tasks)
         reach(Gap.CLOSING)
-        await self.store.close()
-        await self.news_client.aclose()
-        await self.broker_client.aclose()
+        clients = (self.checks.close(), self.store.close(), self.news_client.aclose(), self.broker_client.aclose())
+        with suppress(TimeoutError):
+            async with asyncio.timeout(TASKS_END_S):
+                await asyncio.gather(*clients, return_exceptions=True)
         self.payloads.close()
 
     def _background(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
             "waiting": self.waiting.run,
-            "tickets": self.tickets.run,
+            **{f"tickets of {model}": partial(self.tickets.run, model) for model in self.settings.model_names},
             "reaper": self.reaper.run,
             "sweep": self.sweep.run,
             "readiness": self.readiness.keep_checking,
@@ -194,27 +198,3 @@ async def _for_ever(name: str, run: Callable[[], Awaitable[None]]) -> None:
         except Exception:
             log.exception("background.crashed", task=name)
         await asyncio.sleep(RESTART_AFTER_S)
-
-
-@contextmanager
-def _stopping_early(stop: Callable[[], None]) -> Iterator[None]:
-    """Has SIGTERM and SIGINT end the waits at once: the server ends only when every open request has its answer."""
-    loop = asyncio.get_running_loop()
-    before = {number: signal.getsignal(number) for number in (signal.SIGTERM, signal.SIGINT)}
-
-    def handle(number: int, frame: FrameType | None) -> None:
-        loop.call_soon_threadsafe(stop)
-        server = before[signal.Signals(number)]
-        if callable(server):
-            server(number, frame)
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    for number in before:
-        signal.signal(number, handle)
-    try:
-        yield
-    finally:
-        for number, server in before.items():
-            signal.signal(number, server)

@@ -54,13 +54,9 @@ class TicketPublisher:
             line.missing = max(line.missing, tickets)
             line.told.set()
 
-    async def run(self) -> None:
-        """Publishes for ever, one task a model."""
-        async with asyncio.TaskGroup() as group:
-            for model, line in self._lines.items():
-                group.create_task(self._serve(model, line))
-
-    async def _serve(self, model: str, line: _Line) -> None:
+    async def run(self, model: str) -> None:
+        """Publishes the tickets of a model for ever."""
+        line = self._lines[model]
         while True:
             await line.told.wait()
             try:

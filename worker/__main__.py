@@ -2,16 +2,22 @@
 
 import os
 import shutil
+import signal
 import sys
 import tempfile
 import warnings
 from pathlib import Path
+from types import FrameType
+from typing import NoReturn
 
 from app.contract.errors import Misconfigured
 
 
 def main() -> int:
     """Returns the exit code; what is wrong with the settings or the parts is one sentence on standard error."""
+    # Celery handles them from the start of the pool. As the first process of a container, nothing else ends this one.
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, _end)
     folder = Path(tempfile.mkdtemp(prefix="inference-worker-"))
     # Read by prometheus_client when it is imported, and by the child, which inherits it.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
@@ -38,6 +44,12 @@ def main() -> int:
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
+
+
+def _end(number: int, _frame: FrameType | None) -> NoReturn:
+    """Ends a worker that waits for store or broker: it has taken nothing yet."""
+    print(f"worker: told to end by {signal.Signals(number).name} before it had started", file=sys.stderr, flush=True)
+    sys.exit(128 + number)
 
 
 if __name__ == "__main__":

@@ -25,17 +25,15 @@ from app.contract.store import WorkerStore
 from worker.child import ChildMarks
 from worker.custody import Custody, Verdict, judge
 from worker.growth import Growth
+from worker.liveness import Liveness
 from worker.replacement import Replacement
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
 log = structlog.get_logger()
 
-LOOP_ALIVE_S = 30.0
-"""The parent's event loop counts as alive when it came round within this time."""
-
 REPLACE_S = 15.0
-"""Celery replaces a dead child within 5 s; a worker whose child stays dead for longer ends, to be started again."""
+"""Celery's loop replaces a dead child within 5 s; a worker whose child stays dead for longer ends, to be started again."""
 
 DEAF_S = 90.0
 """An idle worker that gets no ticket for this long while something waits ends itself; repairs come at least every 30 s."""
@@ -58,6 +56,7 @@ class Custodian:
     store: WorkerStore
     tickets: Tickets
     marks: ChildMarks
+    liveness: Liveness
     exit_process: Callable[[int], None] = os._exit
     custody: Custody = field(default_factory=Custody)
 
@@ -67,7 +66,6 @@ class Custodian:
         self._reports: deque[Report] = deque()
         self._reason: dict[str, str] = {}
         self._wake = threading.Event()
-        self._loop_seen = time.monotonic()
         self._drain_until: float | None = None
         self._opened = self._opened_before = self._deaf_beats = 0
         self._dead_since: float | None = None
@@ -78,12 +76,9 @@ class Custodian:
     # Told by the event loop
 
     def start(self) -> None:
-        """Starts the thread."""
+        """Starts the threads."""
         self._thread.start()
-
-    def loop_turned(self) -> None:
-        """The parent's event loop came round."""
-        self._loop_seen = time.monotonic()
+        self.liveness.start()
 
     def opened(self, claim_id: str) -> None:
         """A ticket arrived."""
@@ -126,8 +121,8 @@ class Custodian:
 
     @property
     def alive(self) -> bool:
-        """Whether the parent's event loop turns; the broker and the store have no say in it."""
-        return time.monotonic() - self._loop_seen < LOOP_ALIVE_S
+        """Whether a restart would mend nothing: the broker and the store have no say in it."""
+        return self._thread.is_alive() and self.liveness.alive
 
     @property
     def state(self) -> WorkerState:
@@ -167,15 +162,21 @@ class Custodian:
             self._wake.clear()
 
     def _listen(self, answer: BeatAnswer) -> None:
-        """Publishes what is missing; a worker that hears none of it for long has lost its consumer, and had better start again."""
+        """Publishes what is missing; a worker that hears none of it for long has lost its consumer, and had better start again.
+
+        While the event loop stands still the worker is no more deaf than the broker is away, and a child that is ended now would
+        not be replaced: only the loop does that.
+        """
         if answer.repair:
             reach(Gap.REPAIR_DUE)
-        self.tickets.publish(answer.repair)
+        published = self.tickets.publish(answer.repair) == answer.repair
         self.replacement.my_turn = answer.my_turn
         self.growth.look()
-        self.replacement.go()
+        turning = self.liveness.turning
+        if turning:
+            self.replacement.go()
         idle = self.state is WorkerState.IDLE and answer.waiting > 0 and self._opened == self._opened_before
-        self._deaf_beats = self._deaf_beats + 1 if idle else 0
+        self._deaf_beats = self._deaf_beats + 1 if idle and turning and published else 0
         self._opened_before = self._opened
         if self._deaf_beats * BEAT_S >= DEAF_S:
             self.give_up(f"it got no ticket in {DEAF_S:g} s although predictions wait: its connection to the broker is lost")
@@ -263,6 +264,9 @@ class Custodian:
         if delivery is not None and delivery.pid == self.marks.pid() and delivery.claim_id not in self._reason:
             self._reason[delivery.claim_id] = "worker_lost"
             self._report(delivery.claim_id, _failed("worker_lost", self.settings), "worker_lost")
+        if not self.liveness.turning:
+            self._dead_since = None
+            return
         self._dead_since = self._dead_since or time.monotonic()
         if time.monotonic() - self._dead_since > REPLACE_S:
             self.give_up("the process of the model died and was not replaced")

@@ -18,6 +18,7 @@ from app.contract.redis_store.calls import Moves
 from worker import steps
 from worker.child import ChildMarks
 from worker.custodian import Custodian
+from worker.liveness import Liveness
 from worker.patience import answered
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -44,7 +45,7 @@ def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     # kombu passes on whatever the transport raised.
     answered("the broker at BROKER_URL did not answer", lambda: _reach(app), limit_s, Exception)
     tickets = Tickets(app, store, settings.model)
-    custodian = Custodian(settings, store, tickets, ChildMarks(folder))
+    custodian = Custodian(settings, store, tickets, ChildMarks(folder), Liveness(tickets.broker_answers, settings.stuck_after_s))
     app.custodian = custodian
     steps.install(app)
     worker_shutting_down.connect(lambda **_: custodian.drain(), weak=False)
@@ -52,6 +53,7 @@ def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     return app.Worker(
         hostname=settings.worker_id,
         queues=[settings.queue],
+        consumer_cls="worker.consumer:SteadyConsumer",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -62,6 +62,11 @@ class WorkerSettings(ContractSettings):
     drain_timeout_s: float = Field(
         25.0, ge=0, description="How long a stopping worker lets a run go on before it hands it back, in seconds."
     )
+    stuck_after_s: float = Field(
+        30.0,
+        gt=0,
+        description="How long the parent's event loop may stand still while the broker answers, in seconds; then /livez fails.",
+    )
     probe_host: str = Field("127.0.0.1", description="Address of the port for /livez, /readyz and /metrics.")
     probe_port: int = Field(8081, ge=0, le=65535, description="Port for /livez, /readyz and /metrics; 0 picks a free one.")
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field("INFO", description="Least level of the lines logged.")

@@ -28,8 +28,8 @@ class Custody(bootsteps.StartStopStep):  # type: ignore[misc]
         custodian.marks.pid = lambda: _child_pid(worker)
         # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop, by whatever signal.
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
-        ProbeServer(settings.probe_host, settings.probe_port, custodian).start()
         custodian.start()
+        ProbeServer(settings.probe_host, settings.probe_port, custodian).start()
 
 
 class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
@@ -45,18 +45,26 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
         # the collector to come by itself.
         gc.collect()
         consumer.app.hub = consumer.hub
-        consumer.timer.call_repeatedly(BEAT_S, consumer.app.custodian.loop_turned)
+        turned = consumer.app.custodian.liveness.turned
+        turned()  # a broker that refuses every command lets the connection last for no second
+        consumer.timer.call_repeatedly(BEAT_S, turned)
 
 
 class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Holds the consumer back until the child has the model: Celery would say ready, and take a ticket, while it still loads."""
+    """Holds the consumer back until the child has the model: Celery would say ready, and take a ticket, while it still loads.
+
+    Only at first. After a reconnect a child that died meanwhile is replaced by the event loop, which waits for this step.
+    """
 
     requires = ("celery.worker.consumer.connection:Connection",)
+    _first = True
 
     def start(self, consumer: Any) -> None:
         custodian: Custodian = consumer.app.custodian
+        if not self._first:
+            return
         while not custodian.marks.loaded():
-            custodian.loop_turned()
+            custodian.liveness.turned()
             if state.should_stop is not None or state.should_terminate is not None:
                 raise WorkerShutdown(0)
             if not _child_lives(consumer.controller):
@@ -65,6 +73,7 @@ class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
             time.sleep(0.05)
         # Every replacement of the child loads the version that the first one found, until it is this worker's turn to follow.
         os.environ[PINNED] = custodian.version
+        self._first = False
 
 
 def install(app: Any) -> None:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import structlog
-from kombu.exceptions import OperationalError
 
 from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
@@ -34,7 +33,16 @@ class Tickets:
         for done in range(count):
             try:
                 self._app.send_task(TASK_NAME, ignore_result=True, retry=False)
-            except (OperationalError, OSError) as error:
+            except Exception as error:  # kombu passes on whatever the transport raised
                 log.warning("tickets.not_published", missing=count - done, error=str(error))
                 return done
         return count
+
+    def broker_answers(self) -> bool:
+        """Asks the broker over a connection of its own, so from any thread."""
+        try:
+            with self._app.connection_for_read() as connection:
+                connection.ensure_connection(max_retries=0)
+        except Exception:  # kombu passes on whatever the transport raised
+            return False
+        return True

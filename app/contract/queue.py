@@ -74,6 +74,10 @@ def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s
     return {
         "broker_url": broker_url,
         "broker_connection_retry_on_startup": True,
+        # An outage ends no worker, however long it lasts; Celery would give up after 100 tries.
+        "broker_connection_max_retries": None,
+        # So with one that answers with an error: it is read-only after a failover, or full.
+        "broker_channel_error_retry": True,
         # One thread publishes. Each connection of a pool keeps sockets of its own, and those that broke are told by use alone.
         "broker_pool_limit": 1,
         "broker_transport_options": {

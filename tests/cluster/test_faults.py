@@ -1,12 +1,13 @@
 """What a cluster does to pods, each under load: the client's log against the store, and nothing accepted is lost."""
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import Any
 
 import pytest
 
-from tests.support.cluster import GATEWAYS, Cluster, Load, PodClient, WorkerLogs, name_of
+from tests.support.cluster import GATEWAYS, Cluster, Load, PodClient, WorkerLogs, is_ready, name_of
 from tests.support.waiting import until
 
 WORK = {"model": "fault", "do": "answer", "seconds": 0.2}
@@ -128,3 +129,46 @@ def test_a_store_whose_pod_is_killed_comes_back_by_itself_with_all_that_was_acce
     # 0 is no answer: without a store no gateway is ready, and after some seconds the Service has none to send a call to.
     assert {row["status"] for row in load.failed()} <= {503, 0}
     nothing_is_lost(quiet, load, attempts=1)
+
+
+def test_a_store_and_broker_that_are_away_for_a_minute_restart_no_worker(fault_pool: Cluster, quiet: PodClient) -> None:
+    """Longer than the kubelet takes to restart a worker that fails its liveness probe: 30 s, and three probes in another 30.
+
+    Two minutes in all. KEDA is paused, or it would take the idle worker away.
+    """
+    short, long = (quiet.submit(1, model="fault", do="answer", seconds=seconds) for seconds in (1, 30))
+    until(lambda: [is_ready(pod) for pod in fault_pool.pool("fault")] == [True, True], "two workers", 180, 0.5)
+    pausing = ("annotate", "scaledobject", "-l", "inference/pool=fault")
+    fault_pool.kubectl(*pausing, "autoscaling.keda.sh/paused=true")
+    try:
+        quiet.ended(short)
+        before = life(fault_pool)
+        with without_store(fault_pool):
+            until(lambda: all(tries(fault_pool, pod) >= 17 for pod in before), "the workers to miss them for over a minute", 240, 2)
+        records = quiet.ended([*long, *quiet.submit(1, model="fault", do="answer")])
+        assert {(record["status"], record["attempts"]) for record in records.values()} == {("success", 0)}
+        assert life(fault_pool) == before
+    finally:
+        fault_pool.kubectl(*pausing, "autoscaling.keda.sh/paused-")
+
+
+@contextmanager
+def without_store(cluster: Cluster) -> Iterator[None]:
+    """Takes the store, which is the broker too, away while inside."""
+    cluster.kubectl("scale", "statefulset/inference-valkey", "--replicas=0")
+    try:
+        yield
+    finally:
+        cluster.kubectl("scale", "statefulset/inference-valkey", "--replicas=1")
+        until(lambda: all(map(is_ready, cluster.pods(GATEWAYS))), "the gateways to be ready again", 180, 0.5)
+
+
+def life(cluster: Cluster) -> dict[str, tuple[int, int]]:
+    """How often each worker of the fault pool was restarted and loaded its model."""
+    pods = {name_of(pod): pod["status"]["containerStatuses"][0]["restartCount"] for pod in cluster.pool("fault")}
+    return {pod: (restarts, cluster.kubectl("logs", pod).count('"model.loaded"')) for pod, restarts in pods.items()}
+
+
+def tries(cluster: Cluster, pod: str) -> int:
+    """How often a worker tried in vain to reach the broker; it pauses 1, 2, 3, 4 and then 5 s."""
+    return cluster.kubectl("logs", pod).count("Trying again in")

@@ -1,5 +1,7 @@
 """What a worker refuses at start, each in one sentence; what its parent does without; and Celery's side of the ticket."""
 
+import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +12,7 @@ import redis
 from app.contract.queue import ticket
 from tests.support.preloaded import completed
 from tests.support.servers import Valkey, die_with_parent
-from tests.support.stack import ROOT
+from tests.support.stack import ROOT, Process
 from tests.support.waiting import until
 
 
@@ -56,6 +58,22 @@ def test_a_model_that_the_registry_does_not_have_is_one_sentence(valkey: Valkey,
     ended = started(valkey, MODEL_URI="models:/fault@nowhere", MLFLOW_TRACKING_URI=fault_registry)
     assert ended.returncode == 1
     assert "worker: models:/fault@nowhere could not be loaded: the registry" in ended.stderr
+
+
+@pytest.mark.parametrize("name", ["STORE_URL", "BROKER_URL"])
+def test_a_worker_that_waits_for_its_servers_ends_at_a_signal(valkey: Valkey, tmp_path: Path, name: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        silent.settimeout(60)
+        env = {"STORE_URL": valkey.url(0), "BROKER_URL": valkey.url(1), name: f"redis://127.0.0.1:{silent.getsockname()[1]}"}
+        worker = Process("waiting", [sys.executable, "-m", "worker"], env | {"PROBE_PORT": "0"}, tmp_path / "log")
+        worker.start()
+        try:
+            silent.accept()
+            worker.signal(signal.SIGTERM)
+            assert worker.wait(30) == 128 + signal.SIGTERM
+            assert worker.log.read_text().count("worker: told to end by SIGTERM before it had started") == 1
+        finally:
+            worker.kill()
 
 
 def test_the_parent_imports_neither_torch_nor_mlflow() -> None:

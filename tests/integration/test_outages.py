@@ -1,0 +1,136 @@
+"""Store and broker away, together and apart: no worker ends for it, whatever it does, and each goes on when they are back."""
+
+import signal
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+import redis
+
+from app.contract.gaps import Gap
+from tests.integration.conftest import MakeStack
+from tests.support.gap_hook import Gaps, Role, environment
+from tests.support.servers import Valkey, free_port
+from tests.support.stack import Client, Process, Stack
+from tests.support.waiting import until
+
+TRIES = 4
+"""Celery pauses 1, 2 and 3 s between its first tries to connect; the event loop stands still meanwhile."""
+
+STUCK = {"STUCK_AFTER_S": "1"}
+"""With the 3 s that a loop must stand still, less than those pauses."""
+
+
+@pytest.fixture
+def broker(tmp_path: Path) -> Iterator[Valkey]:
+    """A broker that is not the store."""
+    server = Valkey(tmp_path / "broker")
+    server.start()
+    yield server
+    server.kill()
+
+
+def lives(worker: Process) -> bool:
+    return httpx2.get(f"{worker.url}/livez", timeout=30).status_code == 200
+
+
+def tries(worker: Process) -> int:
+    """How often Celery said that it can't connect."""
+    return worker.log.read_text(errors="replace").count("Trying again in")
+
+
+def missed(worker: Process) -> int:
+    """How often it lost the store."""
+    return len(worker.events("store.lost"))
+
+
+def states(client: Client) -> list[str]:
+    return sorted(worker["state"] for worker in client.get("/monitoring/workers").json()["workers"])
+
+
+def consumers(broker: Valkey) -> int:
+    """How many workers wait for a ticket."""
+    with redis.Redis(port=broker.port) as admin:
+        return sum(each["cmd"] == "brpop" for each in admin.client_list())
+
+
+def run_for(client: Client, seconds: float) -> str:
+    """Submits what keeps one of two workers busy, and returns its id once it does."""
+    task_id = client.submit({"do": "answer", "seconds": seconds, "value": 1})
+    until(lambda: states(client) == ["busy", "idle"], "one worker to run and the other to be idle")
+    return task_id
+
+
+def test_no_worker_ends_while_its_servers_are_away(make_stack: MakeStack, broker: Valkey) -> None:
+    stack = make_stack(gateways=1, workers=2, BROKER_URL=broker.url(), **STUCK)
+    client, workers = stack.client(), stack.workers
+    processes = [(worker.pid, worker.model_process()) for worker in workers]
+    for servers in ([stack.valkey], [broker], [stack.valkey, broker]):
+        task_id = run_for(client, 3.0)
+        outage(workers, servers, TRIES if broker in servers else 0)
+        record = client.ended(task_id)
+        assert (record["status"], record["attempts"]) == ("success", 0)
+        until(lambda: consumers(broker) == 2, "both workers to wait for tickets")
+        assert [(worker.pid, worker.model_process()) for worker in workers] == processes
+    assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200
+
+
+def outage(workers: list[Process], servers: list[Valkey], least_tries: int) -> None:
+    """Kills servers until both workers have missed the store, or the idle one has tried so often to reach the broker.
+
+    A busy one does not look for the broker. Both live meanwhile.
+    """
+    before = {worker.name: (tries(worker), missed(worker)) for worker in workers}
+    for server in servers:
+        server.kill()
+
+    def outlasted() -> bool:
+        assert {worker.name: lives(worker) for worker in workers} == dict.fromkeys(before, True)
+        if least_tries:
+            return max(tries(worker) - before[worker.name][0] for worker in workers) >= least_tries
+        return all(missed(worker) > before[worker.name][1] for worker in workers)
+
+    until(outlasted, "the workers to miss them for long", 60, 0.2)
+    for server in servers:
+        server.start()
+
+
+def test_a_broker_that_refuses_every_command_ends_no_worker(make_stack: MakeStack, broker: Valkey) -> None:
+    """As one does that a failover made a replica."""
+    stack = make_stack(gateways=1, workers=1, BROKER_URL=broker.url())
+    worker, client = stack.workers[0], stack.client()
+    with redis.Redis(port=broker.port) as admin:
+        admin.replicaof("127.0.0.1", free_port())
+        task_id = client.submit({"do": "answer", "value": 1})
+        until(lambda: worker.events("tickets.not_published"), "the worker to be refused a ticket", 60)
+        assert lives(worker)
+        admin.replicaof("no", "one")
+    assert client.ended(task_id)["status"] == "success"
+    assert len(worker.events("model.loaded")) == 1
+
+
+def test_a_worker_told_to_stop_while_its_servers_are_away_stops(make_stack: MakeStack) -> None:
+    stack = make_stack(gateways=1, workers=2, DRAIN_TIMEOUT_S="1")
+    client = stack.client()
+    run_for(client, 60.0)
+    stack.valkey.kill()
+    until(lambda: any(map(tries, stack.workers)), "the idle worker to miss the broker")
+    for worker in stack.workers:
+        worker.signal(signal.SIGTERM)
+    assert [worker.wait(30) for worker in stack.workers] == [0, 0]
+
+
+def test_a_parent_that_stands_still_although_the_broker_answers_is_found(make_stack: MakeStack, tmp_path: Path) -> None:
+    gaps = Gaps(tmp_path / "gaps")
+    stack: Stack = make_stack(gateways=1, workers=0, **STUCK)
+    stack.env |= environment(gaps.folder, Role.PARENT)
+    worker = stack.add_worker()
+    gaps.arm(Gap.TICKET_RECEIVED, Role.PARENT)
+    client = stack.client()
+    task_id = client.submit({"do": "answer", "value": 1})
+    until(gaps.standing, "the parent to stand still")
+    until(lambda: not lives(worker), "the probe to say so")
+    gaps.release()
+    until(lambda: lives(worker), "the probe to take it back")
+    assert client.ended(task_id)["status"] == "success"
