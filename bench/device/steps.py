@@ -99,6 +99,8 @@ def too_large(stand: Stand, say: Say) -> None:
     fault = ONE_TOO_MANY if stand.machine.has_gpu else ONLY_ALONE
     worker = stand.only(fault.model, ROWS, WAIT_MS)
     child = worker.model_process()
+    # Rows of a GPU's size must not meet the host's memory: a kernel that overcommits gives it, and then kills other processes.
+    check(loads(worker)[0]["device"] == stand.machine.device, "the model is not on the device: nothing is sent")
     say("out of memory by", fault.error, f"batches of {ROWS}")
     for turn in (1, 2):
         records = _sent(stand.stack.client(), fault)
