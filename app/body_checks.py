@@ -14,7 +14,7 @@ import structlog
 from app.check_process import Signature, models_line, request_line
 from app.contract.addresses import Network
 from app.contract.errors import Temporary
-from app.contract.schema import FieldError
+from app.contract.field_errors import FieldError
 from app.registry import Registry
 from app.request_check import FREE_WEIGHT, Bounds, Checked, Refused, Unserved, check, rough_weight
 

@@ -16,8 +16,9 @@ from typing import Any, Protocol
 
 import orjson
 
+from app.contract.field_errors import MOST_ERRORS, FieldError, shown
 from app.contract.references import input_of
-from app.contract.schema import MOST_ERRORS, FieldError, PartSchema, shown
+from app.contract.schema import PartSchema
 
 FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time_to_start_s"})
 HIGHEST_PRIORITY = 9

@@ -13,9 +13,9 @@ from app.api.body import read_body, small_body
 from app.api.predict import JSON
 from app.api.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.api.receiving import SMALL_BYTES, Receiving
+from app.contract.field_errors import FieldError, shown
 from app.contract.ids import model_of
 from app.contract.record import DeadLetter, Place
-from app.contract.schema import FieldError, shown
 from app.contract.states import PUBLIC_WORDS, State
 from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
 from app.readiness import Readiness

@@ -21,9 +21,9 @@ from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble
 from app.api.receiving import Receiving, Room
 from app.body_checks import BodyChecks, ChecksUnavailable
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
+from app.contract.field_errors import FieldError
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import Record, Submission
-from app.contract.schema import FieldError
 from app.contract.states import PUBLIC_WORDS, State
 from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics

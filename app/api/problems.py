@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
-from app.contract.schema import FieldError
+from app.contract.field_errors import FieldError
 
 MEDIA_TYPE = "application/problem+json"
 

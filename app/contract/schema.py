@@ -9,37 +9,21 @@ A string that is an image by the model's metadata may be a URL: one of an addres
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import orjson
 
 from app.contract.addresses import Network, refusal
 from app.contract.errors import Misconfigured
+from app.contract.field_errors import MOST_ERRORS, FieldError, shown
 
-MOST_ERRORS = 20
-_LONGEST_NAME = 80
 _LONGEST_SCHEME = 16
 """base64 has no colon, so one this near to the start is a URL's."""
-
-
-@dataclass(frozen=True, slots=True)
-class FieldError:
-    """What is wrong with which field of a body."""
-
-    field: str
-    message: str
 
 
 Report = Callable[[str, str], None]
 Check = Callable[[Any, str, Report], None]
 """Looks at a value under a name and reports what is wrong with it."""
-
-
-def shown(name: object) -> str:
-    """Returns a client's field name in a length fit for an answer."""
-    text = str(name)
-    return text if len(text) <= _LONGEST_NAME else text[:_LONGEST_NAME] + "…"
 
 
 def _number(largest: float, kind: str) -> Check:
