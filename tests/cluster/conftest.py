@@ -1,29 +1,46 @@
-"""One installation for all tests here: the README's own, and then two more pools, one for a model that does as it is told."""
+"""Three installations, each in a namespace of its own, so that their tests do not wait for one another.
+
+RELEASE in a test's module says which it uses. `trial` is the README's own. `faults` and `scaling` have one model that does as
+it is told, on workers without torch, so that they need no image with torch. One process installs all that it needs side by side;
+the tests of each may as well run in a process of their own.
+"""
 
 import os
 import re
 import shlex
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.cluster import Cluster, PodClient, is_ready, name_of
+from tests.support.cluster import GATEWAYS, Cluster, environment, is_ready, name_of, proxied
+from tests.support.pod_client import PodClient
 from tests.support.stack import ROOT
 from tests.support.waiting import until
 
-NAMESPACE = RELEASE = "inference"
-SERVICE = f"http://{RELEASE}-api"
-FAULT = "models:/fault@production"
+RELEASE = "inference"
+CHART = "charts/inference"
+TRIAL = "inference"
+"""The namespace of the README's installation."""
+
+Installations = Callable[[str], Cluster]
+
+
+def release_of(item: pytest.Item) -> str:
+    """The installation that a test uses; empty for tests of other folders."""
+    return str(getattr(getattr(item, "module", None), "RELEASE", ""))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All need a cluster, and what one of them may take on two cores is more than elsewhere."""
+    """Marks those of this folder, gives each the time that it may take on two cores, and sorts them by when they can run."""
     for item in items:
         if "tests/cluster/" in item.nodeid:
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.timeout(900, func_only=True))
+    order = ["", *INSTALL]
+    items.sort(key=lambda item: (order.index(release_of(item)), "skaffold" in getattr(item, "fixturenames", ())))
 
 
 def readme_line(start: str) -> list[str]:
@@ -33,63 +50,125 @@ def readme_line(start: str) -> list[str]:
     return shlex.split(found[0], comments=True)
 
 
-@pytest.fixture(scope="session")
-def cluster() -> Cluster:
-    """The cluster that KUBECONFIG names, its nodes with the images; else the one that the program in CLUSTER_UP brings."""
-    if "KUBECONFIG" not in os.environ:
-        program = os.environ.get("CLUSTER_UP")
-        assert program, "set KUBECONFIG to a cluster with KEDA and this project's images"
-        exports = subprocess.run([program], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
-        for name, value in re.findall(r"(KUBECONFIG|PATH)=(\S+)", exports):
-            os.environ[name] = value.replace("$PATH", os.environ["PATH"])
-    return Cluster(NAMESPACE)
+def bring_up(*arguments: str) -> None:
+    """Has the program in CLUSTER_UP bring the cluster up, unless KUBECONFIG names one whose nodes have the images."""
+    program = os.environ.get("CLUSTER_UP")
+    if program is None:
+        assert "KUBECONFIG" in os.environ, "set KUBECONFIG to a cluster with KEDA and this project's images"
+        return
+    exports = subprocess.run([program, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    for name, value in re.findall(r"(KUBECONFIG|PATH)=(\S+)", exports):
+        os.environ[name] = value.replace("$PATH", os.environ["PATH"])
 
 
 @pytest.fixture(scope="session")
-def installed(cluster: Cluster) -> Cluster:
-    """The service as the README installs it, in a namespace that takes nothing that is not "restricted"."""
-    if "inference" in cluster.run("helm", "-n", NAMESPACE, "list", "--short"):
-        return cluster
-    if not cluster.run("kubectl", "get", "namespace", NAMESPACE, "--ignore-not-found"):
-        cluster.run("kubectl", "create", "namespace", NAMESPACE)
-    cluster.run("kubectl", "label", "--overwrite", "namespace", NAMESPACE, "pod-security.kubernetes.io/enforce=restricted")
-    cluster.run(*readme_line("helm install"), limit_s=1500)
-    return cluster
+def cluster() -> Iterator[Cluster]:
+    """The cluster, read in the default namespace."""
+    bring_up()
+    env = environment()
+    with proxied(env) as api:
+        yield Cluster("default", env, api)
 
 
 @pytest.fixture(scope="session")
-def fault_pool(installed: Cluster) -> Cluster:
-    """The installation with image-classifier's pool and one for the fault model, one GPU a worker, that scale within seconds."""
-    with installed.forwarded(f"svc/{RELEASE}-mlflow", 5000) as url:
-        subprocess.run([sys.executable, "-m", "tests.support.register", url], check=True, cwd=ROOT)
-    values = str(ROOT / "tests" / "cluster" / "values.yaml")
-    installed.helm("upgrade", RELEASE, "charts/inference", "--reset-then-reuse-values", "-f", values, "--wait", "--timeout", "10m")
+def installations(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Installations]:
+    """The installations under way, all that the tests of this run need: one lane runs the whole suite."""
+    needed = {release_of(item) for item in request.session.items} - {""}
+    with ThreadPoolExecutor(len(INSTALL)) as pool:
+        begun = {name: pool.submit(install, cluster) for name, install in INSTALL.items() if name in needed}
+
+        def installation(name: str) -> Cluster:
+            if name not in begun:
+                begun[name] = pool.submit(INSTALL[name], cluster)
+            return begun[name].result()
+
+        yield installation
+
+
+@pytest.fixture(scope="module")
+def installed(installations: Installations, request: pytest.FixtureRequest) -> Cluster:
+    """The installation that the module's RELEASE names."""
+    return installations(request.module.RELEASE)
+
+
+def install_trial(cluster: Cluster) -> Cluster:
+    """The service as the README installs it, once the image with torch is there."""
+    bring_up("--torch")
+    trial = _namespace(cluster, TRIAL)
+    if not _is_installed(trial):
+        trial.run(*readme_line("helm install"), limit_s=1500)
+    return trial
+
+
+def install_fault(name: str, *options: str) -> Callable[[Cluster], Cluster]:
+    """An installation of the fault model, which is registered while the gateways wait for it."""
+
+    def install(cluster: Cluster) -> Cluster:
+        found = _namespace(cluster, name)
+        fresh = not _is_installed(found)
+        values = ("-f", str(ROOT / "tests" / "cluster" / "values-fault-model.yaml"), *options)
+        found.helm("upgrade", "--install", RELEASE, CHART, *values)
+        if fresh:
+            found.kubectl("rollout", "status", f"deployment/{RELEASE}-mlflow", "--timeout=10m", limit_s=650)
+            with found.forwarded(f"svc/{RELEASE}-mlflow", 5000) as url:
+                subprocess.run([sys.executable, "-m", "tests.support.register", url], check=True, cwd=ROOT)
+        found.kubectl("rollout", "status", f"deployment/{RELEASE}-api", "--timeout=10m", limit_s=650)
+        return found
+
+    return install
+
+
+INSTALL: dict[str, Callable[[Cluster], Cluster]] = {
+    "faults": install_fault("faults", "-f", "tests/cluster/values-faults.yaml"),
+    "scaling": install_fault("scaling"),
+    "trial": install_trial,
+}
+"""In the order in which they can be there."""
+
+
+def _namespace(cluster: Cluster, name: str) -> Cluster:
+    """A namespace that takes nothing that is not "restricted"."""
+    if not cluster.run("kubectl", "get", "namespace", name, "--ignore-not-found"):
+        cluster.run("kubectl", "create", "namespace", name)
+    cluster.run("kubectl", "label", "--overwrite", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    return cluster.at(name)
+
+
+def _is_installed(cluster: Cluster) -> bool:
+    return RELEASE in cluster.helm("list", "--short").split()
+
+
+@pytest.fixture(scope="session")
+def both_pools(installations: Installations) -> Cluster:
+    """The README's installation with image-classifier's pool too, both of which come and go within seconds."""
+    trial = installations("trial")
+    values = str(ROOT / "tests" / "cluster" / "values-trial.yaml")
+    trial.helm("upgrade", RELEASE, CHART, "--reset-then-reuse-values", "-f", values, "--wait", "--timeout", "10m")
     # Gateways are ready with the models that they have: image-classifier's may still be in the making.
     training = "app.kubernetes.io/component=training"
-    installed.kubectl("wait", "job", "-l", training, "--for=condition=Complete", "--timeout=600s")
-    return installed
+    trial.kubectl("wait", "job", "-l", training, "--for=condition=Complete", "--timeout=600s", limit_s=650)
+    return trial
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def client(installed: Cluster) -> Iterator[PodClient]:
     """A pod that calls the Service as an application in the cluster would."""
     pod = name_of(gateways(installed)[0])
-    image = installed.get("pod", pod)["spec"]["containers"][0]["image"]
+    image = installed.get("pods", pod)["spec"]["containers"][0]["image"]
     installed.kubectl("delete", "pod", "client", "--ignore-not-found", "--wait")
     installed.kubectl("apply", "-f", "-", stdin=(ROOT / "tests/cluster/client.yaml").read_text().replace("IMAGE", image))
     installed.kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=60s")
-    yield PodClient(installed, "client", SERVICE)
+    yield PodClient(installed, "client", f"{RELEASE}-api")
     installed.kubectl("delete", "pod", "client", "--grace-period=1", "--wait=false")
 
 
 def gateways(cluster: Cluster) -> list[dict[str, object]]:
-    return cluster.pods("app.kubernetes.io/component=api")
+    return cluster.pods(GATEWAYS)
 
 
-@pytest.fixture
-def quiet(fault_pool: Cluster, client: PodClient) -> PodClient:
-    """The client, once nothing is left of the test before: two gateways ready, nothing outstanding, the fault pool at zero."""
-    until(lambda: [is_ready(pod) for pod in gateways(fault_pool)] == [True, True], "two gateways to be ready", 180, 0.5)
-    until(lambda: client.queue("fault")["outstanding"] == 0, "nothing to be outstanding", 180, 0.5)
-    until(lambda: not fault_pool.get("pods", "-l", "inference/pool=fault")["items"], "the pool to be at zero", 240, 1)
-    return client
+def at_rest(cluster: Cluster, client: PodClient, pool: str, workers: int) -> None:
+    """Waits until nothing is left of the test before: two gateways ready, nothing outstanding, the pool at its fewest workers."""
+    until(lambda: [is_ready(pod) for pod in gateways(cluster)] == [True, True], "two gateways to be ready", 180, 0.2)
+    until(lambda: client.queue(pool)["outstanding"] == 0, "nothing to be outstanding", 180, 0.2)
+    label = f"inference/pool={pool}"
+    until(lambda: [is_ready(pod) for pod in cluster.all_pods(label)] == [True] * workers, f"{workers} workers", 240, 0.2)

@@ -3,7 +3,7 @@
 Each call has a connection of its own, so that the Service may send it to any gateway.
     submit URL COUNT FEATURES       COUNT submissions; `value` counts up
     ended URL SECONDS ID...         the record of each once it has ended, or what it was after so many seconds
-    load URL FILE FEATURES          submissions and reads until FILE is there, each answer a line
+    load URL FILE PAUSE FEATURES    submissions and reads, with pauses, until FILE is there, each answer a line
     call URL METHOD PATH BODY       one call
 """
 
@@ -60,8 +60,8 @@ def ended(url: str, seconds: str, task_ids: Sequence[str]) -> None:
                 time.sleep(0.2)
 
 
-def load(url: str, stop: str, features: dict[str, Any]) -> None:
-    """Four callers: submit, then read what was submitted."""
+def load(url: str, stop: str, pause_s: float, features: dict[str, Any]) -> None:
+    """Four callers: submit, read what was submitted, pause."""
 
     def go(offset: int) -> None:
         value = offset
@@ -72,7 +72,7 @@ def load(url: str, stop: str, features: dict[str, Any]) -> None:
                 began = time.time()
                 status, answer = call(url, "GET", f"/monitoring/task_status/{task_id}")
                 say(call="read", status=status, task_id=task_id, at=began, s=time.time() - began, answer=answer)
-            time.sleep(0.1)
+            time.sleep(pause_s)
 
     callers = [threading.Thread(target=go, args=(number,)) for number in range(4)]
     for caller in callers:
@@ -88,7 +88,7 @@ def main(action: str, url: str, *rest: str) -> None:
     elif action == "ended":
         ended(url, rest[0], rest[1:])
     elif action == "load":
-        load(url, rest[0], json.loads(rest[1]))
+        load(url, rest[0], float(rest[1]), json.loads(rest[2]))
     else:
         method, path, body, headers = rest
         status, answer = call(url, method, path, json.loads(body), json.loads(headers))

@@ -1,9 +1,11 @@
 """The README's installation, as whoever reads it gets it."""
 
 from tests.cluster.conftest import readme_line
-from tests.support.cluster import GATEWAYS, WORKERS, Cluster, PodClient, is_ready, name_of
+from tests.support.cluster import GATEWAYS, WORKERS, Cluster, is_ready, name_of
+from tests.support.pod_client import PodClient
 from tests.support.waiting import until
 
+RELEASE = "trial"
 MATCH = {"match_id": 6508}
 
 
@@ -23,9 +25,9 @@ def test_a_prediction_through_the_service_waited_for_and_not(client: PodClient) 
 
 
 def test_the_first_call_to_a_pool_at_zero_is_a_504_with_its_id_and_then_has_its_result(
-    fault_pool: Cluster, client: PodClient
+    both_pools: Cluster, client: PodClient
 ) -> None:
-    until(lambda: not fault_pool.get("pods", "-l", WORKERS)["items"], "every pool to be at zero", 240, 1)
+    until(lambda: not both_pools.all_pods(WORKERS), "every pool to be at zero", 240, 1)
     headers = {"Cache-Control": "no-cache", "Prefer": "wait=3"}
     first = client.call("POST", "/predict/", MATCH, **headers)
     assert first["status"] == 504, first

@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 import yaml
 
+from tests.cluster.conftest import bring_up
 from tests.support.cluster import Cluster
 from tests.support.stack import ROOT
 from tests.support.waiting import until
 
+RELEASE = "scaling"
 CHART = "charts/inference"
 
 
@@ -36,15 +38,15 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
         cluster.run("kubectl", "delete", "namespace", name, "--wait=false")
 
 
-def test_kedas_admission_refuses_a_second_master_of_the_same_workers(fault_pool: Cluster) -> None:
+def test_kedas_admission_refuses_a_second_master_of_the_same_workers(installed: Cluster) -> None:
     """That it answers at all: its webhooks fail open, and an admission that nobody asks would admit anything."""
-    scaled = fault_pool.get("scaledobject", "inference-worker-fault")
+    scaled = installed.get("scaledobjects", "inference-worker-fault")
     body = {key: scaled[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": "second"}}
 
     def refused() -> bool:
         """An admission that took too long to answer admits."""
         try:
-            fault_pool.kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
+            installed.kubectl("apply", "--dry-run=server", "-f", "-", stdin=json.dumps(body))
         except AssertionError as error:
             return "already managed by" in str(error)
         return False
@@ -52,6 +54,13 @@ def test_kedas_admission_refuses_a_second_master_of_the_same_workers(fault_pool:
     until(refused, "KEDA's admission to refuse it", 60, 1)
 
 
+@pytest.fixture
+def skaffold() -> None:
+    """Its program, which is built when everything else is."""
+    bring_up("--skaffold")
+
+
+@pytest.mark.usefixtures("skaffold")
 def test_skaffold_understands_its_configuration(cluster: Cluster) -> None:
     for profile in ("", "kind", "cluster"):
         choice = ["--profile", profile] if profile else []

@@ -5,10 +5,12 @@ from base64 import b64encode
 
 import pytest
 
-from tests.support.cluster import Cluster, Json, PodClient
+from tests.support.cluster import Cluster, Json
 from tests.support.image_hosts import CAT
+from tests.support.pod_client import PodClient
 from tests.support.waiting import until
 
+RELEASE = "trial"
 ASKED: dict[str, Json] = {
     "match-outcome": {"match_id": 6508},
     "image-classifier": {"model": "image-classifier", "features": {"image": b64encode(CAT).decode()}},
@@ -16,13 +18,13 @@ ASKED: dict[str, Json] = {
 
 
 def deployment(cluster: Cluster, pool: str) -> Json:
-    return cluster.get("deployment", f"inference-worker-{pool}")
+    return cluster.get("deployments", f"inference-worker-{pool}")
 
 
 def rests(cluster: Cluster, client: PodClient, pool: str) -> bool:
     """Whether nothing is to be done, no worker is wanted and the last one is gone."""
     wanted = deployment(cluster, pool)["spec"]["replicas"]
-    return wanted == client.queue(pool)["outstanding"] == 0 and not cluster.get("pods", "-l", f"inference/pool={pool}")["items"]
+    return wanted == client.queue(pool)["outstanding"] == 0 and not cluster.all_pods(f"inference/pool={pool}")
 
 
 def changes(cluster: Cluster, pool: str) -> int:
@@ -43,19 +45,19 @@ def told(result: Json) -> str:
     ],
 )
 def test_work_for_one_pool_brings_up_its_worker_alone_and_back_to_zero(
-    fault_pool: Cluster, quiet: PodClient, busy: str, idle: str, answers: set[str]
+    both_pools: Cluster, client: PodClient, busy: str, idle: str, answers: set[str]
 ) -> None:
-    until(lambda: all(rests(fault_pool, quiet, pool) for pool in (busy, idle)), "both pools to rest", 240, 0.5)
-    before = {pool: changes(fault_pool, pool) for pool in (busy, idle)}
+    until(lambda: all(rests(both_pools, client, pool) for pool in (busy, idle)), "both pools to rest", 240, 0.5)
+    before = {pool: changes(both_pools, pool) for pool in (busy, idle)}
     began = time.monotonic()
-    accepted = quiet.call("POST", "/predict/async/", ASKED[busy], **{"Cache-Control": "no-cache"})
+    accepted = client.call("POST", "/predict/async/", ASKED[busy], **{"Cache-Control": "no-cache"})
     assert accepted["status"] == 202, accepted
-    until(lambda: fault_pool.pool(busy), f"a worker of {busy}", 60, 0.5)
-    (record,) = quiet.ended([accepted["answer"]["task_id"]]).values()
+    until(lambda: both_pools.pool(busy), f"a worker of {busy}", 60, 0.5)
+    (record,) = client.ended([accepted["answer"]["task_id"]]).values()
     answered = time.monotonic()
     assert record["status"] == "success", record
     assert told(record["result"]) in answers
-    until(lambda: rests(fault_pool, quiet, busy), f"{busy} to be at zero again", 240, 0.5)
+    until(lambda: rests(both_pools, client, busy), f"{busy} to be at zero again", 240, 0.5)
     print(f"{busy} from zero: its answer after {answered - began:.0f} s, zero again after {time.monotonic() - began:.0f}")
-    assert changes(fault_pool, busy) > before[busy], "what is to show the other pool's workers does not show this one's"
-    assert changes(fault_pool, idle) == before[idle], f"work for {busy} scaled {idle}"
+    assert changes(both_pools, busy) > before[busy], "what is to show the other pool's workers does not show this one's"
+    assert changes(both_pools, idle) == before[idle], f"work for {busy} scaled {idle}"

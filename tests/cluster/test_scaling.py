@@ -1,15 +1,27 @@
 """From zero to many and back, by the work outstanding: what KEDA reads, what it starts, and that no running job pays for it."""
 
-import json
 import time
 from datetime import datetime
 from urllib.parse import quote
 
-from tests.support.cluster import Cluster, Json, PodClient, WorkerLogs, is_ready
-from tests.support.waiting import until
+import pytest
 
+from tests.cluster.conftest import at_rest
+from tests.support.cluster import Cluster, Json, is_ready
+from tests.support.pod_client import PodClient
+from tests.support.waiting import until
+from tests.support.worker_logs import WorkerLogs
+
+RELEASE = "scaling"
 JOBS = 200
 MOST = 3
+
+
+@pytest.fixture
+def quiet(installed: Cluster, client: PodClient) -> PodClient:
+    """The client, once there is no worker."""
+    at_rest(installed, client, "fault", workers=0)
+    return client
 
 
 def seconds(stamp: str) -> float:
@@ -19,9 +31,9 @@ def seconds(stamp: str) -> float:
 
 def keda_metric(cluster: Cluster, scaled: str) -> float:
     """The number that KEDA hands to the HPA, and the target beside it is not in it."""
-    name = cluster.get("scaledobject", scaled)["status"]["externalMetricNames"][0]
-    path = f"/apis/external.metrics.k8s.io/v1beta1/namespaces/{cluster.namespace}/{quote(name, safe='')}"
-    answer = json.loads(cluster.run("kubectl", "get", "--raw", f"{path}?labelSelector=scaledobject.keda.sh%2Fname%3D{scaled}"))
+    name = cluster.get("scaledobjects", scaled)["status"]["externalMetricNames"][0]
+    path = f"apis/external.metrics.k8s.io/v1beta1/namespaces/{cluster.namespace}/{quote(name, safe='')}"
+    answer = cluster.api.get(path, labelSelector=f"scaledobject.keda.sh/name={scaled}")
     value = str(answer["items"][0]["value"])
     return float(value[:-1]) / 1000 if value.endswith("m") else float(value)
 
@@ -33,19 +45,19 @@ def all_succeeded_once(records: dict[str, Json], logs: WorkerLogs) -> None:
     assert sorted(logs.runs()) == sorted(records), "a job was run twice"
 
 
-def test_two_hundred_jobs_bring_workers_up_to_the_maximum_and_back_to_zero(fault_pool: Cluster, quiet: PodClient) -> None:
-    with WorkerLogs(fault_pool, "fault") as logs:
+def test_two_hundred_jobs_bring_workers_up_to_the_maximum_and_back_to_zero(installed: Cluster, quiet: PodClient) -> None:
+    with WorkerLogs(installed, "fault") as logs:
         began = time.time()
-        jobs = quiet.submit(JOBS, model="fault", do="answer", seconds=0.4)
-        until(lambda: len(fault_pool.pool("fault")) >= MOST, "the most workers", 120, 0.3)
+        jobs = quiet.submit(JOBS, model="fault", do="answer", seconds=0.2)
+        until(lambda: len(installed.pool("fault")) >= MOST, "the most workers", 120, 0.3)
         until(lambda: len(logs.pods) >= MOST, "all of them to run", 120, 0.3)
-        pods = fault_pool.pool("fault")
+        pods = installed.pool("fault")
         assert len(pods) == MOST
         gpus = [pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for pod in pods]
         assert gpus == ["1"] * MOST
         records = quiet.ended(jobs)
         all_succeeded_once(records, logs)
-        until(lambda: not fault_pool.get("pods", "-l", "inference/pool=fault")["items"], "the pool to be at zero", 240, 0.5)
+        until(lambda: not installed.all_pods("inference/pool=fault"), "the pool to be at zero", 240, 0.2)
         zero = time.time()
     say_times(began, pods, logs, records, zero)
 
@@ -63,21 +75,21 @@ def say_times(began: float, pods: list[Json], logs: WorkerLogs, records: dict[st
     print(f"  last result {last - began:.1f}, zero {zero - began:.1f}")
 
 
-def test_jobs_longer_than_the_cool_down_survive_scaling_down(fault_pool: Cluster, quiet: PodClient) -> None:
-    with WorkerLogs(fault_pool, "fault") as logs:
+def test_jobs_longer_than_the_cool_down_survive_scaling_down(installed: Cluster, quiet: PodClient) -> None:
+    with WorkerLogs(installed, "fault") as logs:
         long = quiet.submit(2, model="fault", do="answer", seconds=60)
         short = quiet.submit(2, model="fault", do="answer", seconds=8)
-        until(lambda: len(fault_pool.pool("fault")) == MOST, "the most workers", 120, 0.5)
+        until(lambda: len(installed.pool("fault")) == MOST, "the most workers", 120, 0.5)
         quiet.ended(short)
-        until(lambda: len(fault_pool.pool("fault")) < MOST, "scaling down to be under way", 120, 0.5)
+        until(lambda: len(installed.pool("fault")) < MOST, "scaling down to be under way", 120, 0.5)
         assert quiet.queue("fault")["running"], "the long jobs were to be running yet"
         all_succeeded_once(quiet.ended([*long, *short]), logs)
 
 
-def test_what_keda_reads_is_what_the_gateway_says(fault_pool: Cluster, quiet: PodClient) -> None:
+def test_what_keda_reads_is_what_the_gateway_says(installed: Cluster, quiet: PodClient) -> None:
     def agreed(state: str) -> bool:
         """What is outstanding can only become less between the three answers."""
-        before, metric, queue = quiet.queue("fault"), keda_metric(fault_pool, "inference-worker-fault"), quiet.queue("fault")
+        before, metric, queue = quiet.queue("fault"), keda_metric(installed, "inference-worker-fault"), quiet.queue("fault")
         return bool(queue[state]) and before["outstanding"] >= metric >= queue["outstanding"]
 
     def retried() -> bool:
@@ -86,18 +98,18 @@ def test_what_keda_reads_is_what_the_gateway_says(fault_pool: Cluster, quiet: Po
             flaky.update(quiet.submit(20, model="fault", do="raise"))
         return agreed("retry")
 
-    jobs = quiet.submit(6, model="fault", do="answer", seconds=10)
+    jobs = quiet.submit(6, model="fault", do="answer", seconds=5)
     until(lambda: agreed("waiting"), "KEDA to count what waits", 60, 0.5)
     until(lambda: agreed("running"), "KEDA to count what runs", 120, 0.5)
     flaky = quiet.submit(20, model="fault", do="raise")
     until(retried, "KEDA to count what is to be retried", 180, 0.2)
     ended = quiet.ended([*jobs, *flaky], 300)
     assert {ended[task_id]["status"] for task_id in jobs} == {"success"}
-    until(lambda: keda_metric(fault_pool, "inference-worker-fault") == 0, "KEDA to count nothing", 60, 0.5)
+    until(lambda: keda_metric(installed, "inference-worker-fault") == 0, "KEDA to count nothing", 60, 0.5)
 
 
-def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(fault_pool: Cluster, client: PodClient) -> None:
-    fault_pool.helm(
+def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(installed: Cluster, client: PodClient) -> None:
+    installed.helm(
         *("upgrade", "inference", "charts/inference", "--reset-then-reuse-values", "--set", "workerPools.fault.gpu.count=1000")
     )
     try:
@@ -110,6 +122,6 @@ def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(fault_pool
 
         until(named, "the worker to be shown as pending, and why", 120, 0.5)
     finally:
-        fault_pool.helm("rollback", "inference")
+        installed.helm("rollback", "inference")
     assert client.ended(job, 240)[next(iter(job))]["status"] == "success"
-    until(lambda: all(is_ready(pod) for pod in fault_pool.pool("fault")), "the pool to be whole again", 120, 1)
+    until(lambda: all(is_ready(pod) for pod in installed.pool("fault")), "the pool to be whole again", 120, 1)
