@@ -20,7 +20,7 @@ def training_report(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPa
 
     def register() -> str:
         command = [sys.executable, "-m", "tests.models.register_models", mlflow_server.url]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=240, check=False)
+        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600, check=False)
         assert done.returncode == 0, done.stderr
         return done.stdout
 
