@@ -42,7 +42,7 @@ BUDGET = read()
 
 def expected_s(nodeid: str) -> int:
     """Roughly how long a test takes: what it is named with, or a second."""
-    return int(BUDGET.tests.get(nodeid.partition("[")[0].partition("@")[0], 1))
+    return int(BUDGET.tests.get(nodeid.partition("[")[0], 1))
 
 
 @dataclass
@@ -54,10 +54,9 @@ class Spent:
 
     def add(self, report: pytest.TestReport) -> None:
         """A test is charged for its own call, its suite for what it shares too."""
-        test = report.nodeid.rpartition("@")[0] if "@" in report.nodeid.rpartition("]")[2] else report.nodeid
-        self.suites["/".join(test.split("/")[:2])] += report.duration
+        self.suites["/".join(report.nodeid.split("/")[:2])] += report.duration
         if report.when == "call":
-            self.tests[test] += report.duration
+            self.tests[report.nodeid] += report.duration
 
     def slowness(self, budget: Budget) -> float:
         """How many times longer than its share a suite takes on this machine, at least 1."""

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
 
 from scripts.budget import BUDGET, expected_s
 from scripts.charts.tools import path_of
@@ -52,11 +53,6 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     parser.addoption("--every-suite", action="store_true", help="leave nothing out, and let a skipped test fail the run")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """Names the group whose tests one lane runs; pytest-xdist appends it to the test's id before the next hook."""
-    item.add_marker(pytest.mark.xdist_group(_group(item.nodeid)))
-
-
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Leaves out what is slow, unless the person asked for every suite, by a mark or by a test's own address."""
@@ -69,6 +65,18 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if out:
         config.hook.pytest_deselected(items=list(out))
         items[:] = [item for item in items if item not in out]
+
+
+class Lanes(LoadScopeScheduling):  # type: ignore[misc]
+    """Hands out groups of tests. (`--dist loadgroup` says it by the tests' ids, which pytest 9.2 no longer lets it change.)"""
+
+    def _split_scope(self, nodeid: str) -> str:
+        return _group(nodeid)
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
 
 
 def _group(nodeid: str) -> str:
