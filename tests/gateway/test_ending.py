@@ -81,6 +81,7 @@ def handles(process: Process, number: signal.Signals) -> bool:
 
 @pytest.mark.parametrize("numbers", [(TERM,), (INT, INT)], ids=["SIGTERM", "SIGINT twice"])
 def test_a_gateway_whose_store_and_broker_hang_ends_at_a_signal(own_stack: Stack, numbers: tuple[signal.Signals, ...]) -> None:
+    own_stack.preloaded = False  # a second SIGINT ends an interpreter as one that was not forked
     gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="0.1")
     with ThreadPoolExecutor() as pool:
         call = pool.submit(HTTP.post, gateway.url + "/predict/", json={"features": GOOD})
