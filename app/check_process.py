@@ -49,6 +49,7 @@ class _Served:
         allowed: list[Network] = [ip_network(network) for network in given["allowed"]]
         signatures = [Signature(**signature) for signature in given["models"]]
         self.models = {signature.name: _compiled(signature, allowed) for signature in signatures}
+        self.unserved = [name for name in given["pools"] if name not in self.models]
         self.default = given["default"]
         self.names = [known for name, address in given["pools"].items() for known in (name, address)]
         self._pools = {address: name for name, address in given["pools"].items()} | {name: name for name in given["pools"]}
@@ -90,7 +91,7 @@ def serve(messages: BinaryIO, answers: BinaryIO) -> None:
 def _answered(raw: bytes, served: _Served, request: dict[str, Any]) -> tuple[dict[str, Any], bytes]:
     bounds = Bounds(**request["bounds"])
     try:
-        refuse_weight(raw, served.models.values(), bounds)
+        refuse_weight(raw, served.models.values(), served.unserved, bounds)
         checked = asdict(check(raw, served, bounds, keyed=request["keyed"], whole=request["whole"]))
     except Refused as refused:
         errors = [asdict(error) for error in refused.errors]

@@ -67,8 +67,8 @@ def bodies(size: int) -> Iterator[tuple[str, bytes]]:
     """Bodies of some `size` bytes, and a picture as a tensor."""
     chance = random.Random(1)
     yield "a tensor [3, 224, 224]", _numbers("image", 3 * 224 * 224, lambda: round(chance.random(), 8), (224, 224))
-    yield "a tensor of 1,048,576 floats", _numbers("rows", MB, lambda: round(chance.random(), 12), (1024,))
-    yield "a list of 1,500,000 doubles", _numbers("list", 1_500_000, lambda: round(chance.random(), 7))
+    yield "a tensor of floats (1024 × 1024)", _numbers("rows", size // 16 + 1, lambda: round(chance.random(), 12), (1024,))
+    yield "a list of doubles (1,500,000)", _numbers("list", size * 1_500_000 // (16 * MB) + 1, lambda: round(chance.random(), 7))
     yield "base64", _text(b"QUJD" * (size // 4 - 16))
     yield "a text of commas and brackets", _text(b",[{" * (size // 3 - 16))
     yield "a text with an emoji", _text(b"a" * (size - 64) + "\U0001f600".encode())
@@ -128,7 +128,7 @@ def measure(process: Process, name: str, body: bytes) -> tuple[str, str, str]:
         held = client.get("/held").json()["ms"]
     peaks = [memory(pid, "VmHWM") - rest for pid, rest in zip(parts, rested, strict=True)]
     more = " + ".join(f"{peak:.0f}" for peak in peaks)
-    row = f"{name}, {len(body) / MB:.1f} MiB", f"{held:.0f} ms", f"{answer.status_code} · {more} MiB"
+    row = name, f"{held:.0f} ms", f"{len(body) / MB:.1f} MiB · {answer.status_code} · {more} MiB"
     print(*row, sep=" | ", file=sys.stderr, flush=True)
     return row
 
@@ -147,10 +147,10 @@ def main() -> None:
             rows += [measure(process, title, body) for title, body in bodies(size)]
         with gateway(Path(name) / "fixed", {"fixed": FIXED}) as process:
             measure(process, "(first)", _numbers("small", 20_000, lambda: 1))
-            tensor = _numbers("small", 4 * MB, lambda: random.randrange(-128, 128))
-            rows.append(measure(process, "a tensor of 4,194,304 int8", tensor))
+            tensor = _numbers("small", size // 4 + 1, lambda: random.randrange(-128, 128))
+            rows.append(measure(process, "a tensor of int8 (4,194,304)", tensor))
             rows += [measure(process, f"{title}, for a fixed shape", _list(unit, size)) for title, unit in DENSE.items()]
-    columns = ("body", "event loop held for", "answer · gateway + check process have more")
+    columns = ("body", "event loop held for", "it has · answer · gateway + check process have more")
     text = section("## Large bodies", "each alone, with an Idempotency-Key; CPU time of the loop's thread.", rows, columns)
     print(text)
     if options.write:

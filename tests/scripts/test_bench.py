@@ -22,6 +22,14 @@ def test_the_benchmark_of_large_payloads_prints_its_table() -> None:
     assert measured == published("## Large payloads")
 
 
+def test_the_benchmark_of_large_bodies_prints_its_table() -> None:
+    command = [sys.executable, "-m", "bench.bodies", "--megabytes", "1"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840)
+    assert done.returncode == 0, done.stderr[-3000:]
+    measured = [line.split(" | ")[0].removeprefix("| ") for line in done.stdout.splitlines() if line.startswith("| ")]
+    assert measured == published("## Large bodies")
+
+
 def published(heading: str) -> list[str]:
     """The first cells of a section's table."""
     rest = (ROOT / "bench/RESULTS.md").read_text().partition(f"{heading}\n")[2].splitlines()

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from app import check_process, request_check
 from app.check_process import Signature, models_line, request_line
 from app.contract.schema import PartSchema, compile_inputs, compile_params
-from app.request_check import FREE_WEIGHT, Bounds, Refused, Served, check, most_weight, refuse_weight
+from app.request_check import FREE_WEIGHT, Bounds, Refused, Served, Unserved, check, most_weight, refuse_weight
 
 BOUNDS = Bounds(max_body_bytes=2**20, max_depth=32, max_time_to_start_s=60.0)
 OPEN_WEIGHT = 2**20 // request_check.BYTES_PER_WEIGHT
@@ -82,7 +82,7 @@ def outside_of_strings(raw: bytes) -> int:
 
 def is_refused(raw: bytes, model: OneModel) -> bool:
     try:
-        refuse_weight(raw, [model], BOUNDS)
+        refuse_weight(raw, [model], [], BOUNDS)
     except Refused:
         return True
     return False
@@ -131,6 +131,14 @@ def test_a_tensor_is_taken_and_as_many_empty_lists_are_not() -> None:
     raw = orjson.dumps({"features": {"x": [[[0.5] * 30] * 40] * 50}})
     assert not is_refused(raw, model)
     assert is_refused(b'{"features":[' + b"[]," * (len(raw) // 3) + b"[]]}", model)
+
+
+def test_what_a_model_may_need_that_is_not_served_now_is_not_refused_for_good() -> None:
+    """Its tensor is for later: a 422 would have its caller give up."""
+    raw = orjson.dumps({"model": "later", "features": {"x": [[[0.5] * 30] * 40] * 50}})
+    with pytest.raises(Unserved) as unserved:
+        refuse_weight(raw, [OneModel(FLAT)], ["later"], BOUNDS)
+    assert unserved.value.pool == "later"
 
 
 BODIES: dict[str, bytes] = {
