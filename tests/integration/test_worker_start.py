@@ -65,12 +65,12 @@ def test_a_worker_that_waits_for_its_servers_ends_at_a_signal(valkey: Valkey, tm
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
         env = {"STORE_URL": valkey.url(0), "BROKER_URL": valkey.url(1), name: f"redis://127.0.0.1:{silent.getsockname()[1]}"}
-        worker = Process("waiting", [sys.executable, "-m", "worker"], env | {"PROBE_PORT": "0"}, tmp_path / "log", preloaded=False)
+        worker = Process("waiting", [sys.executable, "-m", "worker"], env | {"PROBE_PORT": "0"}, tmp_path / "log")
         worker.start()
         try:
-            silent.accept()
-            worker.signal(signal.SIGTERM)
-            assert worker.wait(30) == 128 + signal.SIGTERM
+            with silent.accept()[0]:
+                worker.signal(signal.SIGTERM)
+                assert worker.wait(30) == 128 + signal.SIGTERM
             assert worker.log.read_text().count("worker: told to end by SIGTERM before it had started") == 1
         finally:
             worker.kill()
