@@ -83,7 +83,7 @@ def model_ms() -> float:
     program = """
 import time, pandas as pd
 from tests.support.fault_model import Fault
-model, rows = Fault(), pd.DataFrame([{"do": "answer", "value": 1}])
+model, rows = Fault(), pd.DataFrame([{"do": "answer", "value": 1, "seconds": 0.0, "note": None}])
 def once():
     started = time.perf_counter()
     model.predict(None, rows)

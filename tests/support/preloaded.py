@@ -120,7 +120,8 @@ class Forker:
     def __init__(self, modules: tuple[str, ...]) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", __name__, str(theirs.fileno()), *modules]
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], preexec_fn=_die_with_parent, cwd=ROOT)
+        # It ends with the socket. "Die with the parent" would mean the thread that happened to start it: prctl(2).
+        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, start_new_session=True)
         theirs.close()
         self._file = ours.makefile("rw", encoding="utf-8")
         ours.close()
@@ -134,9 +135,12 @@ class Forker:
     def ask(self, wish: dict[str, Any]) -> int:
         """Sends a request and returns the answer, a number."""
         with self._lock:
-            self._file.write(json.dumps(wish) + "\n")
-            self._file.flush()
-            return int(self._file.readline())
+            try:
+                self._file.write(json.dumps(wish) + "\n")
+                self._file.flush()
+                return int(self._file.readline())
+            except (OSError, ValueError) as error:
+                raise RuntimeError(f"the preloaded interpreter is gone, exit code {self._process.wait()}: {wish}") from error
 
 
 def _die_with_parent() -> None:
