@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.gateway.kept import Kept
 from tests.gateway.support import MODEL, Driver, Site, register
 from tests.support.lanes import once
 from tests.support.match_file import season, write_matches
@@ -55,3 +56,22 @@ def own_stack(registry_url: str, tmp_path: Path) -> Iterator[Stack]:
     yield stack
     stack.stop()
     server.kill()
+
+
+@pytest.fixture
+def kept(own_stack: Stack, tmp_path: Path) -> Iterator[Kept]:
+    """No gateway yet; a threshold of 1 KiB, and a look every second."""
+    folder = tmp_path / "payloads"
+    folder.mkdir()
+    own_stack.env |= {"PAYLOAD_URL": f"file://{folder}", "PAYLOAD_THRESHOLD_BYTES": "1024", "PAYLOAD_SWEEP_S": "1"}
+    own_stack.env |= {"REGISTRY_REFRESH_S": "0.2", "SYNC_SLO_S": "5"}
+    kept = Kept(own_stack, folder)
+    yield kept
+    for site in kept.sites:
+        site.__exit__()
+
+
+@pytest.fixture
+def own_driver(kept: Kept) -> Iterator[Driver]:
+    with Driver(kept.stack.valkey.url()) as driver:
+        yield driver
