@@ -64,7 +64,7 @@ def forker(module: str, env: Mapping[str, str]) -> "Forker | None":
     if modules is None or "LD_PRELOAD" in env or _sites(env) - HOOKS:
         return None
     with _lock:
-        if modules not in _forkers:
+        if modules not in _forkers or _forkers[modules].gone():
             _forkers[modules] = Forker(modules)
         return _forkers[modules]
 
@@ -138,9 +138,16 @@ class Forker:
             try:
                 self._file.write(json.dumps(wish) + "\n")
                 self._file.flush()
-                return int(self._file.readline())
+                answer = json.loads(self._file.readline())
             except (OSError, ValueError) as error:
                 raise RuntimeError(f"the preloaded interpreter is gone, exit code {self._process.wait()}: {wish}") from error
+        if isinstance(answer, str):
+            raise RuntimeError(f"the preloaded interpreter could not: {answer}")
+        return int(answer)
+
+    def gone(self) -> bool:
+        """Whether it ended; the test that found it so has failed."""
+        return self._process.poll() is not None
 
 
 def _die_with_parent() -> None:
@@ -154,16 +161,17 @@ def serve(connection: socket.socket, modules: list[str]) -> None:
     assert threading.active_count() == 1, "a thread would not be in the forked ones"
     for line in (file := connection.makefile("rw", encoding="utf-8")):
         wish = json.loads(line)
-        if "reap" in wish:
-            answer = os.waitstatus_to_exitcode(os.waitpid(wish["reap"], 0)[1])
-        else:
-            forker_pid = os.getpid()
-            answer = os.fork()
-            if answer == 0:
-                file.close()
-                connection.close()
-                _become(wish, forker_pid)
-        file.write(f"{answer}\n")
+        forker_pid = os.getpid()
+        answer: int | str
+        try:
+            answer = os.waitstatus_to_exitcode(os.waitpid(wish["reap"], 0)[1]) if "reap" in wish else os.fork()
+        except OSError as error:
+            answer = repr(error)
+        if answer == 0 and os.getpid() != forker_pid:
+            file.close()
+            connection.close()
+            _become(wish, forker_pid)
+        file.write(json.dumps(answer) + "\n")
         file.flush()
 
 

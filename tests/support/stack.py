@@ -83,8 +83,9 @@ class Process:
         """Ends it, and what it left in its session."""
         if self.popen is None:
             return
-        for pid in [self.pid, *self.children()]:
-            with_suppressed_kill(pid)
+        if self.popen.poll() is None:  # the id of one that was reaped may be a stranger's by now
+            for pid in [self.pid, *self.children()]:
+                with_suppressed_kill(pid)
         self.popen.wait()
         self.popen = None
 
