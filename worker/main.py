@@ -15,11 +15,11 @@ from app.contract.queue import celery_config
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
+from app.contract.retry import wait_at_start
 from worker import steps
 from worker.child import ChildMarks
 from worker.custodian import Custodian
 from worker.liveness import Liveness
-from worker.patience import answered
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -39,11 +39,13 @@ def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     calls = Moves(settings.key_prefix, settings.limits, settings.installation)
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), calls)
     limit_s = settings.start_timeout_s
-    if warning := answered("the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable):
+    if warning := wait_at_start(
+        "the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable
+    ):
         log.warning("store.weak", warning=warning)
     app = create_app(settings)
     # kombu passes on whatever the transport raised.
-    answered("the broker at BROKER_URL did not answer", lambda: _reach(app), limit_s, Exception)
+    wait_at_start("the broker at BROKER_URL did not answer", lambda: _reach(app), limit_s, Exception)
     tickets = Tickets(app, store, settings.model)
     custodian = Custodian(settings, store, tickets, ChildMarks(folder), Liveness(tickets.broker_answers, settings.stuck_after_s))
     app.custodian = custodian

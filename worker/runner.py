@@ -23,6 +23,7 @@ from app.contract.errors import (
 )
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
+from app.contract.retry import retry_until
 from app.contract.store import WorkerStore
 from worker import metrics
 from worker.halving import predict_in_halves
@@ -34,7 +35,7 @@ from worker.tickets import Tickets
 log = structlog.get_logger()
 T = TypeVar("T")
 
-CLAIM_PATIENCE_S = 5.0
+CLAIM_TIMEOUT_S = 5.0
 """How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for another."""
 
 BROKEN_DEVICE = 70
@@ -73,7 +74,7 @@ class Runner:
             return
         ids = [record.task_id for record in records]
         reach(Gap.COVERED)
-        held = set(_patiently(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
+        held = set(_retry(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
         records = [record for record in records if record.task_id in held]
         if not records:
             return
@@ -91,11 +92,11 @@ class Runner:
         own = self._settings
         ask = Ask(own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms)
         try:
-            answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+            answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
             while answer.kind is Claim.WAIT:
                 reach(Gap.CLAIM_WAITS)
                 time.sleep(answer.wait_ms / 1000)
-                answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+                answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
             reach(Gap.CLAIMED)
             self._tickets.cover(answer.tickets)
         except StoreUnavailable as error:
@@ -153,7 +154,7 @@ class Runner:
             return self._store.settle(own.model, claim_id, outcomes, self._model.version)
 
         reach(Gap.RUN)
-        answer = _patiently(settle, own.backstop_s)
+        answer = _retry(settle, own.backstop_s)
         reach(Gap.SETTLED)
         for word in answer.words.values():
             metrics.ENDED.labels(own.model, word).inc()
@@ -200,15 +201,6 @@ def _message(error: BaseException) -> str:
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 
-def _patiently(move: Callable[[], T], patience_s: float) -> T:
-    """Makes a move, again and again while the store does not answer: every move may be sent twice. Raises after `patience_s`."""
-    end = time.monotonic() + patience_s
-    pause = 0.1
-    while True:
-        try:
-            return move()
-        except StoreUnavailable:
-            if time.monotonic() + pause > end:
-                raise
-        time.sleep(pause)
-        pause = min(pause * 2, 2.0)
+def _retry(call: Callable[[], T], timeout_s: float) -> T:
+    """Retries while the store does not answer, since every move may be sent twice."""
+    return retry_until(call, StoreUnavailable, timeout_s=timeout_s, pause_s=0.1, max_pause_s=2.0)
