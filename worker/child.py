@@ -4,6 +4,8 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
+from app.contract.atomic_write import write_atomically
+
 RUN_FOLDER = "INFERENCE_WORKER_FOLDER"
 """The environment variable by which the parent tells its child where the marks go."""
 
@@ -109,6 +111,4 @@ def own_bytes(pid: int) -> int:
 
 def _write(mark: Path, text: str) -> None:
     """The parent must not read half of it."""
-    draft = mark.with_name(f"draft.{os.getpid()}")
-    draft.write_text(text)
-    draft.rename(mark)
+    write_atomically(mark, text.encode("utf-8", "replace"), sync=False)
