@@ -20,6 +20,8 @@ from app.contract.errors import (
     PayloadUnavailable,
     Permanent,
     StoreUnavailable,
+    error_text,
+    first_line,
 )
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
@@ -139,7 +141,7 @@ class Runner:
 
     def _all_failed(self, records: Sequence[Granted], error: BaseException, alone: bool) -> list[Outcome]:
         if isinstance(error, DeviceBroken):
-            self._broken = str(error) or type(error).__name__
+            self._broken = first_line(error)
         log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
         return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
 
@@ -197,7 +199,8 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
 
 def _message(error: BaseException) -> str:
     plain = Permanent | InputUnavailable | PayloadUnavailable
-    text = str(error) if isinstance(error, plain) else f"{type(error).__name__}: {error}"
+    text = error_text(error)
+    text = text or type(error).__name__ if isinstance(error, plain) else f"{type(error).__name__}: {text}"
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 

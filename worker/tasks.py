@@ -12,7 +12,7 @@ import structlog
 from celery import current_app, shared_task
 from celery.signals import worker_process_init
 
-from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.errors import Misconfigured, StoreUnavailable, error_text
 from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
 from app.contract.redis_store import RedisWorkerStore
@@ -44,7 +44,7 @@ def load_model(**_: Any) -> None:
         sys.exit(1)
     except Exception as error:  # foreign code: loading runs what the registry holds
         log.exception("model.load_failed")
-        mark_failed(folder, f"{type(error).__name__}: {error}")
+        mark_failed(folder, f"{type(error).__name__}: {error_text(error)}")
         sys.exit(1)
     _loaded.append(runner)
     reach(Gap.LOADED)
