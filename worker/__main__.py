@@ -25,7 +25,7 @@ def main() -> int:
 
     from app.contract.settings import read_settings
     from app.telemetry import set_up_logging
-    from worker.child import RUN_FOLDER
+    from worker.child_status import RUN_FOLDER
     from worker.main import create_worker
     from worker.settings import WorkerSettings
 

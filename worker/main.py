@@ -1,6 +1,6 @@
 """Puts a worker together: the parent process, which talks to broker, store and probes, and never imports torch or MLflow.
 
-The child asks the registry. What it says about a model that can't be had comes back in a mark (`worker.child`).
+The child asks the registry. What it says about a model that can't be had comes back in a mark (`worker.child_status`).
 """
 
 from pathlib import Path
@@ -16,10 +16,10 @@ from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
 from app.contract.retry import wait_at_start
-from worker import steps
-from worker.child import ChildMarks
-from worker.custodian import Custodian
-from worker.liveness import Liveness
+from worker.celery_edge import bootsteps
+from worker.child_status import ChildMarks
+from worker.parent.liveness import Liveness
+from worker.parent.parent_thread import Custodian
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -30,7 +30,7 @@ def create_app(settings: WorkerSettings) -> Celery:
     """Returns the Celery app of a worker."""
     app = Celery("inference", set_as_current=True)
     app.conf.update(celery_config(settings.broker_url, settings.queue, settings.start_limit_s, settings.backstop_s))
-    app.conf.include = ["worker.tasks"]
+    app.conf.include = ["worker.celery_edge.task"]
     return app
 
 
@@ -49,13 +49,13 @@ def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     tickets = Tickets(app, store, settings.model)
     custodian = Custodian(settings, store, tickets, ChildMarks(folder), Liveness(tickets.broker_answers, settings.stuck_after_s))
     app.custodian = custodian
-    steps.install(app)
+    bootsteps.install(app)
     worker_shutting_down.connect(lambda **_: custodian.drain(), weak=False)
     worker_shutdown.connect(lambda **_: custodian.say_goodbye(), weak=False)
     return app.Worker(
         hostname=settings.worker_id,
         queues=[settings.queue],
-        consumer_cls="worker.consumer:SteadyConsumer",
+        consumer_cls="worker.celery_edge.consumer:SteadyConsumer",
         without_gossip=True,
         without_mingle=True,
         without_heartbeat=True,

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from app.contract.moves import WorkerState
-from worker.custodian import Custodian
 from worker.metrics import exposition
+from worker.parent.parent_thread import Custodian
 
 READY = frozenset({WorkerState.IDLE, WorkerState.BUSY})
 

@@ -20,7 +20,7 @@ from app.contract.retry import wait_at_start
 from worker.batch.parts import Parts, to_bytes
 from worker.batch.progress import Progress
 from worker.batch.settings import BatchSettings
-from worker.halving import predict_in_halves
+from worker.child.oom_split import predict_in_halves
 from worker.models import Model, registry
 from worker.models.fixtures import Upcoming, upcoming
 

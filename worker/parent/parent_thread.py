@@ -22,11 +22,11 @@ from app.contract.gaps import Gap, reach
 from app.contract.moves import ALL, Beat, BeatAnswer, Outcome, SettleAnswer, Verb, WorkerState
 from app.contract.settings import BEAT_S
 from app.contract.store import WorkerStore
-from worker.child import ChildMarks
-from worker.custody import Custody, Verdict, judge
-from worker.growth import Growth
-from worker.liveness import Liveness
-from worker.replacement import Replacement
+from worker.child_status import ChildMarks
+from worker.parent.current_claims import Custody, Verdict, judge
+from worker.parent.liveness import Liveness
+from worker.parent.memory_limit import Growth
+from worker.parent.version_switch import Replacement
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 

@@ -9,7 +9,7 @@ import structlog
 
 from app.contract.errors import Misconfigured
 from app.contract.retry import wait_at_start
-from worker.child import PINNED, mark_moved
+from worker.child_status import PINNED, mark_moved
 from worker.models import Model, registry
 from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps, process_age_s

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 
 import structlog
 
-from worker.child import ChildMarks, own_bytes
+from worker.child_status import ChildMarks, own_bytes
 
 log = structlog.get_logger()
 MIB = 2**20

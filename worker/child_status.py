@@ -101,7 +101,7 @@ def mark_moved(folder: Path, version: str) -> None:
 
 
 def own_bytes(pid: int) -> int:
-    """The memory of a process that only it can give back (see `worker.growth`), in bytes; 0 for one that is gone."""
+    """The memory of a process that only it can give back (see `worker.parent.memory_limit`), in bytes; 0 for one that is gone."""
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:

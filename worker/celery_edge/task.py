@@ -20,8 +20,8 @@ from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
 from app.contract.settings import read_settings
 from app.telemetry import set_up_logging
-from worker.child import RUN_FOLDER, mark_failed, mark_loaded
-from worker.runner import Runner
+from worker.child.runner import Runner
+from worker.child_status import RUN_FOLDER, mark_failed, mark_loaded
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -52,15 +52,15 @@ def load_model(**_: Any) -> None:
 
 
 def _build(settings: WorkerSettings, folder: Path) -> Runner:
-    from worker import loading
+    from worker.child import model_loader
 
-    model = loading.load(settings)
-    loading.AliasWatch(settings, model.version, folder).start()
+    model = model_loader.load(settings)
+    model_loader.AliasWatch(settings, model.version, folder).start()
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
 
 
-@shared_task(bind=True, name=TASK_NAME, Request="worker.delivery:Delivery")  # type: ignore[untyped-decorator]
+@shared_task(bind=True, name=TASK_NAME, Request="worker.celery_edge.request:Delivery")  # type: ignore[untyped-decorator]
 def run_ticket(self: Any) -> None:
     """A ticket: claim what waits and run it."""
     try:

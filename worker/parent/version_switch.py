@@ -1,8 +1,8 @@
 """When the child gives way to another: after its batch; for another version one worker of a model at a time, and back if need be.
 
-The child says that the alias moved (`worker.child`), the store says whose turn it is. A version that can't be loaded is refused
-until the alias names another: a worker that serves an older one is worth more than one that serves none. One that outgrew its
-memory (`worker.growth`) needs no turn: the same version comes back.
+The child says that the alias moved (`worker.child_status`), the store says whose turn it is. A version that can not be loaded is
+refused until the alias names another: a worker that serves an older one is worth more than one that serves none. One that outgrew
+its memory (`worker.parent.memory_limit`) needs no turn: the same version comes back.
 """
 
 import os
@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 import structlog
 
-from worker.child import PINNED, ChildMarks
-from worker.custody import Custody
-from worker.growth import Growth
+from worker.child_status import PINNED, ChildMarks
+from worker.parent.current_claims import Custody
+from worker.parent.memory_limit import Growth
 
 log = structlog.get_logger()
 

@@ -12,8 +12,8 @@ from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
 from app.contract.settings import BEAT_S
-from worker.child import PINNED
-from worker.custodian import Custodian
+from worker.child_status import PINNED
+from worker.parent.parent_thread import Custodian
 from worker.probes import ProbeServer
 
 

@@ -28,9 +28,9 @@ from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, 
 from app.contract.retry import retry_until
 from app.contract.store import WorkerStore
 from worker import metrics
-from worker.halving import predict_in_halves
+from worker.child.oom_split import predict_in_halves
+from worker.child.payloads import RecordPayloads
 from worker.models import Model
-from worker.payloads import RecordPayloads
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from worker.child import ChildMarks, own_bytes
-from worker.growth import MIB, Growth
+from worker.child_status import ChildMarks, own_bytes
+from worker.parent.memory_limit import MIB, Growth
 
 PROGRAM = "import sys; kept = []\nfor line in sys.stdin: kept.append(b'x' * int(line)); print(flush=True)"
 

@@ -3,7 +3,7 @@
 import pytest
 
 from app.contract.moves import Hold, RenewAnswer
-from worker.custody import Custody, Verdict, judge
+from worker.parent.current_claims import Custody, Verdict, judge
 
 LIMIT_MS = 1000
 
