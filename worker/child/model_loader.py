@@ -9,7 +9,7 @@ import structlog
 
 from app.contract.errors import Misconfigured
 from app.contract.retry import wait_at_start
-from worker.child_status import PINNED, mark_moved
+from worker.child_status import PINNED, write_moved
 from worker.models import Model, registry
 from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps, process_age_s
@@ -80,6 +80,6 @@ class AliasWatch:
             ModelCache(self._settings.model_cache_dir).remember(self._settings.model_uri, found)
             now = found.version if found.version != self._held else ""
             if now != said:
-                mark_moved(self._folder, now)
+                write_moved(self._folder, now)
                 log.info("alias.moved", held=self._held, to=now or self._held)
             said = now
