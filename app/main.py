@@ -30,6 +30,7 @@ from app.contract.gaps import Gap, reach
 from app.contract.redis_store import RedisGatewayStore
 from app.contract.redis_store.calls import Moves
 from app.contract.redis_store.event_loop import connect
+from app.contract.retry import retry_until_async
 from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox
 from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
@@ -37,7 +38,7 @@ from app.matches import Matches
 from app.metrics import Metrics
 from app.payloads import large_payloads
 from app.pods import KubernetesPods, Pods
-from app.readiness import Readiness, answered
+from app.readiness import Readiness
 from app.reaper import Reaper
 from app.registry import Registry
 from app.request_check import Bounds
@@ -51,6 +52,8 @@ from app.waiting import Waiting
 
 log = structlog.get_logger()
 RESTART_AFTER_S = 1.0
+_STORE_PAUSE_S = 0.25
+"""Between two questions to a store that does not answer yet at start."""
 
 
 def give_up(sentence: str) -> NoReturn:
@@ -173,7 +176,9 @@ class Gateway:
     async def _check_parts(self) -> None:
         """The store must answer. A model that can't be had is /readyz's to tell; a broker that is down costs nothing (rule 4)."""
         try:
-            await answered(self.readiness.check, self.settings.start_timeout_s)
+            await retry_until_async(
+                self.readiness.check, Temporary, timeout_s=self.settings.start_timeout_s, pause_s=_STORE_PAUSE_S
+            )
             await on_a_thread(self.reader.prepare)
             await self.registry.start()
         except (Misconfigured, Temporary) as error:

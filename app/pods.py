@@ -12,6 +12,8 @@ from typing import Any, Protocol
 
 import structlog
 
+from app.contract.errors import first_line
+
 log = structlog.get_logger()
 
 POOL_LABEL = "inference/pool"
@@ -63,7 +65,7 @@ class Pods:
         try:
             pods = lister()
         except Exception as error:  # the client raises its own, urllib3's and the system's
-            log.warning("pods.unread", reason=str(error).splitlines()[0][:300] if str(error) else type(error).__name__)
+            log.warning("pods.unread", reason=first_line(error)[:300])
             return None
         return tuple(found for pod in pods if (found := describe(pod)) is not None)
 

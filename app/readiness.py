@@ -1,18 +1,14 @@
 """Whether this gateway can serve, and what people should know of its store: asked at start, and again every so often."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import TypeVar
 
 import structlog
 
-from app.contract.errors import Misconfigured, PrefixTaken, SchemaTooNew, StoreUnavailable, Temporary
+from app.contract.errors import Misconfigured, PrefixTaken, SchemaTooNew, StoreUnavailable
 from app.contract.store import GatewayStore
 from app.payloads import LargePayloads
 
 log = structlog.get_logger()
-T = TypeVar("T")
-_AGAIN_S = 0.25
 OWNER_PERIOD_S = 1.0
 """How often it is asked whose the store's keys are: a store that came back empty may be another installation's by then."""
 
@@ -74,15 +70,3 @@ class Readiness:
         if taken != self._taken:
             log.warning("store.taken" if taken else "store.ours", refusal=taken)
         self._taken = taken
-
-
-async def answered(ask: Callable[[], Awaitable[T]], within_s: float) -> T:
-    """Asks until there is an answer; the last `Temporary` error is raised when there was none in time."""
-    end = asyncio.get_running_loop().time() + within_s
-    while True:
-        try:
-            return await ask()
-        except Temporary:
-            if asyncio.get_running_loop().time() + _AGAIN_S > end:
-                raise
-            await asyncio.sleep(_AGAIN_S)

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import structlog
 
 from app.contract import references
+from app.contract.atomic_write import DRAFT
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.record import Record
 from app.contract.references import Kept
@@ -64,7 +65,7 @@ class Sweep:
     async def _useless_or_empty(self, name: str) -> str:
         kept = references.what_is(name)
         if kept is None:
-            return name if name.endswith(references.DRAFT) else ""
+            return name if name.endswith(DRAFT) else ""
         return "" if needed(name, kept, await self._store.watch(kept.task_id, "")) else name
 
 

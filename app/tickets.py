@@ -12,7 +12,7 @@ import structlog
 from prometheus_client import Counter
 from redis.exceptions import RedisError
 
-from app.contract.errors import StoreUnavailable
+from app.contract.errors import StoreUnavailable, first_line
 from app.contract.gaps import Gap, reach
 from app.contract.queue import queue_name, ticket
 from app.contract.store import GatewayStore
@@ -63,7 +63,7 @@ class TicketPublisher:
                 await self._cover(model, line)
                 self._said(False, "")
             except (RedisError, OSError, StoreUnavailable) as error:
-                self._said(True, str(error) or type(error).__name__)
+                self._said(True, first_line(error))
                 self._counter.labels(model, "failed").inc()
                 await asyncio.sleep(self._backoff_s)
                 line.take()

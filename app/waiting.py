@@ -17,7 +17,7 @@ import redis.asyncio as redis
 import structlog
 from redis.exceptions import RedisError
 
-from app.contract.errors import StoreUnavailable
+from app.contract.errors import StoreUnavailable, first_line
 from app.contract.gaps import Gap, reach
 from app.contract.record import Record
 from app.contract.states import FINAL
@@ -139,7 +139,7 @@ class Waiting:
                     await pubsub.subscribe(self.channel)
                     await self._listen(pubsub)
             except (RedisError, OSError, StoreUnavailable) as error:
-                log.warning("waiting.unsubscribed", reason=str(error) or type(error).__name__, waiting=len(self.waits.ids))
+                log.warning("waiting.unsubscribed", reason=first_line(error), waiting=len(self.waits.ids))
             await asyncio.sleep(RECONNECT_AFTER_S)
 
     async def _listen(self, pubsub: redis.client.PubSub) -> None:

@@ -5,7 +5,6 @@ import shutil
 import signal
 import sys
 import tempfile
-import warnings
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -21,11 +20,9 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="inference-worker-"))
     # Read by prometheus_client when it is imported, and by the child, which inherits it.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    from celery.platforms import SecurityWarning
-
     from app.contract.settings import read_settings
     from app.telemetry import set_up_logging
-    from worker.child import RUN_FOLDER
+    from worker.child_status import RUN_FOLDER
     from worker.main import create_worker
     from worker.settings import WorkerSettings
 
@@ -34,8 +31,6 @@ def main() -> int:
         settings = read_settings(WorkerSettings)
         os.environ["WORKER_ID"] = settings.worker_id
         set_up_logging(settings.log_level)
-        # A warning about pickle, which this worker does not accept, under any user.
-        warnings.filterwarnings("ignore", category=SecurityWarning)
         worker = create_worker(settings, folder)
         worker.start()
         return int(worker.exitcode or 0)

@@ -1,67 +1,40 @@
 """Puts a worker together: the parent process, which talks to broker, store and probes, and never imports torch or MLflow.
 
-The child asks the registry. What it says about a model that can't be had comes back in a mark (`worker.child`).
+The child asks the registry. What it says about a model that can't be had comes back in a file (`worker.child_status`).
 """
 
 from pathlib import Path
 from typing import Any
 
 import structlog
-from celery import Celery
-from celery.signals import worker_shutdown, worker_shutting_down
 
 from app.contract.errors import StoreUnavailable
-from app.contract.queue import celery_config
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
-from worker import steps
-from worker.child import ChildMarks
-from worker.custodian import Custodian
-from worker.liveness import Liveness
-from worker.patience import answered
+from app.contract.retry import wait_at_start
+from worker.celery_edge.app import connect_once, create_app, create_celery_worker
+from worker.celery_edge.tickets import CeleryPublisher
+from worker.child_status import ChildStatusFiles
+from worker.parent.liveness import Liveness
+from worker.parent.parent_thread import ParentThread
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
 log = structlog.get_logger()
 
 
-def create_app(settings: WorkerSettings) -> Celery:
-    """Returns the Celery app of a worker."""
-    app = Celery("inference", set_as_current=True)
-    app.conf.update(celery_config(settings.broker_url, settings.queue, settings.start_limit_s, settings.backstop_s))
-    app.conf.include = ["worker.tasks"]
-    return app
-
-
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
     calls = Moves(settings.key_prefix, settings.limits, settings.installation)
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), calls)
-    limit_s = settings.start_timeout_s
-    if warning := answered("the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable):
+    limit_s, trouble = settings.start_timeout_s, "the store at STORE_URL did not answer"
+    if warning := wait_at_start(trouble, lambda: store.check(settings.model), limit_s, StoreUnavailable):
         log.warning("store.weak", warning=warning)
     app = create_app(settings)
     # kombu passes on whatever the transport raised.
-    answered("the broker at BROKER_URL did not answer", lambda: _reach(app), limit_s, Exception)
-    tickets = Tickets(app, store, settings.model)
-    custodian = Custodian(settings, store, tickets, ChildMarks(folder), Liveness(tickets.broker_answers, settings.stuck_after_s))
-    app.custodian = custodian
-    steps.install(app)
-    worker_shutting_down.connect(lambda **_: custodian.drain(), weak=False)
-    worker_shutdown.connect(lambda **_: custodian.say_goodbye(), weak=False)
-    return app.Worker(
-        hostname=settings.worker_id,
-        queues=[settings.queue],
-        consumer_cls="worker.consumer:SteadyConsumer",
-        without_gossip=True,
-        without_mingle=True,
-        without_heartbeat=True,
-        loglevel="WARNING",
-        quiet=True,
-    )
-
-
-def _reach(app: Celery) -> None:
-    with app.connection_for_read() as connection:
-        connection.ensure_connection(max_retries=1, timeout=2)
+    wait_at_start("the broker at BROKER_URL did not answer", lambda: connect_once(app), limit_s, Exception)
+    publisher = CeleryPublisher(app)
+    liveness = Liveness(publisher.broker_answers, settings.stuck_after_s)
+    parent = ParentThread(settings, store, Tickets(publisher, store, settings.model), ChildStatusFiles(folder), liveness)
+    return create_celery_worker(app, settings, parent)

@@ -5,8 +5,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
 from app.contract.moves import WorkerState
-from worker.custodian import Custodian
 from worker.metrics import exposition
+from worker.parent.parent_thread import ParentThread
 
 READY = frozenset({WorkerState.IDLE, WorkerState.BUSY})
 
@@ -16,9 +16,9 @@ class ProbeServer(ThreadingHTTPServer):
 
     daemon_threads = True
 
-    def __init__(self, host: str, port: int, custodian: Custodian) -> None:
+    def __init__(self, host: str, port: int, parent: ParentThread) -> None:
         super().__init__((host, port), _Probe)
-        self.custodian = custodian
+        self.parent = parent
 
     def start(self) -> None:
         """Serves from a thread of its own."""
@@ -29,13 +29,13 @@ class _Probe(BaseHTTPRequestHandler):
     server: ProbeServer
 
     def do_GET(self) -> None:
-        custodian = self.server.custodian
+        parent = self.server.parent
         path = self.path.partition("?")[0].rstrip("/")
         if path == "/livez":
-            self._say(200 if custodian.alive else 503, {"status": "alive" if custodian.alive else "stuck"})
+            self._say(200 if parent.alive else 503, {"status": "alive" if parent.alive else "stuck"})
         elif path == "/readyz":
-            state = custodian.state
-            self._say(200 if state in READY else 503, {"status": state.value, "model_version": custodian.version})
+            state = parent.state
+            self._say(200 if state in READY else 503, {"status": state.value, "model_version": parent.child_status.version()})
         elif path == "/metrics":
             self._send(200, "text/plain; version=0.0.4; charset=utf-8", exposition())
         else:

@@ -82,3 +82,16 @@ class PrefixTaken(Misconfigured):
 
 class SchemaTooNew(Misconfigured):
     """The store holds records of a newer layout (protocol rule 12): whoever finds that stays unready and touches none of them."""
+
+
+def error_text(error: BaseException) -> str:
+    """Returns an exception's text, '' if it has none or can't make one: `__str__` of a foreign exception may raise itself."""
+    try:
+        return str(error)
+    except Exception:  # foreign code
+        return ""
+
+
+def first_line(error: BaseException) -> str:
+    """Returns the first line of an exception's text that is not blank, else the name of its type."""
+    return next((line for line in map(str.strip, error_text(error).splitlines()) if line), type(error).__name__)

@@ -6,12 +6,11 @@ of them, which take their settings from the URL (`?region=…&endpoint_override=
 package for a protocol is installed (s3fs, gcsfs, adlfs …), that is used.
 """
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
 
+from app.contract.atomic_write import write_atomically
 from app.contract.errors import Misconfigured
 
 _OF_ARROW = ("s3", "gs", "gcs")
@@ -48,16 +47,7 @@ class File:
             return
         path = Path(self.path)
         path.parent.mkdir(parents=True, exist_ok=True)
-        draft = path.with_name(f".{path.name}.{uuid4().hex}.draft")
-        try:
-            with draft.open("wb") as out:
-                out.write(content)
-                out.flush()
-                os.fsync(out.fileno())
-            draft.replace(path)
-        finally:
-            draft.unlink(missing_ok=True)
-        sync_folder(path.parent)
+        write_atomically(path, content)
 
     def other(self, path: str) -> "File":
         """Another file of the same store."""
@@ -110,12 +100,3 @@ def _by_arrow(url: str) -> File:
 def _protocols(filesystem: Any) -> tuple[str, ...]:
     protocol = filesystem.protocol
     return (protocol,) if isinstance(protocol, str) else tuple(protocol)
-
-
-def sync_folder(folder: Path) -> None:
-    """A rename is on disk when its folder is."""
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

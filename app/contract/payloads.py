@@ -12,8 +12,9 @@ from pathlib import Path
 from typing import Any, Protocol
 from urllib.parse import unquote, urlsplit
 
+from app.contract.atomic_write import sync_folder, write_atomically
 from app.contract.errors import Misconfigured, PayloadGone, PayloadUnavailable
-from app.contract.files import file_at, sync_folder, without_secrets
+from app.contract.files import file_at, without_secrets
 from app.contract.references import Reference, draft_name
 
 _PROBE = "probe"
@@ -82,17 +83,10 @@ class Folder:
         self._folder = root / key_prefix
 
     def write(self, name: str, data: bytes | bytearray) -> None:
-        draft = self._folder / draft_name(name)
         try:
             self._make_folder()
-            with draft.open("xb", buffering=0) as file:
-                _write_all(file.fileno(), data)
-                os.fsync(file.fileno())
-            draft.rename(self._folder / name)
-            sync_folder(self._folder)
+            write_atomically(self._folder / name, data, draft_name=draft_name(name))
         except OSError as error:
-            with suppress(OSError):
-                draft.unlink()
             raise _unavailable("be written to", self.root, error) from error
 
     def _make_folder(self) -> None:
@@ -124,13 +118,6 @@ class Folder:
                 yield from (entry.name for entry in entries)
         except OSError as error:
             raise _unavailable("be listed in", self.root, error) from error
-
-
-def _write_all(descriptor: int, data: bytes | bytearray) -> None:
-    """Unbuffered writes may take a part only, as on a disk that is nearly full."""
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]
 
 
 class Bucket:

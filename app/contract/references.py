@@ -15,9 +15,9 @@ from typing import Any
 
 import orjson
 
+from app.contract.atomic_write import DRAFT
 from app.contract.ids import model_of
 
-DRAFT = ".draft"
 _RESULT = b"@payload "
 
 

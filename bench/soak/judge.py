@@ -18,8 +18,8 @@ POOLS = {
     "child": {Role.STORE: 1, Role.BROKER: 4},
 }
 """Connections that a process may keep, since it once needed them at one moment. A gateway's: four lanes, a check and the
-subscription; a publisher. A worker's: its custodian's; kombu's for the consumer and for producers on two threads, each with a pool
-of its own. They are cut more often than these are many, so that one lost at each cut shows."""
+subscription; a publisher. A worker's: its parent thread's; kombu's for the consumer and for producers on two threads, each with a
+pool of its own. They are cut more often than these are many, so that one lost at each cut shows."""
 
 POLLERS = {"gateway": 0, "worker": 2, "child": 0}
 """Descriptors that come with a worker's second connection to the broker, its producers', when they first need one: kombu makes a

@@ -4,8 +4,8 @@ import threading
 from collections.abc import Callable
 
 from tests.support.waiting import until
-from worker.consumer import RECONNECT_PAUSE_S
-from worker.liveness import Liveness
+from worker.celery_edge.consumer import RECONNECT_PAUSE_S
+from worker.parent.liveness import Liveness
 from worker.settings import WorkerSettings
 
 

@@ -16,13 +16,13 @@ import structlog
 from app.contract import matches as layout
 from app.contract.errors import InvalidInput, Misconfigured
 from app.contract.files import File, file_at, without_secrets
+from app.contract.retry import wait_at_start
 from worker.batch.parts import Parts, to_bytes
 from worker.batch.progress import Progress
 from worker.batch.settings import BatchSettings
-from worker.halving import predict_in_halves
+from worker.child.oom_split import predict_in_halves
 from worker.models import Model, registry
 from worker.models.fixtures import Upcoming, upcoming
-from worker.patience import answered
 
 log = structlog.get_logger()
 
@@ -30,7 +30,7 @@ log = structlog.get_logger()
 def run(settings: BatchSettings) -> None:
     """Leaves the file up to date; raises `Misconfigured` with a sentence, and whatever the model raises."""
     output = file_at(settings.batch_output_url)
-    resolved = answered(
+    resolved = wait_at_start(
         "the registry did not give it",
         lambda: registry.resolve(settings.model_uri, settings.mlflow_tracking_uri),
         settings.start_timeout_s,

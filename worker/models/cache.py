@@ -17,6 +17,8 @@ from tempfile import mkdtemp
 
 import structlog
 
+from app.contract.atomic_write import write_atomically
+
 log = structlog.get_logger()
 
 KEPT = 3
@@ -48,11 +50,9 @@ class ModelCache:
         if self._folder is None:
             return
         note = self._note(resolved.name, model_uri)
-        draft = note.with_suffix(f".{os.getpid()}")
         try:
             note.parent.mkdir(parents=True, exist_ok=True)
-            draft.write_text(json.dumps(asdict(resolved)))
-            draft.rename(note)
+            write_atomically(note, json.dumps(asdict(resolved)).encode(), sync=False)
         except OSError as error:
             log.warning("cache.unwritable", reason=str(error))
 

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from typing import TypeVar
 
-from app.contract.errors import DeviceBroken, OutOfMemory
+from app.contract.errors import DeviceBroken, OutOfMemory, error_text, first_line
 
 T = TypeVar("T")
 
@@ -22,10 +22,10 @@ def guarded(call: Callable[[], T]) -> T:
         return call()
     except (MemoryError, RuntimeError) as error:
         if _is_device(error):
-            raise DeviceBroken(str(error).partition("\n")[0]) from error
+            raise DeviceBroken(first_line(error)) from error
         if not _is_memory(error):
             raise
-        said = str(error) or "the host's memory did not hold the batch"
+        said = error_text(error) or "the host's memory did not hold the batch"
     if (torch := sys.modules.get("torch")) is not None:
         torch.cuda.empty_cache()
     raise OutOfMemory(said)
@@ -35,11 +35,11 @@ def _is_device(error: MemoryError | RuntimeError) -> bool:
     """torch has a class for it since 2.8; an older error, or one of another library's, is told by its words."""
     torch = sys.modules.get("torch")
     broken = getattr(torch, "AcceleratorError", None)
-    return (broken is not None and isinstance(error, broken)) or str(error).startswith("CUDA error")
+    return (broken is not None and isinstance(error, broken)) or error_text(error).startswith("CUDA error")
 
 
 def _is_memory(error: MemoryError | RuntimeError) -> bool:
     """torch says it with a class on a GPU, and with its CPU allocator's name in a RuntimeError on the host."""
     torch = sys.modules.get("torch")
     of_device = torch is not None and isinstance(error, torch.OutOfMemoryError)
-    return of_device or isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
+    return of_device or isinstance(error, MemoryError) or "DefaultCPUAllocator" in error_text(error)

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.contract.description import judging
-from app.contract.errors import Misconfigured
+from app.contract.errors import Misconfigured, first_line
 from app.contract.settings import NOT_REGISTERED, model_of_uri
 from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps
@@ -116,7 +116,7 @@ def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
         source = client.get_model_version_download_uri(resolved.name, resolved.version)
         return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri))
     except (MlflowException, OSError) as error:
-        raise Misconfigured(f"{resolved.uri} can't be downloaded from {tracking_uri}: {_first_line(error)}") from error
+        raise Misconfigured(f"{resolved.uri} can't be downloaded from {tracking_uri}: {first_line(error)}") from error
 
 
 def _engine(mlmodel: Any, resolved: Resolved) -> Callable[[], Any]:
@@ -132,7 +132,7 @@ def _engine(mlmodel: Any, resolved: Resolved) -> Callable[[], Any]:
 
         return partial(PyfuncEngine, mlmodel)
     except ImportError as error:
-        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {_first_line(error)}") from error
+        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {first_line(error)}") from error
 
 
 def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
@@ -141,11 +141,7 @@ def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
     try:
         return make()
     except (MlflowException, ImportError) as error:
-        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {_first_line(error)}") from error
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).partition("\n")[0]
+        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {first_line(error)}") from error
 
 
 @contextmanager

@@ -12,7 +12,7 @@ import structlog
 from celery import current_app, shared_task
 from celery.signals import worker_process_init
 
-from app.contract.errors import Misconfigured, StoreUnavailable
+from app.contract.errors import Misconfigured, StoreUnavailable, error_text
 from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
 from app.contract.redis_store import RedisWorkerStore
@@ -20,8 +20,9 @@ from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.calls import Moves
 from app.contract.settings import read_settings
 from app.telemetry import set_up_logging
-from worker.child import RUN_FOLDER, mark_failed, mark_loaded
-from worker.runner import Runner
+from worker.celery_edge.tickets import CeleryPublisher
+from worker.child.runner import Runner
+from worker.child_status import RUN_FOLDER, write_failed, write_loaded
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -33,34 +34,34 @@ _loaded: list[Runner] = []
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def load_model(**_: Any) -> None:
-    """Loads and warms the model; a child that can't says why in a mark and ends."""
+    """Loads and warms the model; a child that can't says why (`worker.child_status`) and ends."""
     settings = read_settings(WorkerSettings)
     set_up_logging(settings.log_level)
     folder = Path(os.environ[RUN_FOLDER])
     try:
         runner = _build(settings, folder)
     except Misconfigured as error:
-        mark_failed(folder, str(error))
+        write_failed(folder, str(error))
         sys.exit(1)
     except Exception as error:  # foreign code: loading runs what the registry holds
         log.exception("model.load_failed")
-        mark_failed(folder, f"{type(error).__name__}: {error}")
+        write_failed(folder, f"{type(error).__name__}: {error_text(error)}")
         sys.exit(1)
     _loaded.append(runner)
     reach(Gap.LOADED)
-    mark_loaded(folder, runner.version)
+    write_loaded(folder, runner.version)
 
 
 def _build(settings: WorkerSettings, folder: Path) -> Runner:
-    from worker import loading
+    from worker.child import model_loader
 
-    model = loading.load(settings)
-    loading.AliasWatch(settings, model.version, folder).start()
+    model = model_loader.load(settings)
+    model_loader.AliasWatch(settings, model.version, folder).start()
     store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
-    return Runner(settings, store, model, Tickets(current_app, store, settings.model))
+    return Runner(settings, store, model, Tickets(CeleryPublisher(current_app), store, settings.model))
 
 
-@shared_task(bind=True, name=TASK_NAME, Request="worker.delivery:Delivery")  # type: ignore[untyped-decorator]
+@shared_task(bind=True, name=TASK_NAME, Request="worker.celery_edge.request:TicketRequest")  # type: ignore[untyped-decorator]
 def run_ticket(self: Any) -> None:
     """A ticket: claim what waits and run it."""
     try:

@@ -1,64 +1,47 @@
-"""Which delivery is in the child, and what a renewal's answer means for it: decisions only, no input or output.
+"""The claim that the child has now, as the parent knows it.
 
 The parent speaks for the child, and the two are never in step: an answer about one claim may arrive when the next is already
-running. So every verdict is given for a claim id and holds only while that claim is the one in the child (protocol rule 5).
+running. So whatever is done to the child is done for a claim id, and only while that claim is the one in it (protocol rule 5).
 """
 
 import threading
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import StrEnum
-
-from app.contract.moves import Hold, RenewAnswer
-
-
-class Verdict(StrEnum):
-    """What to do with the child after a renewal."""
-
-    KEEP = "keep"
-    STOP_LOST = "stop_lost"
-    STOP_LIMIT = "stop_limit"
 
 
 @dataclass(frozen=True, slots=True)
-class Delivery:
+class ActiveClaim:
     """A ticket that Celery handed to this worker. `pid` is 0 until the child has it."""
 
     claim_id: str
     pid: int = 0
 
 
-def judge(answer: RenewAnswer, run_limit_ms: int) -> Verdict:
-    """Says what an answer means for the claim it is about. Only *lost*, and the run limit, stop a child; a refusal does not."""
-    if answer.kind is Hold.LOST:
-        return Verdict.STOP_LOST
-    if answer.kind is Hold.HELD and answer.begun_for_ms is not None and answer.begun_for_ms > run_limit_ms:
-        return Verdict.STOP_LIMIT
-    return Verdict.KEEP
-
-
-class Custody:
-    """The delivery in the child, shared by the event loop (which opens and closes it) and the thread that speaks for it."""
+class CurrentClaims:
+    """The claim in the child, one at most. The event loop opens and closes it; the parent's thread reads it and stops it."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._current: Delivery | None = None
+        self._current: ActiveClaim | None = None
+        self.opened = 0
+        """How many there were until now."""
 
     @property
-    def current(self) -> Delivery | None:
-        """The delivery in the child, or on its way there."""
+    def current(self) -> ActiveClaim | None:
+        """The claim in the child, or on its way there."""
         return self._current
 
     def open(self, claim_id: str) -> None:
         """A ticket arrived."""
         with self._lock:
-            self._current = Delivery(claim_id)
+            self.opened += 1
+            self._current = ActiveClaim(claim_id)
 
     def accept(self, claim_id: str, pid: int) -> None:
         """The child took it."""
         with self._lock:
             if self._current is not None and self._current.claim_id == claim_id:
-                self._current = Delivery(claim_id, pid)
+                self._current = ActiveClaim(claim_id, pid)
 
     def close(self, claim_id: str) -> None:
         """It ended, in whatever way."""
@@ -66,8 +49,8 @@ class Custody:
             if self._current is not None and self._current.claim_id == claim_id:
                 self._current = None
 
-    def replace(self, kill: Callable[[], None]) -> bool:
-        """Kills the child if no delivery is in it; the lock keeps the next one out meanwhile."""
+    def kill_idle(self, kill: Callable[[], None]) -> bool:
+        """Kills the child if no claim is in it; the lock keeps the next one out meanwhile."""
         with self._lock:
             if self._current is not None:
                 return False

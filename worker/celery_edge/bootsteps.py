@@ -12,27 +12,27 @@ from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
 from app.contract.settings import BEAT_S
-from worker.child import PINNED
-from worker.custodian import Custodian
+from worker.child_status import PINNED
+from worker.parent.parent_thread import ParentThread
 from worker.probes import ProbeServer
 
 
-class Custody(bootsteps.StartStopStep):  # type: ignore[misc]
+class StartParent(bootsteps.StartStopStep):  # type: ignore[misc]
     """Starts the thread that speaks for the child, and the probes, once the pool exists."""
 
     requires = ("celery.worker.components:Pool", "celery.worker.components:Timer")
 
     def start(self, worker: Any) -> None:
-        custodian: Custodian = worker.app.custodian
-        settings = custodian.settings
-        custodian.marks.pid = lambda: _child_pid(worker)
+        parent: ParentThread = worker.app.parent_thread
+        settings = parent.settings
+        parent.child_status.pid = lambda: _child_pid(worker)
         # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop, by whatever signal.
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
-        custodian.start()
-        ProbeServer(settings.probe_host, settings.probe_port, custodian).start()
+        parent.start()
+        ProbeServer(settings.probe_host, settings.probe_port, parent).start()
 
 
-class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
+class CountLoopTurns(bootsteps.StartStopStep):  # type: ignore[misc]
     """What the event loop does every second. A step of the consumer, since Celery drops timers of a connection that is lost.
 
     It also keeps the loop where a delivery finds it: after the first reconnect kombu no longer knows a current one.
@@ -45,12 +45,12 @@ class Pulse(bootsteps.StartStopStep):  # type: ignore[misc]
         # the collector to come by itself.
         gc.collect()
         consumer.app.hub = consumer.hub
-        turned = consumer.app.custodian.liveness.turned
+        turned = consumer.app.parent_thread.liveness.turned
         turned()  # a broker that refuses every command lets the connection last for no second
         consumer.timer.call_repeatedly(BEAT_S, turned)
 
 
-class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
+class WaitForModel(bootsteps.StartStopStep):  # type: ignore[misc]
     """Holds the consumer back until the child has the model: Celery would say ready, and take a ticket, while it still loads.
 
     Only at first. After a reconnect a child that died meanwhile is replaced by the event loop, which waits for this step.
@@ -60,27 +60,27 @@ class Loaded(bootsteps.StartStopStep):  # type: ignore[misc]
     _first = True
 
     def start(self, consumer: Any) -> None:
-        custodian: Custodian = consumer.app.custodian
+        parent: ParentThread = consumer.app.parent_thread
         if not self._first:
             return
-        while not custodian.marks.loaded():
-            custodian.liveness.turned()
+        while not parent.child_status.loaded():
+            parent.liveness.turned()
             if state.should_stop is not None or state.should_terminate is not None:
                 raise WorkerShutdown(0)
             if not _child_lives(consumer.controller):
-                why = custodian.marks.failed()[1] or "its process died"
-                custodian.give_up(f"{custodian.settings.model_uri} could not be loaded: {why}")
+                why = parent.child_status.failed()[1] or "its process died"
+                parent.give_up(f"{parent.settings.model_uri} could not be loaded: {why}")
             time.sleep(0.05)
         # Every replacement of the child loads the version that the first one found, until it is this worker's turn to follow.
-        os.environ[PINNED] = custodian.version
+        os.environ[PINNED] = parent.child_status.version()
         self._first = False
 
 
 def install(app: Any) -> None:
     """Adds the steps to an app, once in a process: Celery keeps the order of its steps on its own classes."""
-    app.steps["worker"].add(Custody)
-    app.steps["consumer"].update((Pulse, Loaded))
-    Tasks.requires = (*Tasks.requires, Loaded)
+    app.steps["worker"].add(StartParent)
+    app.steps["consumer"].update((CountLoopTurns, WaitForModel))
+    Tasks.requires = (*Tasks.requires, WaitForModel)
 
 
 def _child_pid(worker: Any) -> int:

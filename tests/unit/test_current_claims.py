@@ -3,7 +3,8 @@
 import pytest
 
 from app.contract.moves import Hold, RenewAnswer
-from worker.custody import Custody, Verdict, judge
+from worker.parent.current_claims import CurrentClaims
+from worker.parent.lease_keeper import Verdict, judge
 
 LIMIT_MS = 1000
 
@@ -24,19 +25,19 @@ def test_only_a_lost_claim_and_the_run_limit_stop_a_child(answer: RenewAnswer, v
 
 
 def test_a_stop_that_comes_when_the_next_claim_is_in_the_child_spares_it() -> None:
-    custody, killed = Custody(), list[int]()
-    custody.open("first")
-    custody.accept("first", 7)
-    custody.close("first")
-    custody.open("second")
-    custody.accept("second", 7)
-    assert not custody.stop("first", killed.append)
-    assert custody.stop("second", killed.append)
+    claims, killed = CurrentClaims(), list[int]()
+    claims.open("first")
+    claims.accept("first", 7)
+    claims.close("first")
+    claims.open("second")
+    claims.accept("second", 7)
+    assert not claims.stop("first", killed.append)
+    assert claims.stop("second", killed.append)
     assert killed == [7]
 
 
 def test_a_claim_that_the_child_has_not_taken_yet_is_not_stopped() -> None:
-    custody, killed = Custody(), list[int]()
-    custody.open("first")
-    assert not custody.stop("first", killed.append)
+    claims, killed = CurrentClaims(), list[int]()
+    claims.open("first")
+    assert not claims.stop("first", killed.append)
     assert killed == []

@@ -5,7 +5,6 @@ After that it is a temporary failure of the record's own: it comes back after a 
 place no longer has fails for good.
 """
 
-import time
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
@@ -17,10 +16,11 @@ from app.contract import payloads, references
 from app.contract.errors import PayloadGone, PayloadUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.moves import Granted, Outcome, Verb
+from app.contract.retry import retry_until
 from worker.settings import WorkerSettings
 
 MOST_AT_ONCE = 8
-PATIENCE_S, PAUSE_S = 10.0, 0.2
+TIMEOUT_S, PAUSE_S = 10.0, 0.2
 Lost = PayloadUnavailable | PayloadGone
 Failed = Callable[[str, Lost], Outcome]
 """Makes the outcome of a record, by its id, out of what went wrong with its payload."""
@@ -33,7 +33,7 @@ class RecordPayloads:
     def __init__(self, settings: WorkerSettings, failed: Failed) -> None:
         self._place = payloads.payloads_at(settings.payload_url, settings.key_prefix)
         self._threshold_bytes = settings.payload_threshold_bytes
-        self._patience_s = min(PATIENCE_S, settings.run_limit_s / 4)
+        self._timeout_s = min(TIMEOUT_S, settings.run_limit_s / 4)
         self._failed = failed
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "payloads")
 
@@ -50,7 +50,7 @@ class RecordPayloads:
         if reference is None:
             return None
         try:
-            kept = self._patiently(lambda: payloads.content(self._place, reference))
+            kept = self._retry(lambda: payloads.content(self._place, reference))
         except (PayloadUnavailable, PayloadGone) as error:
             return error
         return references.input_in(orjson.loads(kept))
@@ -72,17 +72,10 @@ class RecordPayloads:
         if place is None or not self._is_large(outcome):
             return outcome
         try:
-            self._patiently(lambda: place.write(references.result_name(outcome.task_id, claim_id), outcome.payload))
+            self._retry(lambda: place.write(references.result_name(outcome.task_id, claim_id), outcome.payload))
         except PayloadUnavailable as error:
             return self._failed(outcome.task_id, error)
         return replace(outcome, payload=references.of_result(claim_id, len(outcome.payload)))
 
-    def _patiently(self, act: Callable[[], T]) -> T:
-        end = time.monotonic() + self._patience_s
-        while True:
-            try:
-                return act()
-            except PayloadUnavailable:
-                if time.monotonic() + PAUSE_S > end:
-                    raise
-            time.sleep(PAUSE_S)
+    def _retry(self, call: Callable[[], T]) -> T:
+        return retry_until(call, PayloadUnavailable, timeout_s=self._timeout_s, pause_s=PAUSE_S)

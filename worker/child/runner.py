@@ -20,21 +20,24 @@ from app.contract.errors import (
     PayloadUnavailable,
     Permanent,
     StoreUnavailable,
+    error_text,
+    first_line,
 )
 from app.contract.gaps import Gap, reach
 from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
+from app.contract.retry import retry_until
 from app.contract.store import WorkerStore
 from worker import metrics
-from worker.halving import predict_in_halves
+from worker.child.oom_split import predict_in_halves
+from worker.child.payloads import RecordPayloads
 from worker.models import Model
-from worker.payloads import RecordPayloads
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
 log = structlog.get_logger()
 T = TypeVar("T")
 
-CLAIM_PATIENCE_S = 5.0
+CLAIM_TIMEOUT_S = 5.0
 """How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for another."""
 
 BROKEN_DEVICE = 70
@@ -73,7 +76,7 @@ class Runner:
             return
         ids = [record.task_id for record in records]
         reach(Gap.COVERED)
-        held = set(_patiently(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
+        held = set(_retry(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
         records = [record for record in records if record.task_id in held]
         if not records:
             return
@@ -91,11 +94,11 @@ class Runner:
         own = self._settings
         ask = Ask(own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms)
         try:
-            answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+            answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
             while answer.kind is Claim.WAIT:
                 reach(Gap.CLAIM_WAITS)
                 time.sleep(answer.wait_ms / 1000)
-                answer = _patiently(lambda: self._store.claim(ask), CLAIM_PATIENCE_S)
+                answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
             reach(Gap.CLAIMED)
             self._tickets.cover(answer.tickets)
         except StoreUnavailable as error:
@@ -138,7 +141,7 @@ class Runner:
 
     def _all_failed(self, records: Sequence[Granted], error: BaseException, alone: bool) -> list[Outcome]:
         if isinstance(error, DeviceBroken):
-            self._broken = str(error) or type(error).__name__
+            self._broken = first_line(error)
         log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
         return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
 
@@ -153,7 +156,7 @@ class Runner:
             return self._store.settle(own.model, claim_id, outcomes, self._model.version)
 
         reach(Gap.RUN)
-        answer = _patiently(settle, own.backstop_s)
+        answer = _retry(settle, own.backstop_s)
         reach(Gap.SETTLED)
         for word in answer.words.values():
             metrics.ENDED.labels(own.model, word).inc()
@@ -196,19 +199,11 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
 
 def _message(error: BaseException) -> str:
     plain = Permanent | InputUnavailable | PayloadUnavailable
-    text = str(error) if isinstance(error, plain) else f"{type(error).__name__}: {error}"
+    text = error_text(error)
+    text = text or type(error).__name__ if isinstance(error, plain) else f"{type(error).__name__}: {text}"
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 
-def _patiently(move: Callable[[], T], patience_s: float) -> T:
-    """Makes a move, again and again while the store does not answer: every move may be sent twice. Raises after `patience_s`."""
-    end = time.monotonic() + patience_s
-    pause = 0.1
-    while True:
-        try:
-            return move()
-        except StoreUnavailable:
-            if time.monotonic() + pause > end:
-                raise
-        time.sleep(pause)
-        pause = min(pause * 2, 2.0)
+def _retry(call: Callable[[], T], timeout_s: float) -> T:
+    """Retries while the store does not answer, since every move may be sent twice."""
+    return retry_until(call, StoreUnavailable, timeout_s=timeout_s, pause_s=0.1, max_pause_s=2.0)

@@ -1,11 +1,13 @@
-"""What the child tells its parent besides results: that it holds the model, or why it can't. Marks are files named by process."""
+"""What the child tells its parent besides results: that it holds the model, or why it can't. By files that are named by process."""
 
 import os
 from collections.abc import Callable
 from pathlib import Path
 
+from app.contract.atomic_write import write_atomically
+
 RUN_FOLDER = "INFERENCE_WORKER_FOLDER"
-"""The environment variable by which the parent tells its child where the marks go."""
+"""The environment variable by which the parent tells its child where the files go."""
 
 PINNED = "INFERENCE_MODEL_VERSION"
 """The one by which it tells which version to load; not set, the child asks the registry."""
@@ -14,8 +16,8 @@ MOST_DEATHS = 3
 """Children that may die one after the other before they hold the model; then the worker ends, and says so."""
 
 
-class ChildMarks:
-    """The marks of the children of one worker; `pid` answers the child that the pool has now, 0 for none."""
+class ChildStatusFiles:
+    """What the children of one worker wrote; `pid` answers the child that the pool has now, 0 for none."""
 
     def __init__(self, folder: Path, pid: Callable[[], int] = lambda: 0) -> None:
         self._folder = folder
@@ -24,22 +26,19 @@ class ChildMarks:
 
     def loaded(self) -> bool:
         """Whether the present child holds the model."""
-        return self._mark().exists() and not self.died()
+        return self._loaded_file().exists() and not self.died()
 
     def version(self) -> str:
         """The version that the present child holds, or ''."""
-        return self._said().partition("\n")[0]
+        return _read(self._loaded_file()).partition("\n")[0]
 
     def bytes_when_loaded(self) -> int:
-        """The memory of its own (`own_bytes`) that the present child had when it had loaded; 0 while it loads."""
-        return int(self._said().partition("\n")[2] or 0)
+        """The private memory (`private_bytes`) that the present child had when it had loaded; 0 while it loads."""
+        return int(_read(self._loaded_file()).partition("\n")[2] or 0)
 
     def moved_to(self) -> str:
         """The version that the alias means now, by the present child, if that is another one than it holds; else ''."""
-        try:
-            return (self._folder / f"moved.{self.pid()}").read_text()
-        except FileNotFoundError:
-            return ""
+        return _read(self._folder / f"moved.{self.pid()}")
 
     def died(self) -> bool:
         """Whether the pool's child is dead and not replaced yet (a zombie, or gone), by Linux's /proc."""
@@ -51,26 +50,17 @@ class ChildMarks:
         except (FileNotFoundError, ProcessLookupError):
             return True
 
-    def _mark(self) -> Path:
-        return self._folder / f"loaded.{self.pid()}"
-
-    def _said(self) -> str:
-        try:
-            return self._mark().read_text()
-        except FileNotFoundError:
-            return ""
-
     def failed(self) -> tuple[str, str]:
         """Which pinned version the children can't load ('': none was) and why, as a sentence, or '' twice.
 
         Asked again and again, it counts those that died loading.
         """
-        for mark in self._folder.glob("failed.*"):
-            version, _, sentence = mark.read_text().partition("\n")
+        for file in self._folder.glob("failed.*"):
+            version, _, sentence = file.read_text().partition("\n")
             return version, sentence
         if pid := self.pid():
             self._seen.add(pid)
-        # Judged by their marks, which stay: a child may load, run and die between two looks.
+        # Judged by their files, which stay: a child may load, run and die between two looks.
         if any((self._folder / f"loaded.{pid}").exists() for pid in self._seen):
             self._seen.clear()
         died = len(self._seen) > MOST_DEATHS
@@ -79,27 +69,33 @@ class ChildMarks:
     def forget_failures(self) -> None:
         """Another version is tried."""
         self._seen.clear()
-        for mark in self._folder.glob("failed.*"):
-            mark.unlink(missing_ok=True)
+        for file in self._folder.glob("failed.*"):
+            file.unlink(missing_ok=True)
+
+    def _loaded_file(self) -> Path:
+        return self._folder / f"loaded.{self.pid()}"
 
 
-def mark_loaded(folder: Path, version: str) -> None:
+def write_loaded(folder: Path, version: str) -> None:
     """Says that this process holds the model, which version, and how large that made it."""
-    _write(folder / f"loaded.{os.getpid()}", f"{version}\n{own_bytes(os.getpid())}")
+    _write(folder / f"loaded.{os.getpid()}", f"{version}\n{private_bytes(os.getpid())}")
 
 
-def mark_failed(folder: Path, sentence: str) -> None:
+def write_failed(folder: Path, sentence: str) -> None:
     """Says why this process could not load the model."""
     _write(folder / f"failed.{os.getpid()}", f"{os.environ.get(PINNED, '')}\n{sentence or 'it could not be loaded'}")
 
 
-def mark_moved(folder: Path, version: str) -> None:
+def write_moved(folder: Path, version: str) -> None:
     """Says that the alias means another version than this process holds; '' takes that back."""
     _write(folder / f"moved.{os.getpid()}", version)
 
 
-def own_bytes(pid: int) -> int:
-    """The memory of a process that only it can give back (see `worker.growth`), in bytes; 0 for one that is gone."""
+def private_bytes(pid: int) -> int:
+    """Returns the memory that is a process's own and can't be read from a file again, in bytes; 0 for one that is gone.
+
+    That is RssAnon, RssShmem and VmSwap of /proc/PID/status (Linux, proc_pid_status(5)).
+    """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
@@ -107,8 +103,13 @@ def own_bytes(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:")))
 
 
-def _write(mark: Path, text: str) -> None:
+def _read(file: Path) -> str:
+    try:
+        return file.read_text()
+    except FileNotFoundError:
+        return ""
+
+
+def _write(file: Path, text: str) -> None:
     """The parent must not read half of it."""
-    draft = mark.with_name(f"draft.{os.getpid()}")
-    draft.write_text(text)
-    draft.rename(mark)
+    write_atomically(file, text.encode("utf-8", "replace"), sync=False)

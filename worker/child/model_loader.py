@@ -8,11 +8,11 @@ from random import uniform
 import structlog
 
 from app.contract.errors import Misconfigured
-from worker.child import PINNED, mark_moved
+from app.contract.retry import wait_at_start
+from worker.child_status import PINNED, write_moved
 from worker.models import Model, registry
 from worker.models.cache import ModelCache, Resolved
 from worker.models.laps import Laps, process_age_s
-from worker.patience import answered
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
@@ -45,7 +45,7 @@ def resolve(settings: WorkerSettings, cache: ModelCache, pinned: str) -> Resolve
         if kept is not None and cache.find(kept):
             log.warning("registry.spared", reason=str(error), version=kept.version)
             return kept
-        resolved = answered(
+        resolved = wait_at_start(
             "the registry did not give it",
             lambda: registry.resolve(uri, settings.mlflow_tracking_uri),
             settings.start_timeout_s,
@@ -80,6 +80,6 @@ class AliasWatch:
             ModelCache(self._settings.model_cache_dir).remember(self._settings.model_uri, found)
             now = found.version if found.version != self._held else ""
             if now != said:
-                mark_moved(self._folder, now)
+                write_moved(self._folder, now)
                 log.info("alias.moved", held=self._held, to=now or self._held)
             said = now

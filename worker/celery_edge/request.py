@@ -1,4 +1,5 @@
-"""Celery's request as this worker sees it: each delivery gets a claim id of its own, and custody hears when it starts and ends.
+"""Celery's request as this worker sees it: each delivery gets a claim id of its own, and the parent hears when it
+starts and ends.
 
 Celery subclasses this and overrides `execute_using_pool` and `on_success`, so the end of a success is seen where it is
 acknowledged (facts/celery.md).
@@ -11,40 +12,45 @@ from celery.worker.request import Request
 
 from app.contract.gaps import Gap, reach
 from app.contract.ids import new_claim_id
+from worker.parent.parent_thread import ParentThread
 
 ACK_S = 1.0
 """After this long an acknowledgement is sent, or lost."""
 
 
-class Delivery(Request):  # type: ignore[misc]
+class TicketRequest(Request):  # type: ignore[misc]
     """A ticket under a fresh claim id: never Celery's task id, which a redelivery shares (protocol rule 2)."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.claim_id = new_claim_id()
         self.request_dict["claim_id"] = self.claim_id
-        self._custodian = self._app.custodian
-        self._custodian.opened(self.claim_id)
+        self._parent: ParentThread = self._app.parent_thread
+        self._parent.claims.open(self.claim_id)
         reach(Gap.TICKET_RECEIVED)
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
-        self._custodian.accepted(self.claim_id, pid)
+        self._parent.claims.accept(self.claim_id, pid)
         super().on_accepted(pid, time_accepted)
 
     def on_timeout(self, soft: bool, timeout: float) -> None:
         if not soft:
-            self._custodian.ended_badly(self.claim_id, TimeLimitExceeded(timeout))
+            self._report_failure(TimeLimitExceeded(timeout))
         super().on_timeout(soft, timeout)
 
     def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
-        self._custodian.ended_badly(self.claim_id, exc_info.exception)
+        self._report_failure(exc_info.exception)
         return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+
+    def _report_failure(self, cause: BaseException) -> None:
+        cause = getattr(cause, "exc", cause)  # billiard wraps what it raises together with its traceback
+        self._parent.reports.ended_badly(self.claim_id, cause, timed_out=isinstance(cause, TimeLimitExceeded))
 
     def acknowledge(self) -> None:
         reach(Gap.UNACKNOWLEDGED)
         super().acknowledge()
         reach(Gap.ACKNOWLEDGED)
-        self._custodian.closed(self.claim_id)
+        self._parent.claim_closed(self.claim_id)
         self._app.hub.call_later(ACK_S, self._check_acknowledged)
 
     def _check_acknowledged(self) -> None:
@@ -58,7 +64,7 @@ class Delivery(Request):  # type: ignore[misc]
 
     def reject(self, requeue: bool = False) -> None:
         super().reject(requeue=requeue)
-        self._custodian.closed(self.claim_id)
+        self._parent.claim_closed(self.claim_id)
 
 
 def _raise(error: Exception) -> None:

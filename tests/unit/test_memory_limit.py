@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from worker.child import ChildMarks, own_bytes
-from worker.growth import MIB, Growth
+from worker.child_status import ChildStatusFiles, private_bytes
+from worker.parent.current_claims import CurrentClaims
+from worker.parent.memory_limit import MIB, MemoryLimit
 
 PROGRAM = "import sys; kept = []\nfor line in sys.stdin: kept.append(b'x' * int(line)); print(flush=True)"
 
@@ -20,7 +21,7 @@ class Child:
         self._process = subprocess.Popen([sys.executable, "-c", PROGRAM], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         self.pid = self._process.pid
         self.grow(1)
-        (folder / f"loaded.{self.pid}").write_text(f"1\n{own_bytes(self.pid)}")
+        (folder / f"loaded.{self.pid}").write_text(f"1\n{private_bytes(self.pid)}")
 
     def grow(self, size: int) -> None:
         assert self._process.stdin is not None
@@ -44,44 +45,45 @@ def children(tmp_path: Path) -> Iterator[list[Child]]:
 
 def test_a_child_that_grew_is_to_go_and_the_next_one_is_not(children: list[Child], tmp_path: Path) -> None:
     present = children[0]
-    growth = Growth(ChildMarks(tmp_path, lambda: present.pid), own_bytes(present.pid) + 50 * MIB)
-    growth.look()
-    assert (growth.outgrown, growth.problem) == (False, "")
+    memory = MemoryLimit(ChildStatusFiles(tmp_path, lambda: present.pid), CurrentClaims(), private_bytes(present.pid) + 50 * MIB)
+    memory.measure()
+    assert (memory.child_above_limit, memory.problem) == (False, "")
     present.grow(60 * MIB)
-    assert not growth.outgrown, "what was not looked at is not known"
-    growth.look()
-    assert growth.outgrown
-    growth.replaced()
-    assert not growth.outgrown, "it is ended once, however long it takes to have another"
+    assert not memory.child_above_limit, "what was not looked at is not known"
+    memory.measure()
+    assert memory.child_above_limit
+    assert memory.restart_child()
+    assert not memory.child_above_limit, "it is ended once, however long it takes to have another"
     present = children[1]
-    assert not growth.outgrown, "the next one has not been looked at"
-    growth.look()
-    assert not growth.outgrown
-    assert "and was replaced, 1 times by now, last at" in growth.problem
+    assert not memory.child_above_limit, "the next one has not been looked at"
+    memory.measure()
+    assert not memory.child_above_limit
+    assert "and was replaced, 1 times by now, last at" in memory.problem
 
 
 def test_a_child_that_is_too_large_from_the_start_is_left_alone_and_that_is_said(children: list[Child], tmp_path: Path) -> None:
-    growth = Growth(ChildMarks(tmp_path, lambda: children[0].pid), MIB)
-    growth.look()
+    memory = MemoryLimit(ChildStatusFiles(tmp_path, lambda: children[0].pid), CurrentClaims(), MIB)
+    memory.measure()
     children[0].grow(60 * MIB)
-    growth.look()
-    assert not growth.outgrown
-    assert "right after loading, more than the 1 MiB of MODEL_MEMORY_MAX_BYTES, and is left alone" in growth.problem
+    memory.measure()
+    assert not memory.child_above_limit
+    assert "right after loading, more than the 1 MiB of MODEL_MEMORY_MAX_BYTES, and is left alone" in memory.problem
 
 
 def test_a_child_that_grew_before_the_first_look_is_not_taken_for_one_too_large_from_the_start(
     children: list[Child], tmp_path: Path
 ) -> None:
-    growth = Growth(ChildMarks(tmp_path, lambda: children[0].pid), own_bytes(children[0].pid) + 50 * MIB)
+    limit = private_bytes(children[0].pid) + 50 * MIB
+    memory = MemoryLimit(ChildStatusFiles(tmp_path, lambda: children[0].pid), CurrentClaims(), limit)
     children[0].grow(60 * MIB)
-    growth.look()
-    assert growth.outgrown
-    assert growth.problem == ""
+    memory.measure()
+    assert memory.child_above_limit
+    assert memory.problem == ""
 
 
 def test_without_a_bound_nobody_looks_and_a_child_that_is_gone_has_nothing(children: list[Child], tmp_path: Path) -> None:
-    growth = Growth(ChildMarks(tmp_path, lambda: children[0].pid), 0)
-    growth.look()
-    assert (growth.seen.own_bytes, growth.outgrown, growth.problem) == (0, False, "")
+    memory = MemoryLimit(ChildStatusFiles(tmp_path, lambda: children[0].pid), CurrentClaims(), 0)
+    memory.measure()
+    assert (memory.sample.bytes, memory.child_above_limit, memory.problem) == (0, False, "")
     children[0].end()
-    assert own_bytes(children[0].pid) == 0
+    assert private_bytes(children[0].pid) == 0

@@ -1,0 +1,86 @@
+"""Says once a second that this worker lives and what it does, and acts on what the store answers."""
+
+from collections.abc import Callable
+
+import structlog
+
+from app.contract.errors import StoreUnavailable
+from app.contract.gaps import Gap, reach
+from app.contract.moves import Beat, BeatAnswer, WorkerState
+from app.contract.settings import BEAT_S
+from app.contract.store import WorkerStore
+from worker.parent.child_replacement import ChildReplacement
+from worker.parent.liveness import Liveness
+from worker.parent.ticket_watch import TicketWatch
+from worker.settings import WorkerSettings
+from worker.tickets import Tickets
+
+log = structlog.get_logger()
+
+
+class Heartbeat:
+    """`state` answers what this worker does now, `version` the model version that its child holds, '' while it loads."""
+
+    def __init__(
+        self,
+        *,
+        settings: WorkerSettings,
+        store: WorkerStore,
+        tickets: Tickets,
+        state: Callable[[], WorkerState],
+        version: Callable[[], str],
+        replacement: ChildReplacement,
+        ticket_watch: TicketWatch,
+        liveness: Liveness,
+    ) -> None:
+        self._settings = settings
+        self._store = store
+        self._tickets = tickets
+        self._state = state
+        self._version = version
+        self._replacement = replacement
+        self._ticket_watch = ticket_watch
+        self._liveness = liveness
+
+    def beat(self) -> None:
+        """Sends a heartbeat and acts on the answer; raises `StoreUnavailable`."""
+        self._act_on(self._send(self._state()))
+
+    def say_goodbye(self) -> None:
+        """Takes this worker off the list, if the store answers."""
+        try:
+            self._send(WorkerState.GONE)
+            reach(Gap.GOODBYE)
+        except StoreUnavailable:
+            log.info("worker.goodbye_unheard")
+
+    def _send(self, state: WorkerState) -> BeatAnswer:
+        own = self._settings
+        beat = Beat(
+            own.model,
+            own.worker_id,
+            state,
+            self._version(),
+            own.max_batch_size,
+            round(BEAT_S * 1000),
+            self._replacement.version_switch.wanted,
+            round(own.start_limit_s * 1000),
+            self._replacement.problem,
+        )
+        return self._store.heartbeat(beat)
+
+    def _act_on(self, answer: BeatAnswer) -> None:
+        """Publishes missing tickets, and replaces the child if that is due.
+
+        Not while the event loop stands still: a child that is ended then would not be replaced, since only the loop does that.
+        """
+        if answer.repair:
+            reach(Gap.REPAIR_DUE)
+        published = self._tickets.publish(answer.repair) == answer.repair
+        self._replacement.version_switch.my_turn = answer.my_turn
+        self._replacement.memory_limit.measure()
+        turning = self._liveness.turning
+        if turning:
+            self._replacement.replace_if_due()
+        idle = self._state() is WorkerState.IDLE and answer.waiting > 0
+        self._ticket_watch.check(expected=idle and turning and published)

@@ -1,0 +1,66 @@
+"""Renews the lease of the claim in the child, and stops the child when the answer says so."""
+
+import os
+import signal
+from enum import StrEnum
+
+import structlog
+
+from app.contract.gaps import Gap, reach
+from app.contract.moves import ALL, Hold, Outcome, RenewAnswer, Verb
+from app.contract.store import WorkerStore
+from worker.parent.claim_reports import ClaimReports, failed
+from worker.parent.current_claims import CurrentClaims
+from worker.settings import WorkerSettings
+
+log = structlog.get_logger()
+
+
+class Verdict(StrEnum):
+    """What to do with the child after a renewal."""
+
+    KEEP = "keep"
+    STOP_LOST = "stop_lost"
+    STOP_LIMIT = "stop_limit"
+
+
+def judge(answer: RenewAnswer, run_limit_ms: int) -> Verdict:
+    """Says what an answer means for the claim it is about. Only *lost*, and the run limit, stop a child; a refusal does not."""
+    if answer.kind is Hold.LOST:
+        return Verdict.STOP_LOST
+    if answer.kind is Hold.HELD and answer.begun_for_ms is not None and answer.begun_for_ms > run_limit_ms:
+        return Verdict.STOP_LIMIT
+    return Verdict.KEEP
+
+
+class LeaseKeeper:
+    """Called once a beat, by the parent's thread."""
+
+    def __init__(self, settings: WorkerSettings, store: WorkerStore, claims: CurrentClaims, reports: ClaimReports) -> None:
+        self._settings = settings
+        self._store = store
+        self._claims = claims
+        self._reports = reports
+
+    def renew(self) -> None:
+        """Renews; raises `StoreUnavailable`, and then the child goes on."""
+        claim = self._claims.current
+        if claim is None:
+            return
+        answer = self._store.renew(self._settings.model, claim.claim_id, self._settings.run_limit_ms)
+        reach(Gap.RENEWED)
+        verdict = judge(answer, round(self._settings.run_limit_s * 1000))
+        if verdict is Verdict.STOP_LOST:
+            self._stop(claim.claim_id, Outcome(ALL, Verb.HAND_BACK), "lost")
+        elif verdict is Verdict.STOP_LIMIT:
+            self._stop(claim.claim_id, failed("timeout", self._settings), "timeout")
+
+    def _stop(self, claim_id: str, outcome: Outcome, reason: str) -> None:
+        """Tells the store first: that closes the fence, so a write the dying child has under way can't be half believed."""
+        self._reports.expect_failure(claim_id, reason)
+        try:
+            self._reports.settle(claim_id, outcome, reason)
+            reach(Gap.STOP_TOLD)
+        finally:
+            stopped = self._claims.stop(claim_id, lambda pid: os.kill(pid, signal.SIGKILL))
+            log.warning("child.stopped" if stopped else "child.spared", claim_id=claim_id, reason=reason)
