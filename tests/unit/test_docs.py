@@ -4,13 +4,13 @@ import ast
 import re
 from pathlib import Path
 
-from scripts.settings_table import README, written
+from scripts.settings_table import PAGE, written
 
 ROOT = Path(__file__).resolve().parents[2]
 
 
-def test_the_readmes_settings_are_those_of_the_code() -> None:
-    text = README.read_text(encoding="utf-8")
+def test_the_settings_page_has_those_of_the_code() -> None:
+    text = PAGE.read_text(encoding="utf-8")
     assert written(text) == text, "run: python -m scripts.settings_table"
 
 
