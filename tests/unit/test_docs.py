@@ -4,16 +4,24 @@ import ast
 import re
 from pathlib import Path
 
+import pytest
+
 from scripts.settings_table import PAGE, written
 
 ROOT = Path(__file__).resolve().parents[2]
+MAX_COLUMNS, MAX_WORDS = 120, 30
 PACKAGES = ("app", "worker")
 FOLDERS = (*PACKAGES, "tests", "bench", "scripts", "charts", "k8s", "keda", "docs", "data")
 PAGES = [
-    *(ROOT / folder / "README.md" for folder in ("", "k8s", "keda", "data")),
+    *(ROOT / folder / "README.md" for folder in ("", "k8s", "keda")),
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
+MEASURED = ("device.md", "kill-matrix.md", "soak.md", "planted-bugs.md")
+"""Pages that programs write, and so their wording is the program's."""
+
+ENDS = r"(?<=[.!?])\)?(?: \((?:measured|source|docs|inferred)[^)]*\))? (?=[A-Z`*\[])"
+"""Where a sentence ends; a fact is followed by how it is known."""
 
 
 def named(path: Path) -> str:
@@ -39,7 +47,7 @@ def test_every_promise_has_a_test() -> None:
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
-    pages = [*PAGES, ROOT / "charts/inference/README.md"]
+    pages = [*PAGES, *(ROOT / folder / "README.md" for folder in ("charts/inference", "data"))]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))]
     assert [f"{named(page)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
@@ -60,8 +68,29 @@ def test_the_map_answers_25_questions() -> None:
     assert len(re.findall(r"^\| \S.*\?", the_map(), re.MULTILINE)) == 25
 
 
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in MEASURED], ids=named)
+def test_a_page_is_easy_to_read(page: Path) -> None:
+    """No wide line and no long sentence. A table's row and code stand on one line, however long."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for line in without_code(text).splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > MAX_COLUMNS and " " in line.strip(" -")] == []
+    assert [sentence for sentence in sentences_of(text) if len(sentence.split()) > MAX_WORDS] == []
+
+
 def the_map() -> str:
     return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a page's paragraphs, list items and cells, without the addresses of links."""
+    plain = re.sub(r"\]\([^)]*\)", "]", without_code(text))
+    plain = re.sub(r"^ *(?:[-*#|]|\d+\.) ?", "\n\n", plain, flags=re.MULTILINE).replace(" | ", "\n\n")
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", plain)]
+    return [sentence for block in blocks for sentence in re.split(ENDS, block)]
 
 
 def promises_of(text: str) -> list[str]:
