@@ -1,4 +1,4 @@
-"""Writes the settings table of README.md from the code: `python -m scripts.settings_table` (a test fails when it drifted)."""
+"""Writes the table of docs/settings.md from the code: `python -m scripts.settings_table`. A test fails when it drifted."""
 
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from app.settings import GatewaySettings
 from worker.batch.settings import BatchSettings
 from worker.settings import WorkerSettings
 
-README = Path(__file__).resolve().parents[1] / "README.md"
+PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
 BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 
 
@@ -42,11 +42,11 @@ def _said(default: object) -> str:
 
 
 def written(text: str) -> str:
-    """Returns a README with the table of today."""
+    """Returns a page with today's table."""
     before, _, rest = text.partition(BEGIN)
     _, _, after = rest.partition(END)
     return f"{before}{BEGIN}\n{table()}\n{END}{after}"
 
 
 if __name__ == "__main__":
-    README.write_text(written(README.read_text()))
+    PAGE.write_text(written(PAGE.read_text()))

@@ -1,38 +1,101 @@
-"""What the documents promise is there: the settings are today's, and each claim names a test that exists."""
+"""What the documents promise is there: the settings are today's, each claim names a test, and each file named exists."""
 
 import ast
 import re
 from pathlib import Path
 
-from scripts.settings_table import README, written
+import pytest
+
+from scripts.settings_table import PAGE, written
 
 ROOT = Path(__file__).resolve().parents[2]
+MAX_COLUMNS, MAX_WORDS = 120, 30
+PACKAGES = ("app", "worker")
+FOLDERS = (*PACKAGES, "tests", "bench", "scripts", "charts", "k8s", "keda", "docs", "data")
+PAGES = [
+    *(ROOT / folder / "README.md" for folder in ("", "k8s", "keda")),
+    ROOT / "CONTRIBUTING.md",
+    *sorted((ROOT / "docs").rglob("*.md")),
+]
+MEASURED = ("device.md", "kill-matrix.md", "soak.md", "planted-bugs.md")
+"""Pages that programs write, and so their wording is the program's."""
+
+ENDS = r"(?<=[.!?])\)?(?: \((?:measured|source|docs|inferred)[^)]*\))? (?=[A-Z`*\[])"
+"""Where a sentence ends; a fact is followed by how it is known."""
 
 
-def test_the_readmes_settings_are_those_of_the_code() -> None:
-    text = README.read_text(encoding="utf-8")
+def named(path: Path) -> str:
+    return str(path.relative_to(ROOT))
+
+
+def test_the_settings_page_has_those_of_the_code() -> None:
+    text = PAGE.read_text(encoding="utf-8")
     assert written(text) == text, "run: python -m scripts.settings_table"
 
 
 def test_every_claim_names_a_test_that_exists() -> None:
-    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
-    assert len(named) > 30
-    missing = [f"{path}::{test}" for path, test in named if test not in functions_of(ROOT / path)]
+    tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
+    assert len(tests) > 30
+    missing = [f"{path}::{test}" for path, test in tests if test not in functions_of(ROOT / path)]
     assert missing == []
 
 
 def test_every_promise_has_a_test() -> None:
-    rows = [line for line in (ROOT / "docs" / "claims.md").read_text(encoding="utf-8").splitlines() if line.startswith("| ")]
-    assert [
-        row for row in rows if "::" not in row and not re.match(r"\| (promise|where) ", row) and "bench/RESULTS.md" not in row
-    ] == []
+    promises = promises_of((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
+    assert len(promises) > 120
+    assert [promise for promise in promises if "::" not in promise and "bench/RESULTS.md" not in promise] == []
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
-    pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    pages += [ROOT / folder / "README.md" for folder in ("k8s", "keda", "charts/inference", "data")]
+    pages = [*PAGES, *(ROOT / folder / "README.md" for folder in ("charts/inference", "data"))]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))]
-    assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+    assert [f"{named(page)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+
+
+def test_every_file_of_the_map_exists() -> None:
+    paths = re.findall(rf"`((?:{'|'.join(FOLDERS)})/[\w./-]*)`", the_map())
+    assert len(set(paths)) > 150
+    assert [path for path in paths if not (ROOT / path).exists()] == []
+
+
+def test_every_file_of_the_packages_is_on_the_map() -> None:
+    files = [file for package in PACKAGES for kind in ("py", "lua") for file in (ROOT / package).rglob(f"*.{kind}")]
+    assert len(files) > 100
+    assert [named(file) for file in files if file.name != "__init__.py" and f"`{named(file)}`" not in the_map()] == []
+
+
+def test_the_map_answers_25_questions() -> None:
+    assert len(re.findall(r"^\| \S.*\?", the_map(), re.MULTILINE)) == 25
+
+
+@pytest.mark.parametrize("page", [page for page in PAGES if page.name not in MEASURED], ids=named)
+def test_a_page_is_easy_to_read(page: Path) -> None:
+    """No wide line and no long sentence. A table's row and code stand on one line, however long."""
+    text = page.read_text(encoding="utf-8")
+    lines = [line for line in without_code(text).splitlines() if not line.startswith("|")]
+    assert [line for line in lines if len(line) > MAX_COLUMNS and " " in line.strip(" -")] == []
+    assert [sentence for sentence in sentences_of(text) if len(sentence.split()) > MAX_WORDS] == []
+
+
+def the_map() -> str:
+    return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
+
+
+def without_code(text: str) -> str:
+    return re.sub(r"^ *```.*?^ *```", "", text, flags=re.MULTILINE | re.DOTALL)
+
+
+def sentences_of(text: str) -> list[str]:
+    """The sentences of a page's paragraphs, list items and cells, without the addresses of links."""
+    plain = re.sub(r"\]\([^)]*\)", "]", without_code(text))
+    plain = re.sub(r"^ *(?:[-*#|]|\d+\.) ?", "\n\n", plain, flags=re.MULTILINE).replace(" | ", "\n\n")
+    blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", plain)]
+    return [sentence for block in blocks for sentence in re.split(ENDS, block)]
+
+
+def promises_of(text: str) -> list[str]:
+    """The entries of the lists under the headings, each with the lines under it."""
+    return re.split(r"^(?=- )", text.partition("\n## ")[2], flags=re.MULTILINE)[1:]
 
 
 def functions_of(path: Path) -> set[str]:
