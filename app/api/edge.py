@@ -1,6 +1,6 @@
 """What holds for every answer: X-Request-ID, paths with and without a trailing slash, a duration, and no bare crash.
 
-Pure ASGI: Starlette's `@app.middleware("http")` would cost two thirds of the throughput (facts/libraries.md).
+Pure ASGI: Starlette's `@app.middleware("http")` would cost two thirds of the throughput (docs/facts/libraries.md).
 """
 
 import random

@@ -70,7 +70,7 @@ def _ticket_form(queue: str) -> bytes:
 
 
 def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s: float) -> dict[str, Any]:
-    """Returns the settings of a worker's Celery app; each that is not a default is there for a reason of facts/celery.md."""
+    """Returns the settings of a worker's Celery app; each that is not a default is there for a reason of docs/facts/celery.md."""
     return {
         "broker_url": broker_url,
         "broker_connection_retry_on_startup": True,

@@ -10,21 +10,25 @@ from bench.device.machine import Machine
 
 HEAD = """# The worker on a device
 
-The whole service on one machine (gateways, one worker at a time, MLflow, a Valkey with `appendfsync always`), its models exported
-torch graphs that the worker puts where it finds room: on the GPU, if there is one. `MAX_ATTEMPTS` is 1, so that whoever is charged
-once is a failure.
+The whole service runs on one machine: gateways, one worker at a time, MLflow, and a Valkey with
+`appendfsync always`. Its models are exported torch graphs. The worker puts them on the GPU, if there is one.
+`MAX_ATTEMPTS` is 1, so a record that is charged once is a failure.
 
-- *placed*: the image classifier (EfficientNet-Lite0) is on the device, and a cat is a cat; how long the start took, by phase.
-- *replaced*: its process is killed: how long until another has opened the device and predicts.
-- *too large*: a model whose rows take 0.3 of the device's memory each gets batches of 8. CUDA runs out of memory; they are halved
-  until they fit, and nobody is charged.
-- *broken*: one row of a batch asks for an index outside of a table, which ends the process's CUDA context (a device-side assert).
-  It is found, the process is replaced, the innocents succeed, the guilty is charged once, the worker's parent lives on.
-- *batches*: rows a second of the service over those of a bare loop, by batch size. The image classifier is small for a GPU, so it
-  shows the host's part; a model of much arithmetic on one number shows what a busy device waits for.
+- *placed*: the image classifier (EfficientNet-Lite0) is on the device, and a cat is a cat. How long the start took,
+  by phase.
+- *replaced*: its process is killed. How long until another has opened the device and predicts.
+- *too large*: a model whose rows take 0.3 of the device's memory each gets batches of 8. CUDA runs out of memory.
+  They are halved until they fit, and nobody is charged.
+- *broken*: one row of a batch asks for an index outside of a table, which ends the process's CUDA context (a
+  device-side assert). It is found and the process is replaced. The innocents succeed, the guilty is charged once,
+  and the worker's parent lives on.
+- *batches*: rows a second of the service over those of a bare loop, by batch size. The image classifier is small
+  for a GPU, so it shows the host's part. A model of much arithmetic on one number shows what a busy device waits
+  for.
 
-`python -m bench.device --write` makes this page, in some six minutes. Without a GPU the same steps run on the CPU, and the two
-faults are simulated. `--patience 3` is for a machine that is busy with other things: each step may take three times as long.
+`python -m bench.device --write` makes this page, in some six minutes. Without a GPU the same steps run on the CPU,
+and the two faults are simulated. `--patience 3` is for a machine that is busy with other things: each step may take
+three times as long.
 """
 
 

@@ -15,31 +15,47 @@ from tests.support.gap_hook import Role
 
 HEAD = """# The kill matrix
 
-Each named gap between two effects that others can see ([gaps.py](../app/contract/gaps.py)) is struck in the process in which it
-lies, while records are submitted and run: two gateways, calls alternating, some of them waiting; two workers; the store and the
-broker are two Valkeys with `appendfsync always`. A process that stands in the gap is sent SIGKILL, SIGTERM, or SIGSTOP for longer
-than a lease ({lease:g} s) and then SIGCONT; in the gaps of a worker's child, the child alone, or with its parent, as when a pod or
-node goes. What died is started again as a supervisor would. The last row of a table is a moment
-drawn by chance. One record in a hundred is a poison that raises, and in a tenth of the cases one ends the process of the model;
-three attempts.
+Real processes are struck in each named gap between two effects that others can see
+([gaps.py](../app/contract/gaps.py)). Meanwhile records are submitted and run.
 
-*Lost*: a 2xx whose record is not there, has not ended or has the wrong result. *Changed*: a record, or what its caller was told,
-differs from how it was first seen to end, up to the end of the whole run. *Innocents*: records that are no poison and became dead
-letters. *Outstanding*: what is left when all is over. Each of them must be 0, or the command fails, as it does when a gap is never
-hit.
+- **The stand:** two gateways with calls alternating, some of them waiting, and two workers. The store and the
+  broker are two Valkeys with `appendfsync always`.
+- **The strike:** a process that stands in the gap is sent SIGKILL or SIGTERM. Or it is sent SIGSTOP for longer than
+  a lease ({lease:g} s) and then SIGCONT.
+- **In the gaps of a worker's child** that is the child alone, or the child with its parent, as when a pod or node
+  goes.
+- **After it:** a process that died is started again as a supervisor would. The last row of a table is a moment
+  drawn by chance.
+- **The records:** one in a hundred is a poison that raises. In a tenth of the cases one ends the process of the
+  model. Each record has three attempts.
 
-A cell: how long after the signal work went on, then how many innocent records ran more than once. *Went on* means that a record
-which the struck worker had begun ended or ran under another claim; where it held none, and for other processes, that any record
-ended; – means that nothing was left to do. Cells that begin with ✗ failed. Where B = 8, most records that ran again are the
-poisons' batch mates: they are in doubt and run alone, strike or no strike.
+Each of these must be 0, or the command fails, as it does when a gap is never hit:
 
-Broken once by hand, it finds: a result written in two steps (SIGKILL of the whole worker between them: 7 of 64 lost; of the child
-alone: none, for its parent's report heals it), a write without the fence (SIGSTOP of the whole worker: 8 of 169 changed) and a 202
-before the record is written (SIGKILL of the gateway: 10 of 63 lost).
+- *Lost*: a 2xx whose record is not there, has not ended or has the wrong result.
+- *Changed*: a record, or what its caller was told, differs from how it was first seen to end, up to the end of the
+  whole run.
+- *Innocents*: records that are no poison and became dead letters.
+- *Outstanding*: the records that are left when all is over.
 
-`python -m bench.kill_matrix --all --side-by-side --write` makes this page (of all cases: an hour on two cores); `--only REGEX`
-plays the cases whose name matches, `--logs FOLDER` keeps what the processes said. `tests/integration/test_kill_matrix.py` plays a
-sample on each commit.
+A cell has how long after the signal work went on, then how many innocent records ran more than once.
+
+- *Went on* means that a record which the struck worker had begun ended, or ran under another claim.
+- Where that worker held none, and for other processes, it means that any record ended. – means that nothing was
+  left to do.
+- Cells that begin with ✗ failed.
+- Where B = 8, most records that ran again are the poisons' batch mates. They are in doubt and run alone, strike or
+  no strike.
+
+Broken once by hand, it finds:
+
+- a result written in two steps, by SIGKILL of the whole worker between them: 7 of 64 lost. SIGKILL of the child
+  alone loses none, for its parent's report heals it;
+- a write without the fence, by SIGSTOP of the whole worker: 8 of 169 changed;
+- a 202 before the record is written, by SIGKILL of the gateway: 10 of 63 lost.
+
+`python -m bench.kill_matrix --all --side-by-side --write` makes this page; all cases take an hour on two cores.
+`--only REGEX` plays the cases whose name matches, and `--logs FOLDER` keeps what the processes said.
+`tests/integration/test_kill_matrix.py` plays a sample on each commit.
 """
 
 

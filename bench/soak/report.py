@@ -14,33 +14,46 @@ from bench.soak.stand import BATCH, DEAD_LETTER_S, RESULT_S, TOMBSTONE_S
 
 HEAD = """# The soak
 
-A stand as the [kill matrix](kill-matrix.md)'s (two gateways, two workers, the store and the broker two Valkeys with
-`appendfsync always`, B = {batch}) at capacity: callers in a closed loop, with at most some {backlog} predictions outstanding,
-so that the workers never lack work. Some ask and go; some wait; some ask twice, by an idempotency key or about a match; some
-hang up, in a long-poll or before they know what came of their call; an operator replays and deletes dead letters. One
-prediction in a hundred is a poison that raises. Meanwhile things fail, every 5 to 8 s, in an order drawn from the seed: the
-last table.
+A stand as the [kill matrix](kill-matrix.md)'s runs at capacity: two gateways, two workers, and two Valkeys with
+`appendfsync always` for store and broker; B = {batch}.
 
-The stand is measured twice, after a warm-up under the same load and at the end, each time when nothing is outstanding, all has
-expired and the callers are gone. Results are kept for {result:g} s, tombstones for {tombstone:g} s, dead letters for {dead:g}
-s. The first gateway and the first worker are never struck themselves, only what they talk to, so that what they lose hold of
-adds up: the processes below.
+- **Callers** are in a closed loop, with at most some {backlog} predictions outstanding, so the workers never lack
+  work.
+- Some ask and go; some wait; some ask twice, by an idempotency key or about a match.
+- Some hang up, in a long-poll or before they know what came of their call.
+- An operator replays and deletes dead letters. One prediction in a hundred is a poison that raises.
+- **Things fail** every 5 to 8 s, in an order drawn from the seed: the last table.
 
-What may be: threads, descriptors (but sockets) and keys as at the start. Connections as at the start, or as many as a pool may
-keep (`POOLS` in [judge.py](../bench/soak/judge.py)); servers have no client that no process knows. A process may have grown by
-{slack} MiB, which is what an allocator keeps from its busiest moment, and {each} bytes a prediction: less than the smallest
-thing that can be kept of each, its id alone, is some 150. The servers, by `used_memory` after `MEMORY PURGE`, by {store} MiB.
+**The measure.** The stand is measured twice, after a warm-up under the same load and at the end. Each time nothing
+is outstanding, all has expired and the callers are gone.
 
-Keys that stay: `meta` (counters), `schema`, `workers` and one `worker` for each live one; on the broker kombu's two of the
-queue. What goes by itself, but not within minutes, was counted, looked at and then removed before the measure: what is
-remembered of a claim, which expires an hour after its last word, and tickets that a worker held when it was killed, which kombu
-gives back after an hour.
+- Results are kept for {result:g} s, tombstones for {tombstone:g} s, dead letters for {dead:g} s.
+- The first gateway and the first worker are never struck themselves, only the processes that they talk to. So what
+  they lose hold of adds up.
 
-*Lost*, *changed*, *innocents*: as in the kill matrix; each end is read from the store when it comes, and again {again:g} s
-later.
+**What may be left:**
 
-Broken by hand it finds: a gateway that keeps each body it read (`--leak`; its memory). `python -m bench.soak --write` makes
-this page, in a quarter of an hour; `tests/integration/test_soak.py` soaks for a minute on each commit, and plants the leak.
+- Threads, descriptors (but sockets) and keys as at the start.
+- Connections as at the start, or as many as a pool may keep (`POOLS` in [judge.py](../bench/soak/judge.py)).
+  Servers have no client that no process knows.
+- A process may have grown by {slack} MiB, which is what an allocator keeps from its busiest moment, and by {each}
+  bytes a prediction. The smallest thing that can be kept of a prediction, its id alone, is some 150 bytes.
+- The servers may have grown by {store} MiB, by `used_memory` after `MEMORY PURGE`.
+
+**Keys that stay** are `meta` (counters), `schema`, `workers` and one `worker` for each live one. On the broker
+kombu's two of the queue stay.
+
+**Keys that go by themselves,** but not within minutes, were counted, looked at and then removed before the measure:
+
+- the memory of a claim, which expires an hour after its last word;
+- tickets that a worker held when it was killed, which kombu gives back after an hour.
+
+*Lost*, *changed* and *innocents* are as in the kill matrix. Each end is read from the store when it comes, and
+again {again:g} s later.
+
+Broken by hand it finds a gateway that keeps each body that it read (`--leak`), by its memory.
+`python -m bench.soak --write` makes this page, in a quarter of an hour. `tests/integration/test_soak.py` soaks for
+a minute on each commit, and plants the leak.
 """
 
 

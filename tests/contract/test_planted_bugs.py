@@ -15,8 +15,8 @@ from tests.contract.stores import StoreUnderTest
 PROOF = Path(__file__).parents[2] / "docs" / "planted-bugs.md"
 HEAD = """# Planted bugs
 
-Written by `tests/contract/test_planted_bugs.py`: each bug is planted, and the state machine has to find it, once by what must never
-be seen (the ledger) and once by the specification beside it, whichever of the two speaks first.
+`tests/contract/test_planted_bugs.py` writes this page. It plants each bug, and the state machine has to find it twice:
+by the invariants alone (the ledger), and with the specification beside them. There either of the two may speak first.
 
 | bug | how it is planted | found by the ledger | found with the specification |
 |---|---|---|---|

@@ -1,4 +1,4 @@
-"""Every row of api.md about predicting and looking a task up."""
+"""Every row of docs/http.md about predicting and looking a task up."""
 
 import json
 import re

@@ -2,7 +2,7 @@
 starts and ends.
 
 Celery subclasses this and overrides `execute_using_pool` and `on_success`, so the end of a success is seen where it is
-acknowledged (facts/celery.md).
+acknowledged (docs/facts/celery.md).
 """
 
 from typing import Any

@@ -1,7 +1,7 @@
 """One ticket from claim to write: up to B records under one claim id, prepared and run together, ended in one write.
 
 The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and nothing of it leaves here, since a
-MemoryError or SystemExit that reached Celery would take the whole worker down (facts/celery.md).
+MemoryError or SystemExit that reached Celery would take the whole worker down (docs/facts/celery.md).
 """
 
 import os

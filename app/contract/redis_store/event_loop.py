@@ -1,7 +1,7 @@
 """The store for gateways: calls made in the same moment travel in one pipeline, and share one sync of the disk.
 
 A handful of lanes, each a connection with one pipeline in flight; a call takes the first free lane, else it waits for the next
-pipeline. That is what makes submissions cheap: a call in a pipeline of 50 costs a quarter of one alone (facts/celery.md).
+pipeline. That is what makes submissions cheap: a call in a pipeline of 50 costs a quarter of one alone (docs/facts/celery.md).
 """
 
 import asyncio
