@@ -21,7 +21,7 @@ from app.api.dead_letters import place_of, row, text_of, whole
 from app.contract.errors import Misconfigured, PayloadUnavailable, StoreUnavailable
 from app.contract.record import DeadLetter
 from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox, Filter
@@ -60,7 +60,7 @@ def _parser() -> argparse.ArgumentParser:
 
 async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
     client = connect(settings.store_url, settings.store_timeout_s)
-    store = RedisGatewayStore(client, Moves(settings.key_prefix, settings.limits), settings.store_timeout_s)
+    store = RedisGatewayStore(client, Commands(settings.key_prefix, settings.limits), settings.store_timeout_s)
     payloads = large_payloads(settings, settings.payload_sweep_s)
     box = DeadLetterBox(store, payloads, settings.model_names, lambda _model, _tickets: None)
     try:

@@ -28,7 +28,7 @@ from app.cards import MlflowReader
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.gaps import Gap, reach
 from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
 from app.dead_letters import DeadLetterBox
@@ -84,8 +84,8 @@ class Gateway:
         self.store_client = connect(settings.store_url, settings.store_timeout_s)
         self.news_client = connect(settings.store_url, settings.store_timeout_s)
         self.broker_client = connect(settings.broker_url, settings.broker_timeout_s)
-        calls = Moves(settings.key_prefix, settings.limits, settings.installation)
-        self.store = RedisGatewayStore(self.store_client, calls, settings.store_timeout_s)
+        commands = Commands(settings.key_prefix, settings.limits, settings.installation)
+        self.store = RedisGatewayStore(self.store_client, commands, settings.store_timeout_s)
         self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
         self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
         self.reader = MlflowReader(settings.mlflow_tracking_uri)

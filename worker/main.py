@@ -14,7 +14,7 @@ from app.contract.errors import StoreUnavailable
 from app.contract.queue import celery_config
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from worker import steps
 from worker.child import ChildMarks
 from worker.custodian import Custodian
@@ -36,8 +36,8 @@ def create_app(settings: WorkerSettings) -> Celery:
 
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
-    calls = Moves(settings.key_prefix, settings.limits, settings.installation)
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), calls)
+    commands = Commands(settings.key_prefix, settings.limits, settings.installation)
+    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), commands)
     limit_s = settings.start_timeout_s
     if warning := answered("the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable):
         log.warning("store.weak", warning=warning)

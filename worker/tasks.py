@@ -17,7 +17,7 @@ from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from app.contract.settings import read_settings
 from app.telemetry import set_up_logging
 from worker.child import RUN_FOLDER, mark_failed, mark_loaded
@@ -56,7 +56,7 @@ def _build(settings: WorkerSettings, folder: Path) -> Runner:
 
     model = loading.load(settings)
     loading.AliasWatch(settings, model.version, folder).start()
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
+    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Commands(settings.key_prefix, settings.limits))
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
 
 
