@@ -27,10 +27,9 @@ from app.body_checks import BodyChecks
 from app.cards import MlflowReader
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.gaps import Gap, reach
-from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.commands import Commands
 from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
+from app.contract.store_factory import gateway_store, notifications
 from app.dead_letters import DeadLetterBox
 from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
 from app.matches import Matches
@@ -47,7 +46,7 @@ from app.sweep import Sweep
 from app.telemetry import set_up_logging
 from app.threads import on_a_thread
 from app.tickets import TicketPublisher
-from app.waiting import Waiting
+from app.waiting import ResultWaiter
 
 log = structlog.get_logger()
 RESTART_AFTER_S = 1.0
@@ -81,13 +80,11 @@ class Gateway:
         self.settings = settings
         names = settings.model_names
         self.metrics = Metrics(names)
-        self.store_client = connect(settings.store_url, settings.store_timeout_s)
-        self.news_client = connect(settings.store_url, settings.store_timeout_s)
+        self.store = gateway_store(settings)
+        self.notifications = notifications(settings)
         self.broker_client = connect(settings.broker_url, settings.broker_timeout_s)
-        commands = Commands(settings.key_prefix, settings.limits, settings.installation)
-        self.store = RedisGatewayStore(self.store_client, commands, settings.store_timeout_s)
         self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
-        self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
+        self.waiting = ResultWaiter(self.notifications, self.store, settings.reread_s)
         self.reader = MlflowReader(settings.mlflow_tracking_uri)
         self.registry = Registry(
             settings.pools,
@@ -152,7 +149,7 @@ class Gateway:
         self.waiting.stop()
         await end_tasks(tasks)
         reach(Gap.CLOSING)
-        clients = (self.checks.close(), self.store.close(), self.news_client.aclose(), self.broker_client.aclose())
+        clients = (self.checks.close(), self.store.close(), self.notifications.close(), self.broker_client.aclose())
         with suppress(TimeoutError):
             async with asyncio.timeout(TASKS_END_S):
                 await asyncio.gather(*clients, return_exceptions=True)

@@ -12,9 +12,7 @@ from celery.signals import worker_shutdown, worker_shutting_down
 
 from app.contract.errors import StoreUnavailable
 from app.contract.queue import celery_config
-from app.contract.redis_store import RedisWorkerStore
-from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.commands import Commands
+from app.contract.store_factory import worker_store
 from worker import steps
 from worker.child import ChildMarks
 from worker.custodian import Custodian
@@ -36,12 +34,10 @@ def create_app(settings: WorkerSettings) -> Celery:
 
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
-    commands = Commands(settings.key_prefix, settings.limits, settings.installation)
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), commands)
+    store, app = worker_store(settings), create_app(settings)
     limit_s = settings.start_timeout_s
     if warning := answered("the store at STORE_URL did not answer", lambda: store.check(settings.model), limit_s, StoreUnavailable):
         log.warning("store.weak", warning=warning)
-    app = create_app(settings)
     # kombu passes on whatever the transport raised.
     answered("the broker at BROKER_URL did not answer", lambda: _reach(app), limit_s, Exception)
     tickets = Tickets(app, store, settings.model)

@@ -15,10 +15,8 @@ from celery.signals import worker_process_init
 from app.contract.errors import Misconfigured, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
-from app.contract.redis_store import RedisWorkerStore
-from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.commands import Commands
 from app.contract.settings import read_settings
+from app.contract.store_factory import worker_store
 from app.telemetry import set_up_logging
 from worker.child import RUN_FOLDER, mark_failed, mark_loaded
 from worker.runner import Runner
@@ -56,7 +54,7 @@ def _build(settings: WorkerSettings, folder: Path) -> Runner:
 
     model = loading.load(settings)
     loading.AliasWatch(settings, model.version, folder).start()
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Commands(settings.key_prefix, settings.limits))
+    store = worker_store(settings)
     return Runner(settings, store, model, Tickets(current_app, store, settings.model))
 
 

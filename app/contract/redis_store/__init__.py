@@ -2,5 +2,6 @@
 
 from app.contract.redis_store.blocking import RedisWorkerStore
 from app.contract.redis_store.event_loop import RedisGatewayStore
+from app.contract.redis_store.notifications import RedisNotifications
 
-__all__ = ["RedisGatewayStore", "RedisWorkerStore"]
+__all__ = ["RedisGatewayStore", "RedisNotifications", "RedisWorkerStore"]
