@@ -17,7 +17,7 @@ from app.contract.store import GatewayStore
 from app.payloads import LargePayloads
 from app.registry import Registry
 from app.request_check import Checked, digest
-from app.tickets import TicketPublisher
+from app.tickets import TicketRounds
 from app.waiting import ResultWaiter
 
 REFUSED = (Submitted.CONFLICT, Submitted.FULL, Submitted.LATE)
@@ -54,7 +54,7 @@ class Predictions:
         self,
         store: GatewayStore,
         payloads: LargePayloads,
-        tickets: TicketPublisher,
+        tickets: TicketRounds,
         waiting: ResultWaiter,
         registry: Registry,
         *,

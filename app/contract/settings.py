@@ -107,8 +107,6 @@ class ContractSettings(BaseSettings):
             )
         if self.retry_cap_s < self.retry_base_s:
             raise ValueError(f"RETRY_CAP_S={self.retry_cap_s:g} is below RETRY_BASE_S={self.retry_base_s:g}")
-        if not self.broker_url.startswith(("redis://", "rediss://", "unix://")):
-            raise ValueError("BROKER_URL must start with redis://, rediss:// or unix://")
         if self.payload_url and not re.match("file:///.|(?!file:)[a-z][a-z0-9+.-]*://.", self.payload_url):
             raise ValueError("PAYLOAD_URL must read file:///a/folder, s3://bucket/prefix or the like")
         return self
