@@ -20,10 +20,8 @@ import orjson
 from app.api.dead_letters import place_of, row, text_of, whole
 from app.contract.errors import Misconfigured, PayloadUnavailable, StoreUnavailable
 from app.contract.record import DeadLetter
-from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.calls import Moves
-from app.contract.redis_store.event_loop import connect
 from app.contract.settings import read_settings
+from app.contract.store_factory import gateway_store
 from app.dead_letters import DeadLetterBox, Filter
 from app.payloads import large_payloads
 from app.settings import GatewaySettings
@@ -59,8 +57,7 @@ def _parser() -> argparse.ArgumentParser:
 
 
 async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
-    client = connect(settings.store_url, settings.store_timeout_s)
-    store = RedisGatewayStore(client, Moves(settings.key_prefix, settings.limits), settings.store_timeout_s)
+    store = gateway_store(settings)
     payloads = large_payloads(settings, settings.payload_sweep_s)
     box = DeadLetterBox(store, payloads, settings.model_names, lambda _model, _tickets: None)
     try:

@@ -14,7 +14,6 @@ from typing import NoReturn
 
 import structlog
 from fastapi import FastAPI
-from redis.exceptions import RedisError
 
 from app.api import openapi, routes
 from app.api.dead_letters import DeadLetterCalls
@@ -25,13 +24,12 @@ from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
 from app.body_checks import BodyChecks
 from app.cards import MlflowReader
-from app.contract.errors import Misconfigured, Temporary
+from app.contract.broker.factory import ticket_publisher
+from app.contract.errors import BrokerUnavailable, Misconfigured, Temporary
 from app.contract.gaps import Gap, reach
-from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.calls import Moves
-from app.contract.redis_store.event_loop import connect
 from app.contract.retry import retry_until_async
 from app.contract.settings import read_settings
+from app.contract.store_factory import gateway_store, notifications
 from app.dead_letters import DeadLetterBox
 from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
 from app.matches import Matches
@@ -47,8 +45,8 @@ from app.settings import GatewaySettings
 from app.sweep import Sweep
 from app.telemetry import set_up_logging
 from app.threads import on_a_thread
-from app.tickets import TicketPublisher
-from app.waiting import Waiting
+from app.tickets import TicketRounds
+from app.waiting import ResultWaiter
 
 log = structlog.get_logger()
 RESTART_AFTER_S = 1.0
@@ -84,13 +82,11 @@ class Gateway:
         self.settings = settings
         names = settings.model_names
         self.metrics = Metrics(names)
-        self.store_client = connect(settings.store_url, settings.store_timeout_s)
-        self.news_client = connect(settings.store_url, settings.store_timeout_s)
-        self.broker_client = connect(settings.broker_url, settings.broker_timeout_s)
-        calls = Moves(settings.key_prefix, settings.limits, settings.installation)
-        self.store = RedisGatewayStore(self.store_client, calls, settings.store_timeout_s)
-        self.tickets = TicketPublisher(self.broker_client, self.store, settings, self.metrics.tickets)
-        self.waiting = Waiting(self.news_client, self.store, settings.key_prefix, settings.reread_s)
+        self.store = gateway_store(settings)
+        self.notifications = notifications(settings)
+        self.publisher = ticket_publisher(settings.broker_url, settings.key_prefix, settings.broker_timeout_s)
+        self.tickets = TicketRounds(self.publisher, self.store, settings, self.metrics.tickets)
+        self.waiting = ResultWaiter(self.notifications, self.store, settings.reread_s)
         self.reader = MlflowReader(settings.mlflow_tracking_uri)
         self.registry = Registry(
             settings.pools,
@@ -155,7 +151,7 @@ class Gateway:
         self.waiting.stop()
         await end_tasks(tasks)
         reach(Gap.CLOSING)
-        clients = (self.checks.close(), self.store.close(), self.news_client.aclose(), self.broker_client.aclose())
+        clients = (self.checks.close(), self.store.close(), self.notifications.close(), self.publisher.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(TASKS_END_S):
                 await asyncio.gather(*clients, return_exceptions=True)
@@ -184,8 +180,8 @@ class Gateway:
         except (Misconfigured, Temporary) as error:
             give_up(str(error))
         try:
-            await self.broker_client.ping()
-        except (RedisError, OSError) as error:
+            await self.publisher.ping()
+        except BrokerUnavailable as error:
             log.warning("broker.down", reason=str(error), consequence="predictions are taken, and run when it is back")
 
 

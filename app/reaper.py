@@ -11,7 +11,7 @@ from app.contract.moves import Reaped
 from app.contract.store import GatewayStore
 from app.readiness import Readiness
 from app.settings import GatewaySettings
-from app.tickets import TicketPublisher
+from app.tickets import TicketRounds
 
 log = structlog.get_logger()
 _COUNTS = ("taken_over", "due", "expired", "forgotten", "buried", "drift")
@@ -20,7 +20,7 @@ _COUNTS = ("taken_over", "due", "expired", "forgotten", "buried", "drift")
 class Reaper:
     """Reaps every model once a period, measured from start to start."""
 
-    def __init__(self, store: GatewayStore, tickets: TicketPublisher, readiness: Readiness, settings: GatewaySettings) -> None:
+    def __init__(self, store: GatewayStore, tickets: TicketRounds, readiness: Readiness, settings: GatewaySettings) -> None:
         self._store = store
         self._tickets = tickets
         self._readiness = readiness

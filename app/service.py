@@ -17,8 +17,8 @@ from app.contract.store import GatewayStore
 from app.payloads import LargePayloads
 from app.registry import Registry
 from app.request_check import Checked, digest
-from app.tickets import TicketPublisher
-from app.waiting import Waiting
+from app.tickets import TicketRounds
+from app.waiting import ResultWaiter
 
 REFUSED = (Submitted.CONFLICT, Submitted.FULL, Submitted.LATE)
 """Nothing was written, or joined."""
@@ -54,8 +54,8 @@ class Predictions:
         self,
         store: GatewayStore,
         payloads: LargePayloads,
-        tickets: TicketPublisher,
-        waiting: Waiting,
+        tickets: TicketRounds,
+        waiting: ResultWaiter,
         registry: Registry,
         *,
         priority_step_s: float,
@@ -129,13 +129,13 @@ class Predictions:
         was written and its end can't be told.
         """
         deadline = asyncio.get_running_loop().time() + wait_s
-        with self._waiting.waits.of(task_id) as event:
+        with self._waiting.waiters.register(task_id) as event:
             answer = await submitting
             if answer.kind in REFUSED:
                 return answer, None
             if answer.task_id == task_id:
                 return answer, await self._end_of(answer.task_id, event, deadline)
-        with self._waiting.waits.of(answer.task_id) as event:
+        with self._waiting.waiters.register(answer.task_id) as event:
             event.set()
             return answer, await self._end_of(answer.task_id, event, deadline)
 
@@ -156,9 +156,9 @@ class Predictions:
         if wait_s <= 0 or not model_of(task_id):
             return await self.read(task_id)
         deadline = asyncio.get_running_loop().time() + wait_s
-        with self._waiting.waits.of(task_id) as event:
+        with self._waiting.waiters.register(task_id) as event:
             record = await self._store.watch(task_id, self._waiting.channel)
-            self._waiting.waits.saw(task_id, record)
+            self._waiting.waiters.saw(task_id, record)
             if record is not None and not record.final:
                 record = await self._waiting.until_final(task_id, event, deadline)
         return await self._payloads.whole(record) if record else None

@@ -7,14 +7,12 @@ tickets themselves.
 
 import asyncio
 
-import redis.asyncio as redis
 import structlog
 from prometheus_client import Counter
-from redis.exceptions import RedisError
 
-from app.contract.errors import StoreUnavailable, first_line
+from app.contract.broker.protocols import TicketPublisher
+from app.contract.errors import BrokerUnavailable, StoreUnavailable, first_line
 from app.contract.gaps import Gap, reach
-from app.contract.queue import queue_name, ticket
 from app.contract.store import GatewayStore
 from app.settings import GatewaySettings
 
@@ -36,13 +34,12 @@ class _Line:
         return missing
 
 
-class TicketPublisher:
-    """Publishes on a Redis broker. `counter` has the labels model and outcome."""
+class TicketRounds:
+    """Publishes what the models miss, round after round. `counter` has the labels model and outcome."""
 
-    def __init__(self, client: redis.Redis, store: GatewayStore, settings: GatewaySettings, counter: Counter) -> None:
-        self._client = client
+    def __init__(self, publisher: TicketPublisher, store: GatewayStore, settings: GatewaySettings, counter: Counter) -> None:
+        self._publisher = publisher
         self._store = store
-        self._key_prefix = settings.key_prefix
         self._lines = {model: _Line() for model in settings.model_names}
         self._counter = counter
         self._backoff_s = settings.broker_backoff_s
@@ -62,7 +59,7 @@ class TicketPublisher:
             try:
                 await self._cover(model, line)
                 self._said(False, "")
-            except (RedisError, OSError, StoreUnavailable) as error:
+            except (BrokerUnavailable, StoreUnavailable) as error:
                 self._said(True, first_line(error))
                 self._counter.labels(model, "failed").inc()
                 await asyncio.sleep(self._backoff_s)
@@ -73,8 +70,7 @@ class TicketPublisher:
         while missing > 0:
             reach(Gap.TICKETS_MISSING)
             published = min(missing, MOST_AT_ONCE)
-            queue = queue_name(self._key_prefix, model)
-            await self._client.lpush(queue, *(ticket(queue) for _ in range(published)))
+            await self._publisher.publish(model, published)
             self._counter.labels(model, "published").inc(published)
             reach(Gap.TICKETS_PUBLISHED)
             missing = await self._store.cover(model, published)

@@ -4,28 +4,25 @@ A gateway has one channel. A record that is waited for has the channel among its
 `id sequence state` and never with a result. Announcements get lost when the connection does; so whenever the subscription is
 confirmed, also after a reconnect, everything waited for is watched again, and every wait reads its record now and then.
 
-`Waits` is the bookkeeping, without input or output, so that a state machine can drive it; `Waiting` does the rest.
+`Waiters` is the bookkeeping, without input or output, so that a state machine can drive it; `ResultWaiter` does the rest. The
+subscription itself is the store's, see `Notifications`.
 """
 
 import asyncio
-import secrets
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 
-import redis.asyncio as redis
 import structlog
-from redis.exceptions import RedisError
 
-from app.contract.errors import StoreUnavailable, first_line
+from app.contract.errors import StoreUnavailable
 from app.contract.gaps import Gap, reach
+from app.contract.notifications import Notifications
 from app.contract.record import Record
 from app.contract.states import FINAL
 from app.contract.store import GatewayStore
 
 log = structlog.get_logger()
-RECONNECT_AFTER_S = 0.1
-SILENCE_S = 5.0
 _FINAL_WORDS = frozenset(state.value for state in FINAL)
 
 
@@ -41,14 +38,14 @@ class _Wait:
             event.set()
 
 
-class Waits:
+class Waiters:
     """Which ids are waited for, and what news of them is worth a look at the record."""
 
     def __init__(self) -> None:
         self._waits: dict[str, _Wait] = {}
 
     @contextmanager
-    def of(self, task_id: str) -> Iterator[asyncio.Event]:
+    def register(self, task_id: str) -> Iterator[asyncio.Event]:
         """Waits for an id while inside; the event is set when the record should be read."""
         wait = self._waits.setdefault(task_id, _Wait())
         event = asyncio.Event()
@@ -66,8 +63,8 @@ class Waits:
         return tuple(self._waits)
 
     def hear(self, message: str) -> None:
-        """Takes an announcement; one that is no newer than what is known is ignored."""
-        task_id, sequence, state = message.split(" ")
+        """Takes an announcement; one that is no newer than what is known is ignored. A newer program may add words at its end."""
+        task_id, sequence, state, *_ = message.split(" ")
         wait = self._waits.get(task_id)
         if wait is None or int(sequence) <= wait.sequence:
             return
@@ -90,21 +87,25 @@ class Waits:
             wait.wake()
 
 
-class Waiting:
-    """The one subscription of a gateway, and the waits on it."""
+class ResultWaiter:
+    """The waits on a gateway's one subscription, whose `Listener` it is."""
 
-    def __init__(self, client: redis.Redis, store: GatewayStore, key_prefix: str, reread_s: float) -> None:
-        self.channel = f"{key_prefix}:gateway:{secrets.token_hex(8)}"
-        self.waits = Waits()
+    def __init__(self, notifications: Notifications, store: GatewayStore, reread_s: float) -> None:
+        self.waiters = Waiters()
         self.stopping = False
-        self._client = client
+        self._notifications = notifications
         self._store = store
         self._reread_s = reread_s
+
+    @property
+    def channel(self) -> str:
+        """Where moves are announced to this gateway."""
+        return self._notifications.channel
 
     async def until_final(self, task_id: str, event: asyncio.Event, deadline: float) -> Record | None:
         """Returns the record when it has ended, or as it stands at the deadline (the event loop's time); None when it is gone.
 
-        To be called inside `waits.of(task_id)`, which gave the event.
+        To be called inside `waiters.register(task_id)`, which gave the event.
         """
         loop = asyncio.get_running_loop()
         while True:
@@ -120,7 +121,7 @@ class Waiting:
                 if over:
                     raise
                 continue
-            self.waits.saw(task_id, record)
+            self.waiters.saw(task_id, record)
             if over or record is None or record.final:
                 reach(Gap.END_READ)
                 return record
@@ -129,37 +130,22 @@ class Waiting:
         """Ends all waits, and any that comes: the gateway is about to end."""
         self.stopping = True
         reach(Gap.STOPPING)
-        self.waits.wake_all()
+        self.waiters.wake_all()
 
     async def run(self) -> None:
         """Holds the subscription for ever."""
-        while True:
-            try:
-                async with self._client.pubsub() as pubsub:
-                    await pubsub.subscribe(self.channel)
-                    await self._listen(pubsub)
-            except (RedisError, OSError, StoreUnavailable) as error:
-                log.warning("waiting.unsubscribed", reason=first_line(error), waiting=len(self.waits.ids))
-            await asyncio.sleep(RECONNECT_AFTER_S)
+        await self._notifications.listen(self)
 
-    async def _listen(self, pubsub: redis.client.PubSub) -> None:
-        """A connection that is silent for long must answer a ping, else it is taken for dead."""
-        asked = False
-        while True:
-            message = await pubsub.get_message(timeout=SILENCE_S)
-            if message is None and asked:
-                raise ConnectionError("the subscription's connection is silent")
-            if message is None:
-                await pubsub.ping()
-            elif message["type"] == "message":
-                self.waits.hear(message["data"].decode())
-            elif message["type"] == "subscribe":
-                await self._catch_up()
-            asked = message is None
-
-    async def _catch_up(self) -> None:
+    async def on_subscribed(self) -> None:
+        """Watches all that is waited for: what was announced before the subscription stood is lost."""
         reach(Gap.SUBSCRIBED)
-        ids = self.waits.ids
+        ids = self.waiters.ids
         records = await asyncio.gather(*(self._store.watch(task_id, self.channel) for task_id in ids))
         for task_id, record in zip(ids, records, strict=True):
-            self.waits.saw(task_id, record)
+            self.waiters.saw(task_id, record)
+
+    def on_message(self, message: str) -> None:
+        self.waiters.hear(message)
+
+    def on_lost(self, reason: str) -> None:
+        log.warning("waiting.unsubscribed", reason=reason, waiting=len(self.waiters.ids))

@@ -108,7 +108,7 @@ def steps_per_call(at: Stands) -> ROWS:
 
 def counted(server: Valkey, work: Callable[[], dict[str, Any]]) -> dict[str, float]:
     """Runs work and returns script calls per submission and per batch."""
-    from app.contract.redis_store.calls import script
+    from app.contract.redis_store.commands import script
 
     digests = {script(name).digest: name for name in ("submit", "cover", "claim", "begin", "settle")}
     calls = dict.fromkeys(digests.values(), 0)

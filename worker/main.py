@@ -9,10 +9,8 @@ from typing import Any
 import structlog
 
 from app.contract.errors import StoreUnavailable
-from app.contract.redis_store import RedisWorkerStore
-from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.calls import Moves
 from app.contract.retry import wait_at_start
+from app.contract.store_factory import worker_store
 from worker.celery_edge.app import connect_once, create_app, create_celery_worker
 from worker.celery_edge.tickets import CeleryPublisher
 from worker.child_status import ChildStatusFiles
@@ -26,12 +24,10 @@ log = structlog.get_logger()
 
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
     """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
-    calls = Moves(settings.key_prefix, settings.limits, settings.installation)
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), calls)
+    store, app = worker_store(settings), create_app(settings)
     limit_s, trouble = settings.start_timeout_s, "the store at STORE_URL did not answer"
     if warning := wait_at_start(trouble, lambda: store.check(settings.model), limit_s, StoreUnavailable):
         log.warning("store.weak", warning=warning)
-    app = create_app(settings)
     # kombu passes on whatever the transport raised.
     wait_at_start("the broker at BROKER_URL did not answer", lambda: connect_once(app), limit_s, Exception)
     publisher = CeleryPublisher(app)

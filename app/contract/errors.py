@@ -3,6 +3,7 @@
     ServiceError
     ├── Temporary                  trying again may help
     │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
+    │   ├── BrokerUnavailable      the broker did not take tickets, or did not answer
     │   ├── PayloadUnavailable     a large input or result can't be read or written where it is kept
     │   ├── OutOfMemory            the device could not hold this batch: halve it
     │   ├── InputUnavailable       what this input points at could not be fetched for now
@@ -34,6 +35,10 @@ class Permanent(ServiceError):
 
 class StoreUnavailable(Temporary):
     """The store did not answer in time, or could not write. Whether the move was made may be unknown."""
+
+
+class BrokerUnavailable(Temporary):
+    """The broker did not answer, or did not take tickets: idle workers ask for them later (protocol rule 3)."""
 
 
 class PayloadUnavailable(Temporary):

@@ -1,20 +1,15 @@
-"""The ticket and all of Celery's configuration.
+"""The queue that tickets stand in, and all of Celery's configuration.
 
 A ticket says "model m has work" and nothing else: whoever gets it claims. So a lost, doubled or stale one costs a moment and never
 a prediction (protocol rule 3), and everything that Celery offers to keep messages alive stays off.
 """
 
-import base64
-import json
-import uuid
-from functools import cache
 from typing import Any
 
+from app.contract.errors import Misconfigured
+
 TASK_NAME = "inference.run"
-_ID = b"@id@"
-_EMPTY_BODY = base64.b64encode(
-    json.dumps([[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]).encode()
-).decode()
+BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def queue_name(key_prefix: str, model: str) -> str:
@@ -22,55 +17,18 @@ def queue_name(key_prefix: str, model: str) -> str:
     return f"{key_prefix}.{model}"
 
 
-def ticket(queue: str) -> bytes:
-    """Returns a ticket as kombu's Redis transport lays a message out: Celery's message protocol 2, an empty call of TASK_NAME.
-
-    Source: https://docs.celeryq.dev/en/stable/internals/protocol.html; tested against a stock worker.
-    """
-    return _ticket_form(queue).replace(_ID, str(uuid.uuid4()).encode())
-
-
-@cache
-def _ticket_form(queue: str) -> bytes:
-    """All of a ticket but its id, which is made for each: the rest is always the same, and a gateway makes thousands a second."""
-    task_id = _ID.decode()
-    headers = {
-        "lang": "py",
-        "task": TASK_NAME,
-        "id": task_id,
-        "root_id": task_id,
-        "parent_id": None,
-        "group": None,
-        "retries": 0,
-        "eta": None,
-        "expires": None,
-        "timelimit": [None, None],
-        "argsrepr": "()",
-        "kwargsrepr": "{}",
-        "origin": "gateway",
-        "ignore_result": True,
-    }
-    properties = {
-        "correlation_id": task_id,
-        "reply_to": "",
-        "delivery_mode": 2,
-        "priority": 0,
-        "body_encoding": "base64",
-        "delivery_tag": task_id,
-        "delivery_info": {"exchange": "", "routing_key": queue},
-    }
-    message = {
-        "body": _EMPTY_BODY,
-        "content-encoding": "utf-8",
-        "content-type": "application/json",
-        "headers": headers,
-        "properties": properties,
-    }
-    return json.dumps(message).encode()
+def check_broker_url(broker_url: str) -> None:
+    """Raises `Misconfigured` for a BROKER_URL of no kind of broker that both gateways and workers know."""
+    if not broker_url.startswith(BROKER_SCHEMES):
+        raise Misconfigured(f"BROKER_URL must start with {', '.join(BROKER_SCHEMES[:-1])} or {BROKER_SCHEMES[-1]}")
 
 
 def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s: float) -> dict[str, Any]:
-    """Returns the settings of a worker's Celery app; each that is not a default is there for a reason of docs/facts/celery.md."""
+    """Returns the settings of a worker's Celery app; each that is not a default is there for a reason of docs/facts/celery.md.
+
+    Raises as `check_broker_url` does.
+    """
+    check_broker_url(broker_url)
     return {
         "broker_url": broker_url,
         "broker_connection_retry_on_startup": True,

@@ -51,7 +51,6 @@ class Record:
     sequence: int
     epoch: int = 1
     attempts: int = 0
-    suspect: bool = False
     match_id: int | None = None
     created_ms: int = 0
     begun_ms: int = 0

@@ -107,9 +107,6 @@ class ContractSettings(BaseSettings):
             )
         if self.retry_cap_s < self.retry_base_s:
             raise ValueError(f"RETRY_CAP_S={self.retry_cap_s:g} is below RETRY_BASE_S={self.retry_base_s:g}")
-        for name, url in (("STORE_URL", self.store_url), ("BROKER_URL", self.broker_url)):
-            if not url.startswith(("redis://", "rediss://", "unix://")):
-                raise ValueError(f"{name} must start with redis://, rediss:// or unix://")
         if self.payload_url and not re.match("file:///.|(?!file:)[a-z][a-z0-9+.-]*://.", self.payload_url):
             raise ValueError("PAYLOAD_URL must read file:///a/folder, s3://bucket/prefix or the like")
         return self

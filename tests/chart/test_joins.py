@@ -12,7 +12,7 @@ from app.contract.payloads import Folder, payloads_at
 from app.contract.record import Submission
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from app.contract.settings import ContractSettings, read_settings
 from app.pods import POOL_LABEL
 from app.settings import GatewaySettings
@@ -95,7 +95,7 @@ def test_keda_reads_the_key_in_which_the_store_counts_what_is_outstanding(monkey
             with monkeypatch.context() as patch:
                 settings = read(WorkerSettings, rendered, deployment, patch)
             (trigger,) = scaled["spec"]["triggers"]
-            key = Moves(settings.key_prefix, settings.limits).prefix(settings.model) + ":outstanding"
+            key = Commands(settings.key_prefix, settings.limits).prefix(settings.model) + ":outstanding"
             assert (trigger["type"], trigger["metadata"]["listName"]) == ("redis", key)
             database = said(settings.store_url).get("db", 0)
             assert trigger["metadata"]["databaseIndex"] == str(database)
@@ -103,9 +103,9 @@ def test_keda_reads_the_key_in_which_the_store_counts_what_is_outstanding(monkey
 
 def test_what_is_submitted_is_counted_there_by_the_command_that_keda_uses(valkey: Valkey) -> None:
     """KEDA asks for a key's type and takes ZCARD of a sorted set: facts of its redis scaler, 2.20 and newer."""
-    moves = Moves("predictions-inference", Limits())
-    store = RedisWorkerStore(connect(valkey.url(), 2.0), moves)
-    store.run(moves.submit(Submission(new_task_id("match-outcome"), "match-outcome", b"{}")))
+    commands = Commands("predictions-inference", Limits())
+    store = RedisWorkerStore(connect(valkey.url(), 2.0), commands)
+    store.run(commands.submit(Submission(new_task_id("match-outcome"), "match-outcome", b"{}")))
     key = scenario("tryout").one("ScaledObject")["spec"]["triggers"][0]["metadata"]["listName"]
     client = redis.Redis.from_url(valkey.url())
     assert (client.type(key), client.zcard(key)) == (b"zset", 1)

@@ -9,7 +9,7 @@ import yaml
 
 from app.contract.ids import MODEL_NAME
 from app.contract.moves import Limits
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from scripts.charts.tools import CHART, ROOT
 from tests.chart.rendering import OWN_PARTS, SCENARIOS, TRYOUT, Json, Objects, merged, render, scenario
 
@@ -45,9 +45,9 @@ def test_a_second_pool_of_a_model_has_a_name_a_queue_and_a_number_of_workers_of_
     canary = told(rendered, "worker-match-outcome-canary")
     assert (canary["MODEL_URI"], canary["POOL"]) == ("models:/match-outcome@canary", "match-outcome-canary")
     trigger = rendered.one("ScaledObject", "worker-match-outcome-canary")["spec"]["triggers"][0]["metadata"]
-    assert trigger["listName"] == Moves("predictions-inference", Limits()).prefix("match-outcome-canary") + ":outstanding"
+    assert trigger["listName"] == Commands("predictions-inference", Limits()).prefix("match-outcome-canary") + ":outstanding"
     other = rendered.one("ScaledObject", "worker-match-outcome")["spec"]["triggers"][0]["metadata"]
-    assert other["listName"] == Moves("predictions-inference", Limits()).prefix("match-outcome") + ":outstanding"
+    assert other["listName"] == Commands("predictions-inference", Limits()).prefix("match-outcome") + ":outstanding"
     labels = rendered.one("Deployment", "worker-match-outcome-canary")["spec"]["template"]["metadata"]["labels"]
     assert (labels["inference/pool"], labels["inference/model"]) == ("match-outcome-canary", "match-outcome")
 

@@ -14,8 +14,8 @@ import redis
 
 from app.contract.moves import Limits
 from app.contract.record import Run
-from app.contract.redis_store import blocking, calls, event_loop
-from app.contract.redis_store.calls import Call, Moves, Script, script
+from app.contract.redis_store import blocking, event_loop
+from app.contract.redis_store.commands import Command, Commands, Script, command, script
 from app.contract.states import State
 from tests.contract.picture import Memory, Move, Picture, Post, Row
 from tests.contract.redis_plantings import PLANTINGS
@@ -47,15 +47,15 @@ class RedisUnderTest:
         self.limits = limits
         self.clock = Clock()
         self._server = server
-        self._moves = Moves("contract", limits)
+        self._commands = Commands("contract", limits)
         self._loop = asyncio.new_event_loop()
         self._client = redis.Redis(port=server.port)
         self._dump = self._client.register_script(DUMP)
         url, offset = server.url(), self.clock.offset
-        self._worker = blocking.RedisWorkerStore(blocking.connect(url, 10), self._moves, offset)
+        self._worker = blocking.RedisWorkerStore(blocking.connect(url, 10), self._commands, offset)
         self._gateways = [
-            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._moves, 10, offset),
-            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._moves, 10, offset),
+            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._commands, 10, offset),
+            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._commands, 10, offset),
         ]
 
     def worker_store(self) -> blocking.RedisWorkerStore:
@@ -68,8 +68,8 @@ class RedisUnderTest:
         return self._loop.run_until_complete(coroutine)
 
     def send(self, gateway: int, move: Move) -> tuple[int, Any]:
-        call: Call[Any] = getattr(self._moves, move.name)(*move.args)
-        timed = replace(call, read=lambda reply: (int(reply[0]), call.read(reply)))
+        made: Command[Any] = getattr(self._commands, move.name)(*move.args)
+        timed = replace(made, read=lambda reply: (int(reply["now"]), made.read(reply)))
         if move.name not in GATEWAY_MOVES:
             by_worker: tuple[int, Any] = self._worker.run(timed)
             return by_worker
@@ -80,14 +80,14 @@ class RedisUnderTest:
         return RedisSubscription(self._server.port, channel)
 
     def picture(self, model: str) -> Picture:
-        keys = {name.decode(): held for name, held in self._dump(args=[self._moves.prefix(model)])}
+        keys = {name.decode(): held for name, held in self._dump(args=[self._commands.prefix(model)])}
         return _picture(keys)
 
     def meddle(self, model: str, tickets: int) -> None:
-        self._client.hset(self._moves.prefix(model) + ":meta", "tickets", tickets)
+        self._client.hset(self._commands.prefix(model) + ":meta", "tickets", tickets)
 
     def forge(self, model: str, task_id: str, *, outstanding: bool) -> None:
-        key = self._moves.prefix(model) + ":outstanding"
+        key = self._commands.prefix(model) + ":outstanding"
         if outstanding:
             self._client.zadd(key, {task_id: 1})
         else:
@@ -98,7 +98,7 @@ class RedisUnderTest:
 
     @contextmanager
     def planted(self, patches: tuple[Patch, ...]) -> Iterator[None]:
-        """Changes the scripts' texts where the three modules read them: another text has another digest, so that is all."""
+        """Changes the scripts' texts where commands look them up: another text has another digest, so that is all."""
 
         @cache
         def changed(name: str) -> Script:
@@ -111,11 +111,7 @@ class RedisUnderTest:
 
         for name in MOVES:
             changed(name)
-        with (
-            patch.object(calls, "script", changed),
-            patch.object(blocking, "script", changed),
-            patch.object(event_loop, "script", changed),
-        ):
+        with patch.object(command, "script", changed):
             yield
 
     def close(self) -> None:

@@ -128,7 +128,6 @@ class GatewayMoves(Rows):
             sequence=row.seq,
             epoch=row.epoch,
             attempts=row.attempts,
-            suspect=row.suspect,
             match_id=int(row.match_id) if row.match_id else None,
             created_ms=row.created,
             begun_ms=row.begun,

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.contract.moves import Replayed, Submitted, Verb, WorkerState
+from app.contract.moves import Beat, Replayed, Submitted, Verb, WorkerState
 from app.contract.states import State
 from tests.contract.acting import MODEL, Cast
 
@@ -238,3 +238,16 @@ def test_live_workers_are_listed_and_silent_ones_are_dropped(cast: Cast) -> None
     cast.pass_ms(5_100)
     cast.reap()
     assert cast.tell("workers", MODEL) == ()
+
+
+def test_what_is_submitted_comes_back_to_the_last_digit_and_byte(cast: Cast) -> None:
+    task_id = cast.submit(match_id=2**53 + 1, input=b"\xff\x00\n[1]")
+    assert cast.read(task_id).match_id == 2**53 + 1
+    (record,) = cast.claim("c1").records
+    assert record.input == b"\xff\x00\n[1]"
+
+
+def test_a_worker_s_problem_may_be_any_text(cast: Cast) -> None:
+    problem = 'a "quoted" \\ line\nand a second one, \u2028\x00 …'
+    cast.worker.heartbeat(Beat(MODEL, "w", WorkerState.IDLE, "v1", 8, problem=problem))
+    assert [worker.problem for worker in cast.tell("workers", MODEL)] == [problem]

@@ -14,7 +14,7 @@ import redis
 from app.contract.errors import Misconfigured, PrefixTaken, StoreUnavailable
 from app.contract.moves import Limits, Verb
 from app.contract.redis_store import RedisGatewayStore, RedisWorkerStore, blocking, event_loop
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from app.contract.redis_store.server import refuse, refuse_policy, refuse_schema, weakness
 from app.contract.states import State
 from tests.contract.acting import MODEL, Cast
@@ -97,10 +97,10 @@ def test_both_sides_check_a_live_server(valkey: Valkey) -> None:
 @contextmanager
 def sides(valkey: Valkey, installation: str, prefix: str = "shared") -> Iterator[list[Callable[[], object]]]:
     """An installation's `own` and `check`, as a worker and as a gateway asks."""
-    calls = Moves(prefix, Limits(), installation)
-    worker = RedisWorkerStore(blocking.connect(valkey.url(), 10), calls)
+    commands = Commands(prefix, Limits(), installation)
+    worker = RedisWorkerStore(blocking.connect(valkey.url(), 10), commands)
     with asyncio.Runner() as runner:
-        gateway = RedisGatewayStore(event_loop.connect(valkey.url(), 10), calls, 10)
+        gateway = RedisGatewayStore(event_loop.connect(valkey.url(), 10), commands, 10)
         yield [
             lambda: worker.own(MODEL),
             lambda: worker.check(MODEL),

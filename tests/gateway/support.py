@@ -14,7 +14,7 @@ from app.contract.ids import new_claim_id
 from app.contract.moves import Ask, Beat, Granted, Outcome, Verb, WorkerState
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from tests.support.preloaded import completed
 from tests.support.stack import KEPT_ALIVE, Stack
 from tests.support.waiting import until
@@ -117,7 +117,7 @@ class Driver:
 
     def __init__(self, url: str, model: str = MODEL) -> None:
         self._client = connect(url, 5)
-        self.store = RedisWorkerStore(self._client, Moves())
+        self.store = RedisWorkerStore(self._client, Commands())
         self.model = model
         self.claim_id = ""
 

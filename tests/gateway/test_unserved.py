@@ -15,7 +15,7 @@ import redis
 from app.cards import Card
 from app.contract.moves import WorkerState
 from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.calls import Moves
+from app.contract.redis_store.commands import Commands
 from app.contract.redis_store.event_loop import connect
 from app.registry import Registry
 from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem, register
@@ -194,7 +194,7 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
     async def both() -> None:
         client = connect(valkey.url(), 5)
         served = {name: f"models:/{name}@production" for name in ("slow", "quick")}
-        registry = Registry(served, read, 0.05, RedisGatewayStore(client, Moves(), 5), patience_s=0.05)
+        registry = Registry(served, read, 0.05, RedisGatewayStore(client, Commands(), 5), patience_s=0.05)
         await registry.start()
         assert [*registry.models] == ["quick"]
         assert registry.problems["slow"] == "the registry did not give models:/slow@production within 0.05 s"

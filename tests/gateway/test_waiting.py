@@ -11,7 +11,7 @@ from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invaria
 
 from app.contract.record import Record
 from app.contract.states import FINAL, State
-from app.waiting import Waits
+from app.waiting import Waiters
 from tests.gateway.support import GOOD, HTTP, Driver, Site
 from tests.support.stack import Stack
 from tests.support.waiting import until
@@ -20,7 +20,7 @@ IDS = st.sampled_from(["m-1", "m-2"])
 STATES = st.sampled_from([State.RUNNING, State.RETRY, State.WAITING, State.SUCCESS, State.FAILURE])
 
 
-class WaitsMachine(RuleBasedStateMachine):
+class WaitersMachine(RuleBasedStateMachine):
     """A store that moves records on (a `failure` may be replayed), announcements that arrive late, twice, or are lost, and waiters.
 
     Once all announcements have arrived, or everything was watched again, whoever waits for a record that ended must be awake.
@@ -30,16 +30,16 @@ class WaitsMachine(RuleBasedStateMachine):
 
     def __init__(self) -> None:
         super().__init__()
-        self.waits = Waits()
+        self.waiting = Waiters()
         self.records = {task_id: Record(task_id, State.WAITING, 1) for task_id in ("m-1", "m-2")}
         self.messages: list[str] = []
         self.told: dict[str, int] = {}
 
     @rule(target=waiters, task_id=IDS)
     def wait(self, task_id: str) -> tuple[str, object, asyncio.Event]:
-        context = self.waits.of(task_id)
+        context = self.waiting.register(task_id)
         event = context.__enter__()
-        self.waits.saw(task_id, self.records[task_id])
+        self.waiting.saw(task_id, self.records[task_id])
         return task_id, context, event
 
     @rule(waiter=consumes(waiters))
@@ -58,7 +58,7 @@ class WaitsMachine(RuleBasedStateMachine):
     def announce(self, data: st.DataObject, again: bool) -> None:
         if self.messages:
             message = data.draw(st.sampled_from(self.messages))
-            self.waits.hear(message)
+            self.waiting.hear(message)
             if not again:
                 self.messages.remove(message)
 
@@ -69,8 +69,8 @@ class WaitsMachine(RuleBasedStateMachine):
         self.resubscribed()
 
     def resubscribed(self) -> None:
-        for task_id in self.waits.ids:
-            self.waits.saw(task_id, self.records[task_id])
+        for task_id in self.waiting.ids:
+            self.waiting.saw(task_id, self.records[task_id])
 
     @rule(waiter=waiters)
     def look(self, waiter: tuple[str, object, asyncio.Event]) -> None:
@@ -78,59 +78,59 @@ class WaitsMachine(RuleBasedStateMachine):
         task_id, _, event = waiter
         if event.is_set():
             event.clear()
-            self.waits.saw(task_id, self.records[task_id])
+            self.waiting.saw(task_id, self.records[task_id])
 
     @rule()
     def deliver(self) -> None:
         """All that was announced arrives, in order."""
         for message in self.messages:
-            self.waits.hear(message)
+            self.waiting.hear(message)
         self.messages.clear()
 
     @invariant()
     def the_ended_are_awake(self) -> None:
         if self.messages:
             return
-        for task_id, wait in self.waits._waits.items():
+        for task_id, wait in self.waiting._waits.items():
             if self.records[task_id].final:
                 assert all(event.is_set() for event in wait.events), task_id
 
 
-TestWaits = WaitsMachine.TestCase
-TestWaits.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
+TestWaiters = WaitersMachine.TestCase
+TestWaiters.settings = settings(max_examples=200, stateful_step_count=30, deadline=None)
 
 
 def test_old_news_wakes_nobody() -> None:
-    waits = Waits()
-    with waits.of("m-1") as event:
-        waits.saw("m-1", Record("m-1", State.RUNNING, 6))
-        waits.hear("m-1 5 failure")
+    waiters = Waiters()
+    with waiters.register("m-1") as event:
+        waiters.saw("m-1", Record("m-1", State.RUNNING, 6))
+        waiters.hear("m-1 5 failure")
         assert not event.is_set()
-        waits.hear("m-1 7 success")
+        waiters.hear("m-1 7 success")
         assert event.is_set()
 
 
 def test_a_record_cut_back_hears_its_end_again() -> None:
-    waits = Waits()
-    with waits.of("m-1") as event:
-        waits.hear("m-1 6 running")
-        waits.saw("m-1", Record("m-1", State.WAITING, 2))
-        waits.hear("m-1 4 success")
+    waiters = Waiters()
+    with waiters.register("m-1") as event:
+        waiters.hear("m-1 6 running")
+        waiters.saw("m-1", Record("m-1", State.WAITING, 2))
+        waiters.hear("m-1 4 success")
         assert event.is_set()
 
 
 def test_nothing_stays_behind_when_waits_end() -> None:
-    waits = Waits()
-    with waits.of("m-1"), waits.of("m-1"), waits.of("m-2"):
-        assert set(waits.ids) == {"m-1", "m-2"}
-    assert waits.ids == ()
+    waiters = Waiters()
+    with waiters.register("m-1"), waiters.register("m-1"), waiters.register("m-2"):
+        assert set(waiters.ids) == {"m-1", "m-2"}
+    assert waiters.ids == ()
 
 
 def test_every_final_word_is_known() -> None:
     for state in FINAL:
-        waits = Waits()
-        with waits.of("m-1") as event:
-            waits.hear(f"m-1 2 {state}")
+        waiters = Waiters()
+        with waiters.register("m-1") as event:
+            waiters.hear(f"m-1 2 {state}")
             assert event.is_set()
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.contract.queue import ticket
+from app.contract.broker.redis_publisher import ticket
 from tests.support.preloaded import completed
 from tests.support.servers import Valkey, die_with_parent
 from tests.support.stack import ROOT, Process

@@ -15,10 +15,8 @@ from celery.signals import worker_process_init
 from app.contract.errors import Misconfigured, StoreUnavailable, error_text
 from app.contract.gaps import Gap, reach
 from app.contract.queue import TASK_NAME
-from app.contract.redis_store import RedisWorkerStore
-from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.calls import Moves
 from app.contract.settings import read_settings
+from app.contract.store_factory import worker_store
 from app.telemetry import set_up_logging
 from worker.celery_edge.tickets import CeleryPublisher
 from worker.child.runner import Runner
@@ -57,7 +55,7 @@ def _build(settings: WorkerSettings, folder: Path) -> Runner:
 
     model = model_loader.load(settings)
     model_loader.AliasWatch(settings, model.version, folder).start()
-    store = RedisWorkerStore(connect(settings.store_url, settings.store_timeout_s), Moves(settings.key_prefix, settings.limits))
+    store = worker_store(settings)
     return Runner(settings, store, model, Tickets(CeleryPublisher(current_app), store, settings.model))
 
 

@@ -9,7 +9,7 @@ from redis.retry import Retry
 
 from app.contract import moves
 from app.contract.errors import Misconfigured, StoreUnavailable
-from app.contract.redis_store.calls import Call, Moves, script
+from app.contract.redis_store.commands import Command, Commands
 from app.contract.redis_store.server import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
 
 T = TypeVar("T")
@@ -24,43 +24,43 @@ def connect(url: str, timeout_s: float) -> redis.Redis:
 class RedisWorkerStore:
     """See `WorkerStore`. `clock_offset_ms` is for tests alone."""
 
-    def __init__(self, client: redis.Redis, calls: Moves, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
+    def __init__(self, client: redis.Redis, commands: Commands, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
         self._client = client
-        self._calls = calls
+        self._commands = commands
         self._clock_offset_ms = clock_offset_ms
 
-    def run(self, call: Call[T]) -> T:
+    def run(self, command: Command[T]) -> T:
         """Sends a move; a server that does not know the script gets it first."""
         try:
-            reply = self._send(call)
+            reply = self._send(command)
         except (redis.RedisError, OSError) as error:
-            raise StoreUnavailable(f"the store did not take {call.name}: {error}") from error
-        return call.read(reply)
+            raise StoreUnavailable(f"the store did not take {command.name}: {error}") from error
+        return command.answer(reply)
 
-    def _send(self, call: Call[Any]) -> list[Any]:
+    def _send(self, command: Command[Any]) -> list[Any]:
         try:
-            return cast(list[Any], self._client.execute_command(*call.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
+            return cast(list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
         except redis.exceptions.NoScriptError:
-            self._client.script_load(script(call.name).text)
-            return cast(list[Any], self._client.execute_command(*call.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
+            self._client.script_load(command.script.text)
+            return cast(list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
 
     def claim(self, ask: moves.Ask) -> moves.ClaimAnswer:
-        return self.run(self._calls.claim(ask))
+        return self.run(self._commands.claim(ask))
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
-        return self.run(self._calls.begin(model, claim_id, task_ids))
+        return self.run(self._commands.begin(model, claim_id, task_ids))
 
     def renew(self, model: str, claim_id: str, limit_ms: int) -> moves.RenewAnswer:
-        return self.run(self._calls.renew(model, claim_id, limit_ms))
+        return self.run(self._commands.renew(model, claim_id, limit_ms))
 
     def settle(self, model: str, claim_id: str, outcomes: Sequence[moves.Outcome], version: str) -> moves.SettleAnswer:
-        return self.run(self._calls.settle(model, claim_id, outcomes, version))
+        return self.run(self._commands.settle(model, claim_id, outcomes, version))
 
     def heartbeat(self, beat: moves.Beat) -> moves.BeatAnswer:
-        return self.run(self._calls.heartbeat(beat))
+        return self.run(self._commands.heartbeat(beat))
 
     def cover(self, model: str, published: int) -> int:
-        return self.run(self._calls.cover(model, published))
+        return self.run(self._commands.cover(model, published))
 
     def check(self, model: str) -> str:
         try:
@@ -79,8 +79,8 @@ class RedisWorkerStore:
 
     def _own(self, model: str) -> int:
         """Returns the layout of the records; raises `PrefixTaken`."""
-        owner, schema = self.run(self._calls.own(model))
-        refuse_owner(self._calls.key_prefix, self._calls.installation, owner)
+        owner, schema = self.run(self._commands.own(model))
+        refuse_owner(self._commands.key_prefix, self._commands.installation, owner)
         return schema
 
 

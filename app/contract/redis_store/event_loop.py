@@ -1,4 +1,4 @@
-"""The store for gateways: calls made in the same moment travel in one pipeline, and share one sync of the disk.
+"""The store for gateways: commands made in the same moment travel in one pipeline, and share one sync of the disk.
 
 A handful of lanes, each a connection with one pipeline in flight; a call takes the first free lane, else it waits for the next
 pipeline. That is what makes submissions cheap: a call in a pipeline of 50 costs a quarter of one alone (docs/facts/celery.md).
@@ -20,7 +20,7 @@ from redis.exceptions import AuthenticationError, NoScriptError, RedisError, Res
 from app.contract import moves
 from app.contract.errors import Misconfigured, StoreUnavailable
 from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
-from app.contract.redis_store.calls import Call, Moves, script
+from app.contract.redis_store.commands import Command, Commands
 from app.contract.redis_store.server import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
 
 log = structlog.get_logger()
@@ -54,35 +54,35 @@ class RedisGatewayStore:
     """See `GatewayStore`. `clock_offset_ms` is for tests alone."""
 
     def __init__(
-        self, client: redis.Redis, calls: Moves, timeout_s: float = 2.0, clock_offset_ms: Callable[[], int] = lambda: 0
+        self, client: redis.Redis, commands: Commands, timeout_s: float = 2.0, clock_offset_ms: Callable[[], int] = lambda: 0
     ) -> None:
         self._client = client
-        self._calls = calls
+        self._commands = commands
         self._timeout_s = timeout_s
         self._clock_offset_ms = clock_offset_ms
-        self._queue: deque[tuple[Call[Any], asyncio.Future[list[Any]]]] = deque()
+        self._queue: deque[tuple[Command[Any], asyncio.Future[list[Any]]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
-    async def run(self, call: Call[T]) -> T:
-        """Sends a move with whatever else is being sent now. A call given up here may still be carried out by the store."""
+    async def run(self, command: Command[T]) -> T:
+        """Sends a move with whatever else is being sent now. A command given up here may still be carried out by the store."""
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[list[Any]] = loop.create_future()
         # A timer and not `asyncio.timeout`, which costs a twentieth of a submission.
         expiry = loop.call_later(self._timeout_s, _expire, answered)
-        self._queue.append((call, answered))
+        self._queue.append((command, answered))
         if len(self._lanes) < LANES:
             self._lanes.add(asyncio.create_task(self._run_lane()))
         try:
             reply = await answered
         except TimeoutError as error:
-            raise StoreUnavailable(f"the store did not answer {call.name} within {self._timeout_s:g} s") from error
+            raise StoreUnavailable(f"the store did not answer {command.name} within {self._timeout_s:g} s") from error
         except (RedisError, OSError) as error:
-            raise StoreUnavailable(f"the store did not take {call.name}: {error}") from error
+            raise StoreUnavailable(f"the store did not take {command.name}: {error}") from error
         finally:
             expiry.cancel()
             # Its exception knows this frame, and the frames above with their inputs: together they would wait for the collector.
             del answered
-        return call.read(reply)
+        return command.answer(reply)
 
     async def _run_lane(self) -> None:
         """Sends until nothing is queued, and leaves in the same breath: a lane that only looks busy would strand the next call."""
@@ -94,9 +94,9 @@ class RedisGatewayStore:
 
     async def _send_some(self) -> None:
         batch = [self._queue.popleft() for _ in range(min(len(self._queue), MOST_IN_A_PIPELINE))]
-        batch = [(call, answered) for call, answered in batch if not answered.done()]
+        batch = [(command, answered) for command, answered in batch if not answered.done()]
         try:
-            replies = await self._send([call for call, _ in batch])
+            replies = await self._send([command for command, _ in batch])
         except (RedisError, OSError) as error:
             replies = [error] * len(batch)
         except Exception as error:
@@ -111,56 +111,56 @@ class RedisGatewayStore:
             else:
                 answered.set_result(cast(list[Any], reply))
 
-    async def _send(self, calls: list[Call[Any]]) -> list[Any]:
-        replies = await self._pipeline(calls)
+    async def _send(self, commands: list[Command[Any]]) -> list[Any]:
+        replies = await self._pipeline(commands)
         unknown = [i for i, reply in enumerate(replies) if isinstance(reply, NoScriptError)]
         if unknown:
-            for name in {calls[i].name for i in unknown}:
-                await self._client.script_load(script(name).text)
-            for i, reply in zip(unknown, await self._pipeline([calls[i] for i in unknown]), strict=True):
+            for text in {commands[i].script.text for i in unknown}:
+                await self._client.script_load(text)
+            for i, reply in zip(unknown, await self._pipeline([commands[i] for i in unknown]), strict=True):
                 replies[i] = reply
         return replies
 
-    async def _pipeline(self, calls: list[Call[Any]]) -> list[Any]:
-        if not calls:
+    async def _pipeline(self, commands: list[Command[Any]]) -> list[Any]:
+        if not commands:
             return []
         async with self._client.pipeline(transaction=False) as pipeline:
-            for call in calls:
-                pipeline.execute_command(*call.evalsha(self._clock_offset_ms()))
+            for command in commands:
+                pipeline.execute_command(*command.evalsha(self._clock_offset_ms()))
             return await pipeline.execute(raise_on_error=False)
 
     async def submit(self, submission: Submission) -> moves.SubmitAnswer:
-        return await self.run(self._calls.submit(submission))
+        return await self.run(self._commands.submit(submission))
 
     async def watch(self, task_id: str, channel: str) -> Record | None:
-        return await self.run(self._calls.watch(task_id, channel))
+        return await self.run(self._commands.watch(task_id, channel))
 
     async def cancel(self, task_id: str) -> moves.Cancelled | None:
-        return await self.run(self._calls.cancel(task_id))
+        return await self.run(self._commands.cancel(task_id))
 
     async def replay(self, task_id: str, epoch: int) -> moves.Replayed:
-        return await self.run(self._calls.replay(task_id, epoch))
+        return await self.run(self._commands.replay(task_id, epoch))
 
     async def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> DeadLetters:
-        return await self.run(self._calls.dead_letters(model, after, error_type, limit))
+        return await self.run(self._commands.dead_letters(model, after, error_type, limit))
 
     async def dead_letter(self, task_id: str) -> DeadLetter | None:
-        return await self.run(self._calls.dead_letter(task_id))
+        return await self.run(self._commands.dead_letter(task_id))
 
     async def bury(self, task_id: str) -> bool:
-        return await self.run(self._calls.bury(task_id))
+        return await self.run(self._commands.bury(task_id))
 
     async def reap(self, model: str) -> moves.Reaped:
-        return await self.run(self._calls.reap(model))
+        return await self.run(self._commands.reap(model))
 
     async def cover(self, model: str, published: int) -> int:
-        return await self.run(self._calls.cover(model, published))
+        return await self.run(self._commands.cover(model, published))
 
     async def counts(self, model: str) -> moves.QueueCounts:
-        return await self.run(self._calls.counts(model))
+        return await self.run(self._commands.counts(model))
 
     async def workers(self, model: str) -> tuple[moves.WorkerInfo, ...]:
-        return await self.run(self._calls.workers(model))
+        return await self.run(self._commands.workers(model))
 
     async def check(self, model: str) -> str:
         try:
@@ -179,20 +179,20 @@ class RedisGatewayStore:
 
     async def _own(self, model: str) -> int:
         """Returns the layout of the records; raises `PrefixTaken`."""
-        owner, schema = await self.run(self._calls.own(model))
-        refuse_owner(self._calls.key_prefix, self._calls.installation, owner)
+        owner, schema = await self.run(self._commands.own(model))
+        refuse_owner(self._commands.key_prefix, self._commands.installation, owner)
         return schema
 
     async def keep_card(self, model: str, card: bytes) -> None:
         with _answering():
-            await self._client.set(self._calls.prefix(model) + ":card", card)
+            await self._client.set(self._commands.prefix(model) + ":card", card)
 
     async def card(self, model: str) -> bytes | None:
         with _answering():
-            return cast(bytes | None, await self._client.get(self._calls.prefix(model) + ":card"))
+            return cast(bytes | None, await self._client.get(self._commands.prefix(model) + ":card"))
 
     async def identity(self) -> str:
-        key = f"{self._calls.key_prefix}:identity"
+        key = f"{self._commands.key_prefix}:identity"
         with _answering():
             await self._client.set(key, uuid4().hex, nx=True)
             return cast(bytes, await self._client.get(key)).decode("ascii")

@@ -1,8 +1,6 @@
--- begin: running → running. ARGV: offset, claim_id, ids… ; answers those still held.
-local claim_id = ARGV[2]
-local reply = {now}
-for i = 3, #ARGV do
-  local id = ARGV[i]
+-- begin: running → running. Request: claim_id, task_ids. Reply: held, the ids of those still held.
+local claim_id, still = request.claim_id, {}
+for _, id in ipairs(request.task_ids) do
   local r = load(id)
   if held(r, claim_id) then
     if r.begun == 0 then
@@ -10,7 +8,7 @@ for i = 3, #ARGV do
       redis.call('ZREM', STARTS_BY, id)
       redis.call('HSETNX', claim_key(claim_id), 'begun', now)
     end
-    reply[#reply + 1] = id
+    still[#still + 1] = id
   end
 end
-return reply
+return reply({held = still})

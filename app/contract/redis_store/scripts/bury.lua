@@ -1,6 +1,8 @@
--- bury: failure → tombstone, by an operator. ARGV: offset, id ; answers whether it is a tombstone.
-local id = ARGV[2]
+-- bury: failure → tombstone, by an operator. Request: task_id. Reply: done, whether it is a tombstone now.
+local id = request.task_id
 local r = load(id)
-if not r then return {now, 0} end
-if r.state == 'failure' then to_tombstone(id, r, DEAD) return {now, 1} end
-return {now, r.state == 'forgotten' and 1 or 0}
+if r and r.state == 'failure' then
+  to_tombstone(id, r, DEAD)
+  return reply({done = true})
+end
+return reply({done = r ~= nil and r.state == 'forgotten'})

@@ -1,11 +1,11 @@
--- cancel: waiting, retry, running → cancelled. ARGV: offset, id ; answers done, then the record's view.
-local id = ARGV[2]
+-- cancel: waiting, retry, running → cancelled. Request: task_id. Reply: done, record (see `view`); neither for an unknown id.
+local id = request.task_id
 local r = load(id)
-if not r then return {now} end
+if not r then return reply({}) end
 if IS_OUTSTANDING[r.state] then
   leave_waiting(id, r)
   redis.call('ZREM', RUNNING, id)
   redis.call('ZREM', RETRY, id)
   to_final(id, r, 'cancelled', {})
 end
-return {now, r.state == 'cancelled' and 1 or 0, unpack(view(id))}
+return reply({done = r.state == 'cancelled', record = (view(id))})

@@ -1,5 +1,6 @@
--- claim: waiting → running. ARGV: offset, claim_id, worker, batch_rows, lease_ms, max_batch_wait_ms
-local claim_id, batch, max_wait = ARGV[2], tonumber(ARGV[4]), tonumber(ARGV[6])
+-- claim: waiting → running. Request: claim_id, worker_id, batch_rows, max_batch_wait_ms, lease_ms.
+-- Reply: kind, tickets, wait_ms for 'wait'; records for 'granted', each with task_id, rows and, while it is held, input.
+local claim_id, batch, max_wait = request.claim_id, request.batch_rows, request.max_batch_wait_ms
 local ck = claim_key(claim_id)
 local status = redis.call('HGET', ck, 'status')
 
@@ -9,13 +10,14 @@ local function remember(word, ...)
   redis.call('PEXPIRE', ck, word == 'granted' and DAY_MS or HOUR_MS)
 end
 
-local function grant(ids, rows_of)
-  local reply = {now, 'granted', 0, shortage(batch)}
-  for _, id in ipairs(ids) do
-    local mine = held(load(id), claim_id)
-    reply[#reply + 1] = {id, mine and redis.call('HGET', record_key(id), 'input') or false, redis.call('HGET', record_key(id), 'rows') or 0}
+local function grant(ids)
+  local records = {}
+  for n, id in ipairs(ids) do
+    local stored = redis.call('HMGET', record_key(id), 'rows', 'input')
+    records[n] = {'task_id', id, 'rows', stored[1] or 0}
+    if held(load(id), claim_id) then records[n][5], records[n][6] = 'input', stored[2] end
   end
-  return reply
+  return reply({kind = 'granted', tickets = shortage(batch), records = records})
 end
 
 if status == 'granted' then
@@ -23,9 +25,9 @@ if status == 'granted' then
   for id in string.gmatch(redis.call('HGET', ck, 'ids'), '%S+') do ids[#ids + 1] = id end
   return grant(ids)
 elseif status == 'nothing' then
-  return {now, 'nothing', 0, 0}
+  return reply({kind = 'nothing'})
 elseif status == 'closed' then
-  return {now, 'nothing', 0, shortage(batch)}
+  return reply({kind = 'nothing', tickets = shortage(batch)})
 elseif not status then
   local guess = tonumber(redis.call('HGET', META, 'tickets')) or 0
   if guess > 0 then redis.call('HSET', META, 'tickets', guess - 1) end
@@ -54,18 +56,18 @@ end
 -- What still waits is past its time to start: a ticket for it would find nothing either, and ask for the next.
 if #picked == 0 then
   remember('nothing')
-  return {now, 'nothing', 0, 0}
+  return reply({kind = 'nothing'})
 end
 if not full and now - oldest < max_wait then
   remember('asking')
-  return {now, 'wait', math.max(1, max_wait - (now - oldest)), shortage(batch)}
+  return reply({kind = 'wait', wait_ms = math.max(1, max_wait - (now - oldest)), tickets = shortage(batch)})
 end
 
 for _, id in ipairs(picked) do
   local r = records[id]
   leave_waiting(id, r)
-  change(id, r, 'running', {claim = claim_id, named = #picked, worker = ARGV[3]})
-  redis.call('ZADD', RUNNING, now + tonumber(ARGV[5]), id)
+  change(id, r, 'running', {claim = claim_id, named = #picked, worker = request.worker_id})
+  redis.call('ZADD', RUNNING, now + request.lease_ms, id)
 end
 remember('granted', 'ids', table.concat(picked, ' '))
 redis.call('HSET', META, 'repair_step', 0, 'repair_at', 0)

@@ -1,3 +1,3 @@
--- Raises the guess by the tickets just published. ARGV: offset, published ; answers how many are missing still.
-if tonumber(ARGV[2]) > 0 then redis.call('HINCRBY', META, 'tickets', ARGV[2]) end
-return {now, shortage(known_batch())}
+-- Raises the guess by the tickets just published. Request: published. Reply: missing, how many are still.
+if request.published > 0 then redis.call('HINCRBY', META, 'tickets', request.published) end
+return reply({missing = shortage(known_batch())})

@@ -1,13 +1,13 @@
--- Dead letters, the newest first. ARGV: offset, ended ('': from the newest on), id, error_type ('': any), limit
--- answers where to go on (ended, id; '' at the end), then for each: id, match_id, created, ended, attempts, epoch, error, trace.
-local ended, after, kind, limit = ARGV[2], ARGV[3], ARGV[4], tonumber(ARGV[5])
+-- Dead letters, the newest first. Request: after_ms ('': from the newest on), after_task_id, error_type ('': any), limit.
+-- Reply: letters; next_ms and next_task_id, after which to go on, unless this was the end.
+local ended, after, kind, limit = request.after_ms, request.after_task_id or '', request.error_type, request.limit
 local PAGE, MOST_SCANNED = 100, 2000
-local rows, scanned, last, from, more = {}, 0, {'', ''}, 0, true
+local rows, scanned, last, from, more = {}, 0, {}, 0, true
 
 local function wanted(error_json)
   if kind == '' then return true end
-  local read, error = pcall(cjson.decode, error_json)
-  return read and type(error) == 'table' and error.type == kind
+  local decoded, error = pcall(cjson.decode, error_json)
+  return decoded and type(error) == 'table' and error.type == kind
 end
 
 while more and #rows < limit and scanned < MOST_SCANNED do
@@ -18,14 +18,10 @@ while more and #rows < limit and scanned < MOST_SCANNED do
     if not (at == ended and id >= after) then
       if #rows == limit then break end
       scanned, last = scanned + 1, {at, id}
-      local values = redis.call('HMGET', record_key(id), 'match_id', 'created', 'ended', 'attempts', 'epoch', 'error', 'trace')
-      if wanted(values[6] or '') then
-        for n = 1, 7 do values[n] = values[n] or '' end
-        rows[#rows + 1] = {id, unpack(values)}
-      end
+      if wanted(redis.call('HGET', record_key(id), 'error') or '') then rows[#rows + 1] = letter(id, LETTER) end
     end
   end
   from = from + PAGE
 end
-if not more then last = {'', ''} end
-return {now, last[1], last[2], unpack(rows)}
+if not more then last = {} end
+return reply({letters = rows, next_ms = last[1], next_task_id = last[2]})

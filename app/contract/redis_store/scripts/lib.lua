@@ -1,5 +1,8 @@
 -- What every move shares; put before each script when it is loaded. KEYS[1] is the model's prefix, `{prefix:model}`, so that all
--- keys share a slot; ARGV[1] is the test-only offset of the clock. Times are milliseconds, orders microseconds.
+-- keys share a slot. ARGV[1] is the request: a JSON object, whose names each script lists at its head. What is binary follows it.
+-- Times are milliseconds, orders microseconds.
+local request = cjson.decode(ARGV[1])
+
 local function key(name) return KEYS[1] .. ':' .. name end
 local function record_key(id) return KEYS[1] .. ':record:' .. id end
 local function claim_key(id) return KEYS[1] .. ':claim:' .. id end
@@ -14,8 +17,25 @@ local IS_OUTSTANDING = {waiting = true, running = true, retry = true}
 local HOUR_MS, DAY_MS = 3600000, 86400000
 
 local clock = redis.call('TIME')
-local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + tonumber(ARGV[1]) * 1000
+local offset_ms = request.clock_offset_ms or 0 -- for tests alone
+local now_us = tonumber(clock[1]) * 1000000 + tonumber(clock[2]) + offset_ms * 1000
 local now = math.floor(now_us / 1000)
+
+-- The reply: a flat list of names and values, with the store's time. A nil is left out, a false arrives as one.
+local function reply(fields)
+  local out = {'now', now}
+  for name, value in pairs(fields) do out[#out + 1], out[#out + 2] = name, value end
+  return out
+end
+
+-- What a record, or another hash, has of these fields: a flat list of names and values.
+local function read(key, fields)
+  local values, out = redis.call('HMGET', key, unpack(fields)), {}
+  for i, name in ipairs(fields) do
+    if values[i] and values[i] ~= '' then out[#out + 1], out[#out + 2] = name, values[i] end
+  end
+  return out
+end
 
 local FIELDS = {'state', 'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'claim', 'named', 'begun', 'began',
                 'suspect', 'starts_by', 'join', 'listeners', 'worker', 'bytes'}
@@ -90,8 +110,8 @@ local function note_run(id, r, charged, error_json, version)
   redis.call('HSET', record_key(id), 'history', before and before .. '\n' .. entry or entry)
 end
 
--- The one place that decides what a run that ended badly costs. `limits`: max_attempts, base, cap, jitter in [0, 1).
-local function fail(id, r, permanent, own, error_json, limits, version)
+-- The one place that decides what a run that ended badly costs. `retry`: max_attempts, base_ms, cap_ms, jitter in [0, 1).
+local function fail(id, r, permanent, own, error_json, retry, version)
   redis.call('ZREM', RUNNING, id)
   if r.begun == 0 then
     to_waiting(id, r)
@@ -105,12 +125,12 @@ local function fail(id, r, permanent, own, error_json, limits, version)
   end
   local attempts = r.attempts
   if alone or not permanent then attempts = attempts + 1 end
-  if permanent or attempts >= limits.max_attempts then
+  if permanent or attempts >= retry.max_attempts then
     to_final(id, r, 'failure', {error = error_json, attempts = attempts})
     return 'failure'
   end
-  local ceiling = math.min(limits.cap, limits.base * 2 ^ (attempts - 1))
-  local spread = (limits.jitter + r.seq * 0.618034) % 1
+  local ceiling = math.min(retry.cap_ms, retry.base_ms * 2 ^ (attempts - 1))
+  local spread = (retry.jitter + r.seq * 0.618034) % 1
   change(id, r, 'retry', {error = error_json, attempts = attempts})
   redis.call('HDEL', record_key(id), 'claim', 'named', 'begun', 'worker')
   redis.call('ZADD', RETRY, now + math.floor(ceiling * spread), id)
@@ -145,15 +165,28 @@ local function ms_for(records)
   return rate > 0 and math.ceil(records * 1e12 / rate) or -1
 end
 
-local VIEW = {'state', 'seq', 'epoch', 'attempts', 'suspect', 'match_id', 'created', 'begun', 'ended', 'run_ms', 'version', 'result', 'error'}
+local VIEW = {'state', 'seq', 'epoch', 'attempts', 'match_id', 'created', 'begun', 'ended', 'run_ms', 'version', 'result', 'error'}
 
--- The record as it is read: the fields of VIEW, then its place in the order (-1 when it does not wait), then in how many ms that place and
--- those before it should have been claimed (-1: nobody knows).
+-- The record as it is read: what it has of VIEW and, while it waits, its place in the order and in how many ms that place and those
+-- before it should have been claimed, unless nobody knows. Then its state; nil for a record that is not there.
 local function view(id)
-  local values = redis.call('HMGET', record_key(id), unpack(VIEW))
-  if not values[1] then return false end
-  for i = 1, #VIEW do values[i] = values[i] or '' end
-  local place = values[1] == 'waiting' and redis.call('ZRANK', WAITING, id) or -1
-  values[#VIEW + 1], values[#VIEW + 2] = place, place < 0 and -1 or ms_for(place + 1)
-  return values
+  local fields = read(record_key(id), VIEW)
+  local state = fields[1] == 'state' and fields[2]
+  if not state then return nil end
+  local place = state == 'waiting' and redis.call('ZRANK', WAITING, id)
+  if place then
+    local wait = ms_for(place + 1)
+    fields[#fields + 1], fields[#fields + 2] = 'position', place
+    if wait >= 0 then fields[#fields + 1], fields[#fields + 2] = 'starts_in_ms', wait end
+  end
+  return fields, state
+end
+
+local LETTER = {'match_id', 'created', 'ended', 'attempts', 'epoch', 'error', 'trace'}
+
+-- A dead letter as it is read: its id, and what it has of the fields.
+local function letter(id, fields)
+  local out = read(record_key(id), fields)
+  out[#out + 1], out[#out + 2] = 'task_id', id
+  return out
 end

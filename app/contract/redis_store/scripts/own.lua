@@ -1,5 +1,5 @@
--- own: whose keys these are. ARGV: offset, the key of the owner's mark, installation ('' marks nothing), schema ; answers owner ('' for
--- nobody) and schema. A mark or a schema that is there already stays.
-if ARGV[3] ~= '' then redis.call('SET', ARGV[2], ARGV[3], 'NX') end
-redis.call('SET', key('schema'), ARGV[4], 'NX')
-return {now, redis.call('GET', ARGV[2]) or '', tonumber(redis.call('GET', key('schema')))}
+-- own: whose keys these are. Request: owner_key, installation ('' marks nothing), schema. Reply: owner ('' for nobody), schema.
+-- A mark or a schema that is there already stays.
+if request.installation ~= '' then redis.call('SET', request.owner_key, request.installation, 'NX') end
+redis.call('SET', key('schema'), request.schema, 'NX')
+return reply({owner = redis.call('GET', request.owner_key) or '', schema = tonumber(redis.call('GET', key('schema')))})

@@ -1,14 +1,14 @@
 -- The reaper: take over, due, expire, forget, bury; each tests its own condition here, in the step that acts.
--- ARGV: offset, period, lease, limit, max_attempts, base, cap, jitter, result_ttl, tombstone_ttl, dead_letter_ttl, most_dead, most_dead_bytes
--- answers ran, quiet, taken_over, due, expired, forgotten, buried, drift, tickets
-local period, lease, budget = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4])
-local limits = {max_attempts = tonumber(ARGV[5]), base = tonumber(ARGV[6]), cap = tonumber(ARGV[7]), jitter = tonumber(ARGV[8])}
+-- Request: period_ms, lease_ms, most, retry (see `fail`), result_ttl_ms, tombstone_ttl_ms, dead_letter_ttl_ms, most_dead,
+-- most_dead_bytes.
+-- Reply: the fields of `Reaped`; only ran, false, where another gateway's reaper had just run.
+local period, lease, budget, retry = request.period_ms, request.lease_ms, request.most, request.retry
 local WORKER_LOST = '{"type":"worker_lost","message":"the worker that ran it stopped answering"}'
 local WORKER_GONE_MS, SAMPLE = 5000, 20
 
 -- The stamp is the lock: whoever comes within half a period of it finds the work done.
 local stamp = tonumber(redis.call('HGET', META, 'stamp'))
-if stamp and stamp <= now and now - stamp < period / 2 then return {now, 0} end
+if stamp and stamp <= now and now - stamp < period / 2 then return reply({ran = false}) end
 
 -- A stamp too old or in the future: the store stood still, nobody was there, or the clock stepped. Workers get one lease to renew.
 local quiet_until = tonumber(redis.call('HGET', META, 'quiet_until')) or 0
@@ -25,7 +25,7 @@ local function at_most(index, latest)
   end
 end
 at_most(RUNNING, now + lease)
-at_most(RETRY, now + limits.cap)
+at_most(RETRY, now + retry.cap_ms)
 at_most(WORKERS, now)
 
 -- Records ended in 10^9 s, smoothed over 30 runs, and only while something waits: then it is what the workers can do.
@@ -54,7 +54,7 @@ end
 local taken_over = quiet and 0 or each(RUNNING, now, function(id, r)
   if r.state ~= 'running' then redis.call('ZREM', RUNNING, id) return false end
   redis.call('PEXPIRE', claim_key(r.claim), HOUR_MS)
-  fail(id, r, false, false, WORKER_LOST, limits, '')
+  fail(id, r, false, false, WORKER_LOST, retry, '')
   return true
 end)
 
@@ -73,13 +73,13 @@ local expired = each(STARTS_BY, now, function(id, r)
 end)
 
 -- What only takes room has a budget of its own, and a larger one: else what ends faster than that would pile up.
-budget = 4 * tonumber(ARGV[4])
-local forgotten = each(ENDED, now - tonumber(ARGV[9]), function(id, r) to_tombstone(id, r, ENDED) return true end)
-local buried = each(DEAD, now - tonumber(ARGV[11]), function(id, r) to_tombstone(id, r, DEAD) return true end)
+budget = 4 * request.most
+local forgotten = each(ENDED, now - request.result_ttl_ms, function(id, r) to_tombstone(id, r, ENDED) return true end)
+local buried = each(DEAD, now - request.dead_letter_ttl_ms, function(id, r) to_tombstone(id, r, DEAD) return true end)
 
 -- Too many dead letters, or too large in all: the oldest go.
-while budget > 0 and (redis.call('ZCARD', DEAD) > tonumber(ARGV[12])
-    or (tonumber(redis.call('HGET', META, 'dead_bytes')) or 0) > tonumber(ARGV[13])) do
+while budget > 0 and (redis.call('ZCARD', DEAD) > request.most_dead
+    or (tonumber(redis.call('HGET', META, 'dead_bytes')) or 0) > request.most_dead_bytes) do
   local id = redis.call('ZRANGE', DEAD, 0, 0)[1]
   local r = id and load(id)
   if not id then break end
@@ -87,8 +87,8 @@ while budget > 0 and (redis.call('ZCARD', DEAD) > tonumber(ARGV[12])
   buried, budget = buried + 1, budget - 1
 end
 
-budget = 4 * tonumber(ARGV[4])
-each(TOMBS, now - tonumber(ARGV[10]), function(id)
+budget = 4 * request.most
+each(TOMBS, now - request.tombstone_ttl_ms, function(id)
   for _, idem in ipairs(redis.call('SMEMBERS', key('idems:' .. id))) do redis.call('DEL', key('idem:' .. idem)) end
   redis.call('DEL', key('idems:' .. id), record_key(id))
   redis.call('ZREM', TOMBS, id)
@@ -113,4 +113,7 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', now - WORKER_
   redis.call('ZREM', WORKERS, name)
   redis.call('DEL', worker_key(name))
 end
-return {now, 1, quiet and 1 or 0, taken_over, due, expired, forgotten, buried, drift, shortage(known_batch())}
+return reply({
+  ran = true, quiet = quiet, taken_over = taken_over, due = due, expired = expired, forgotten = forgotten, buried = buried,
+  drift = drift, tickets = shortage(known_batch()),
+})

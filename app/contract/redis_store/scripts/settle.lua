@@ -1,11 +1,10 @@
 -- finish, fail, doubt, hand back: running → success, retry, failure or waiting.
--- ARGV: offset, claim_id, version, max_attempts, base, cap, jitter, then for each record: id or *, verb, own, payload, run_ms
-local claim_id, version = ARGV[2], ARGV[3]
-local limits = {max_attempts = tonumber(ARGV[4]), base = tonumber(ARGV[5]), cap = tonumber(ARGV[6]), jitter = tonumber(ARGV[7])}
-local ck = claim_key(claim_id)
-local reply = {now, 0}
+-- Request: claim_id, version, retry (see `fail`), outcomes: each with task_id ('*': all that it holds), verb, own, run_ms.
+-- The payload of the first outcome is ARGV[2], of the second ARGV[3], and so on.
+-- Reply: words, for each id the state it was moved to or 'void'; tickets.
+local claim_id, version, ck, words = request.claim_id, request.version, claim_key(request.claim_id), {}
 
-local function settle(id, verb, own, payload, run_ms)
+local function settle(id, outcome, payload)
   local told = redis.call('HGET', ck, 'word:' .. id)
   if told then return told end
   local r = load(id)
@@ -15,33 +14,32 @@ local function settle(id, verb, own, payload, run_ms)
     return 'void'
   end
   local word
-  if verb == 'finish' then
+  if outcome.verb == 'finish' then
     redis.call('ZREM', RUNNING, id)
     redis.call('HDEL', record_key(id), 'error')
-    to_final(id, r, 'success', {result = payload, run_ms = run_ms, version = version})
+    to_final(id, r, 'success', {result = payload, run_ms = outcome.run_ms, version = version})
     word = 'success'
-  elseif verb == 'hand_back' then
+  elseif outcome.verb == 'hand_back' then
     redis.call('ZREM', RUNNING, id)
     to_waiting(id, r)
     word = 'waiting'
   else
-    word = fail(id, r, verb == 'fail_for_good', own == '1', payload, limits, version)
+    word = fail(id, r, outcome.verb == 'fail_for_good', outcome.own, payload, request.retry, version)
   end
   redis.call('HSET', ck, 'word:' .. id, word)
   return word
 end
 
-local function say(id, ...) reply[#reply + 1], reply[#reply + 2] = id, settle(id, ...) end
+local function say(id, ...) words[#words + 1], words[#words + 2] = id, settle(id, ...) end
 
-for i = 8, #ARGV, 5 do
-  if ARGV[i] ~= '*' then
-    say(ARGV[i], ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
+for n, outcome in ipairs(request.outcomes) do
+  local payload = ARGV[n + 1]
+  if outcome.task_id ~= '*' then
+    say(outcome.task_id, outcome, payload)
   else
     local status = redis.call('HGET', ck, 'status')
     if status == 'granted' then
-      for id in string.gmatch(redis.call('HGET', ck, 'ids'), '%S+') do
-        say(id, ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4])
-      end
+      for id in string.gmatch(redis.call('HGET', ck, 'ids'), '%S+') do say(id, outcome, payload) end
     elseif status ~= 'nothing' then
       -- Its claim has not arrived, or was told to wait: should it come now, nobody is there to run what it would get.
       redis.call('HSET', ck, 'status', 'closed')
@@ -49,5 +47,4 @@ for i = 8, #ARGV, 5 do
   end
 end
 redis.call('PEXPIRE', ck, HOUR_MS)
-reply[2] = shortage(known_batch())
-return reply
+return reply({words = words, tickets = shortage(known_batch())})

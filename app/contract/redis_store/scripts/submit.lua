@@ -1,9 +1,15 @@
--- submit: – → waiting. ARGV: offset, id, input, rows, match_id, join, join_version, fresh, idem, digest, head_start, time_to_start, listener,
--- trace, most, most_bytes, longest_wait ; answers kind, id, state, seq, tickets, when to try again in ms (-1: nobody knows)
-local id, join, idem, digest, listener = ARGV[2], ARGV[6], ARGV[9], ARGV[10], ARGV[13]
+-- submit: – → waiting. Request: the fields of `Submission` but its model; most_outstanding, most_outstanding_bytes.
+-- The input is ARGV[2].
+-- Reply: kind, task_id, state, sequence, tickets; when refused retry_after_ms, when to try again (-1: nobody knows).
+local id, input, join, listener = request.task_id, ARGV[2], request.join_key, request.listener
+local idem, digest = request.idempotency_key, request.body_digest
 
 local function answer(kind, task_id, r)
-  return {now, kind, task_id, r.state, r.seq, shortage(known_batch()), 0}
+  return reply({kind = kind, task_id = task_id, state = r.state, sequence = r.seq, tickets = shortage(known_batch())})
+end
+
+local function refusal(kind, retry_after_ms)
+  return reply({kind = kind, task_id = id, state = 'waiting', sequence = 0, tickets = 0, retry_after_ms = retry_after_ms})
 end
 
 local function listen(task_id, r)
@@ -13,12 +19,12 @@ local function listen(task_id, r)
 end
 
 -- As a record of its own this submission would expire then (0: never) and have this number in the order.
-local starts_by = tonumber(ARGV[12]) > 0 and now + tonumber(ARGV[12]) or 0
-local order = now_us + ((tonumber(redis.call('HGET', META, 'ahead')) or 0) - tonumber(ARGV[11])) * 1000
+local starts_by = request.time_to_start_ms > 0 and now + request.time_to_start_ms or 0
+local order = now_us + ((tonumber(redis.call('HGET', META, 'ahead')) or 0) - request.head_start_ms) * 1000
 
 -- Whether a record serves as well as one of its own would (protocol rule 13).
 local function serves(task_id, r)
-  if r.state == 'success' then return redis.call('HGET', record_key(task_id), 'version') == ARGV[7] end
+  if r.state == 'success' then return redis.call('HGET', record_key(task_id), 'version') == request.join_version end
   if not IS_OUTSTANDING[r.state] then return false end
   return r.began == '1' or r.starts_by == 0 or (starts_by > 0 and r.starts_by >= starts_by)
 end
@@ -57,7 +63,7 @@ if idem ~= '' then
   end
 end
 
-if join ~= '' and ARGV[8] ~= '1' then
+if join ~= '' and not request.fresh then
   local task_id = redis.call('GET', key('join:' .. join))
   local r = task_id and load(task_id)
   if r and serves(task_id, r) then
@@ -68,19 +74,20 @@ end
 
 -- A bound on what may be outstanding, and for a caller who waits one on how long that would take by the rate measured; nobody knows a
 -- rate where no worker lives.
-local bytes, most, most_bytes, longest = #ARGV[3], tonumber(ARGV[15]), tonumber(ARGV[16]), tonumber(ARGV[17])
+local bytes, most, most_bytes, longest = #input, request.most_outstanding, request.most_outstanding_bytes, request.longest_wait_ms
 local count, held_bytes = redis.call('ZCARD', OUTSTANDING), tonumber(redis.call('HGET', META, 'bytes')) or 0
 local over = count + 1 - most
 if held_bytes + bytes > most_bytes and count > 0 then
   over = math.max(over, math.ceil((held_bytes + bytes - most_bytes) * count / math.max(held_bytes, 1)))
 end
-if over > 0 then return {now, 'full', id, 'waiting', 0, 0, ms_for(over)} end
+if over > 0 then return refusal('full', ms_for(over)) end
 local wait = ms_for(count)
-if longest > 0 and wait > longest and redis.call('ZCARD', WAITING) > 0 then return {now, 'late', id, 'waiting', 0, 0, wait - longest} end
+if longest > 0 and wait > longest and redis.call('ZCARD', WAITING) > 0 then return refusal('late', wait - longest) end
 
-local r = {seq = 0, order = order, rows = tonumber(ARGV[4]), suspect = '0', listeners = listener, bytes = bytes}
-redis.call('HSET', record_key(id), 'input', ARGV[3], 'rows', ARGV[4], 'match_id', ARGV[5], 'join', join, 'order', order,
-           'created', now, 'epoch', 1, 'attempts', 0, 'suspect', '0', 'starts_by', starts_by, 'listeners', listener, 'bytes', bytes, 'trace', ARGV[14])
+local r = {seq = 0, order = order, rows = request.rows, suspect = '0', listeners = listener, bytes = bytes}
+redis.call('HSET', record_key(id), 'input', input, 'rows', request.rows, 'match_id', request.match_id, 'join', join, 'order', order,
+           'created', now, 'epoch', 1, 'attempts', 0, 'suspect', '0', 'starts_by', starts_by, 'listeners', listener, 'bytes', bytes,
+           'trace', request.trace_id)
 redis.call('HINCRBY', META, 'bytes', bytes)
 to_waiting(id, r)
 redis.call('ZADD', OUTSTANDING, now, id)

@@ -1,7 +1,10 @@
--- The live workers. ARGV: offset ; answers for each: name, state, version, since, batch, problem
-local reply = {now}
+-- The live workers. Request: nothing. Reply: workers, each with worker_id, state, version, since, batch, problem.
+local workers = {}
 for _, name in ipairs(redis.call('ZRANGE', WORKERS, 0, -1)) do
-  local w = redis.call('HMGET', worker_key(name), 'state', 'version', 'since', 'batch', 'problem')
-  if w[1] then reply[#reply + 1] = {name, w[1], w[2], tonumber(w[3]), tonumber(w[4]), w[5] or ''} end
+  local worker = read(worker_key(name), {'state', 'version', 'since', 'batch', 'problem'})
+  if #worker > 0 then
+    worker[#worker + 1], worker[#worker + 2] = 'worker_id', name
+    workers[#workers + 1] = worker
+  end
 end
-return reply
+return reply({workers = workers})

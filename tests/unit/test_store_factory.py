@@ -1,0 +1,40 @@
+"""The store and the publisher of tickets are chosen by their URLs."""
+
+from collections.abc import Callable
+
+import pytest
+
+from app.contract.broker.factory import ticket_publisher
+from app.contract.broker.redis_publisher import RedisTicketPublisher
+from app.contract.errors import Misconfigured
+from app.contract.queue import celery_config
+from app.contract.redis_store import RedisGatewayStore, RedisNotifications, RedisWorkerStore
+from app.contract.settings import ContractSettings
+from app.contract.store_factory import gateway_store, notifications, worker_store
+
+BUILDERS: list[Callable[[ContractSettings], object]] = [gateway_store, worker_store, notifications]
+
+
+@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "unix:///run/redis.sock"])
+def test_a_url_of_redis_gives_the_store_on_redis(url: str) -> None:
+    kinds = [type(build(ContractSettings(store_url=url))) for build in BUILDERS]
+    assert kinds == [RedisGatewayStore, RedisWorkerStore, RedisNotifications]
+    assert isinstance(ticket_publisher(url, "inference", 1), RedisTicketPublisher)
+
+
+@pytest.mark.parametrize("url", ["http://127.0.0.1", "postgresql://db/inference", "127.0.0.1:6379"])
+def test_a_url_of_another_scheme_is_refused_with_a_sentence(url: str) -> None:
+    for build in BUILDERS:
+        with pytest.raises(Misconfigured, match=r"^STORE_URL must start with redis://, rediss:// or unix://$"):
+            build(ContractSettings(store_url=url))
+    builders: list[Callable[[], object]] = [lambda: ticket_publisher(url, "inference", 1), lambda: celery_config(url, "q", 1, 1)]
+    for build_broker in builders:
+        with pytest.raises(Misconfigured, match=r"^BROKER_URL must start with redis://, rediss:// or unix://$"):
+            build_broker()
+
+
+def test_each_gateway_listens_on_a_channel_of_its_own() -> None:
+    settings = ContractSettings(key_prefix="mine")
+    one, other = notifications(settings).channel, notifications(settings).channel
+    assert one != other
+    assert one.startswith("mine:gateway:")
