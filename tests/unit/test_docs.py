@@ -30,7 +30,8 @@ def test_every_promise_has_a_test() -> None:
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
     pages = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *(ROOT / "docs").rglob("*.md")]
-    pages += [ROOT / folder / "README.md" for folder in ("k8s", "keda", "charts/inference", "data")]
+    pages += [ROOT / folder / "README.md" for folder in ("k8s", "keda", "charts/inference")]
+    pages += (ROOT / "examples").rglob("README.md")
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))]
     assert [f"{page.name}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 
