@@ -51,7 +51,7 @@ class Prediction(BaseModel):
 
     task_id: str
     status: Word
-    match_id: int | None
+    match_id: int | None = None
     result: Any
     model: UsedModel
     queue_ms: int
@@ -74,7 +74,7 @@ class TaskStatus(BaseModel):
 
     task_id: str
     status: Word
-    match_id: int | None
+    match_id: int | None = None
     model: UsedModel
     attempts: int
     created_at: str | None
@@ -144,7 +144,7 @@ class DeadLetterRow(BaseModel):
 
     task_id: str
     model: str
-    match_id: int | None
+    match_id: int | None = None
     error: TaskError | None
     attempts: int
     epoch: int
