@@ -136,7 +136,7 @@ def row(letter: DeadLetter) -> dict[str, Any]:
     return {
         "task_id": letter.task_id,
         "model": model_of(letter.task_id),
-        **views.entity(letter.match_id),
+        **views.entity(letter.entity_key),
         "error": letter.error,
         "attempts": letter.attempts,
         "epoch": letter.epoch,

@@ -30,7 +30,7 @@ def prediction(record: Record) -> dict[str, Any]:
     return {
         "task_id": record.task_id,
         "status": PUBLIC_WORDS[record.state],
-        **entity(record.match_id),
+        **entity(record.entity_key),
         "result": record.result,
         "model": _model(record),
         "queue_ms": max(0, record.begun_ms - record.created_ms),
@@ -43,7 +43,7 @@ def status(record: Record) -> dict[str, Any]:
     body: dict[str, Any] = {
         "task_id": record.task_id,
         "status": PUBLIC_WORDS[record.state],
-        **entity(record.match_id),
+        **entity(record.entity_key),
         "model": _model(record),
         "attempts": record.attempts,
         "created_at": rfc3339(record.created_ms),

@@ -86,11 +86,11 @@ class Moves:
 
     def submit(self, s: Submission) -> Call[moves.SubmitAnswer]:
         """– → waiting."""
-        match_id = "" if s.match_id is None else s.match_id
+        entity_key = "" if s.entity_key is None else s.entity_key
         join = (s.join_key, s.join_version, int(s.fresh), s.idempotency_key, s.body_digest)
         times = (s.head_start_ms, s.time_to_start_ms)
         bounds = (self.limits.most_outstanding, self.limits.most_outstanding_bytes, s.longest_wait_ms)
-        arguments = (s.task_id, s.input, s.rows, match_id, *join, *times, s.listener, s.trace_id, *bounds)
+        arguments = (s.task_id, s.input, s.rows, entity_key, *join, *times, s.listener, s.trace_id, *bounds)
         return Call("submit", self.prefix(s.model), arguments, replies.submitted)
 
     def claim(self, ask: moves.Ask) -> Call[moves.ClaimAnswer]:

@@ -65,7 +65,7 @@ def record(task_id: str, view: list[Any]) -> Record | None:
         epoch=int(epoch),
         attempts=int(attempts or 0),
         suspect=suspect == "1",
-        match_id=int(match_id) if match_id else None,
+        entity_key=int(match_id) if match_id else None,
         created_ms=int(created or 0),
         begun_ms=int(begun or 0),
         ended_ms=int(ended or 0),
@@ -97,7 +97,7 @@ def _dead(task_id: str, values: list[Any]) -> DeadLetter:
     match_id, created, ended, attempts, epoch, error, trace, *whole = map(text, values)
     return DeadLetter(
         task_id=task_id,
-        match_id=int(match_id) if match_id else None,
+        entity_key=int(match_id) if match_id else None,
         created_ms=int(created),
         ended_ms=int(ended),
         attempts=int(attempts),
