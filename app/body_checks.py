@@ -92,7 +92,7 @@ class BodyChecks:
         found = []
         for model in self._registry.models.values():
             card, image = model.card, model.card.metadata.get("image") or {}
-            signature = Signature(model.name, card.inputs, card.params, image.get("column", ""), model.knows_matches)
+            signature = Signature(model.name, card.inputs, card.params, image.get("column", ""), model.has_feature_table)
             found.append(signature)
         return found
 

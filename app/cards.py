@@ -90,8 +90,8 @@ class Registered:
         return model_of_uri(self.card.uri)[0]
 
     @property
-    def knows_matches(self) -> bool:
-        """Whether the worker can assemble the features from a `match_id` alone."""
+    def has_feature_table(self) -> bool:
+        """Whether the worker can assemble the features from an entity key alone."""
         return "feature_table" in self.card.metadata
 
 

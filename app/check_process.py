@@ -29,7 +29,7 @@ class Signature:
     inputs: Any
     params: Any
     image: str
-    knows_matches: bool
+    has_feature_table: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +37,7 @@ class _Compiled:
     name: str
     features: PartSchema
     params: PartSchema
-    knows_matches: bool
+    has_feature_table: bool
 
 
 class _Served:
@@ -61,7 +61,7 @@ class _Served:
 
 def _compiled(told: Signature, allowed: list[Network]) -> _Compiled:
     features = compile_inputs(told.inputs, told.image, allowed)
-    return _Compiled(told.name, features, compile_params(told.params), told.knows_matches)
+    return _Compiled(told.name, features, compile_params(told.params), told.has_feature_table)
 
 
 def models_line(default: str, pools: Mapping[str, str], signatures: Iterable[Signature], allowed: Iterable[Network]) -> bytes:

@@ -15,11 +15,11 @@ from typing import NoReturn
 import structlog
 from fastapi import FastAPI
 
+from app import extensions
 from app.api import openapi, routes
 from app.api.dead_letters import DeadLetterCalls
 from app.api.edge import Edge
 from app.api.health import HealthCalls
-from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
 from app.body_checks import BodyChecks
@@ -32,7 +32,6 @@ from app.contract.settings import read_settings
 from app.contract.store_factory import gateway_store, notifications
 from app.dead_letters import DeadLetterBox
 from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
-from app.matches import Matches
 from app.metrics import Metrics
 from app.payloads import large_payloads
 from app.pods import KubernetesPods, Pods
@@ -101,8 +100,6 @@ class Gateway:
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
         self.sweep = Sweep(self.payloads, self.store, self.readiness, settings.payload_sweep_s)
         self.dead_letters = DeadLetterBox(self.store, self.payloads, names, self.tickets.need)
-        gauges = (self.metrics.matches, self.metrics.matches_written)
-        self.matches = Matches(settings.batch_output_url, settings.batch_refresh_s, *gauges)
         on_kubernetes = settings.pod_namespace and settings.pod_selector
         self.pods = Pods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
         self.predictions = Predictions(
@@ -122,12 +119,12 @@ class Gateway:
         )
         predict = PredictCalls(self.predictions, self.checks, self.readiness, self.metrics, self.settings)
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
-        routes.add_matches(app, MatchCalls(self.matches))
         routes.add_dead_letters(app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings))
         routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names, self.pods))
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
-        app.add_middleware(Edge, slashed=routes.SLASHED, metrics=self.metrics)
+        self._extensions = extensions.install(app, self.settings, self.metrics.registry)
+        app.add_middleware(Edge, slashed=routes.slashed(app), metrics=self.metrics)
         app.openapi = lambda: openapi.describe(app, self.registry, self.settings.max_time_to_start_s)  # type: ignore[method-assign]
         return app
 
@@ -164,9 +161,9 @@ class Gateway:
             "reaper": self.reaper.run,
             "sweep": self.sweep.run,
             "readiness": self.readiness.keep_checking,
-            "matches": self.matches.keep_fresh,
             **{f"registry {name}": partial(self.registry.keep_fresh, name) for name in self.registry.uris},
             **{f"versions {name}": partial(self.registry.follow_workers, name) for name in self.registry.uris},
+            **self._extensions,
         }
 
     async def _check_parts(self) -> None:

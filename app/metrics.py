@@ -49,10 +49,6 @@ class Metrics:
             }.items()
         }
         self.workers = Gauge("prediction_workers", "Live workers by what they do.", ["model", "state"], registry=own)
-        self.matches = Gauge("prediction_matches", "Scored matches to look up; 0 without a good file.", registry=own)
-        self.matches_written = Gauge(
-            "prediction_matches_written_timestamp_seconds", "When their file was written; 0 without a good one.", registry=own
-        )
         self._start_at_zero(tuple(models))
 
     def _start_at_zero(self, models: tuple[str, ...]) -> None:

@@ -43,7 +43,7 @@ class Model(Protocol):
     @property
     def params(self) -> PartSchema: ...
     @property
-    def knows_matches(self) -> bool: ...
+    def has_feature_table(self) -> bool: ...
 
 
 class Served(Protocol):
@@ -91,13 +91,14 @@ class Checked:
     """A body that passed all checks."""
 
     model: str
-    match_id: int | None
+    entity_key: int | None
+    """The request's `match_id`: it selects features from a feature table, and joins equal requests."""
     priority: int
     """0 to 9: each step is a head start in the queue."""
     time_to_start_s: float
     """It expires unless it has begun by then; 0: never."""
     join_digest: str
-    """The same for requests that may share a prediction; '' without a match_id."""
+    """The same for requests that may share a prediction; '' without an entity key."""
     body_digest: str
     """The same for requests that may share an idempotency key; '' where none was given."""
     input: bytes
@@ -115,17 +116,17 @@ def check(raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool
         raise Refused("", errors[:MOST_ERRORS], model.name)
     if unreadable:
         raise Refused(unreadable, model=model.name)
-    features, params, match_id = body.get("features"), body.get("params"), body.get("match_id")
+    features, params, entity_key = body.get("features"), body.get("params"), body.get("match_id")
     priority, to_start_s = body.get("priority", 0), body.get("time_to_start_s", 0)
-    about, wishes = (model.name, match_id, features), {"priority": priority, "to_start": to_start_s}
+    about, wishes = (model.name, entity_key, features), {"priority": priority, "to_start": to_start_s}
     return Checked(
         model.name,
-        match_id,
+        entity_key,
         priority,
         to_start_s,
-        digest(*about, params=params) if match_id is not None else "",
+        digest(*about, params=params) if entity_key is not None else "",
         digest(*about, params=params, **wishes) if keyed else "",
-        b"" if whole else orjson.dumps(input_of(features, match_id, params)),
+        b"" if whole else orjson.dumps(input_of(features, entity_key, params)),
     )
 
 
@@ -198,12 +199,12 @@ def chosen_model(body: Any, served: Served) -> Model:
 def _errors(body: dict[str, Any], model: Model, longest_to_start_s: float) -> list[FieldError]:
     """Returns what is wrong with which fields."""
     errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]]
-    match_id = body.get("match_id")
-    if "match_id" in body and (type(match_id) is not int or not -(2**63) <= match_id < 2**63):
+    entity_key = body.get("match_id")
+    if "match_id" in body and (type(entity_key) is not int or not -(2**63) <= entity_key < 2**63):
         errors.append(FieldError("match_id", "must be an integer of 64 bits"))
     if "features" in body:
         errors += model.features.errors(body["features"])
-    elif match_id is None or not model.knows_matches:
+    elif entity_key is None or not model.has_feature_table:
         errors.append(FieldError("features", "is missing"))
     if "params" in body:
         errors += model.params.errors(body["params"])

@@ -82,7 +82,7 @@ class Predictions:
             task_id=new_task_id(checked.model),
             model=checked.model,
             input=bytes(asked.body) or checked.input,
-            match_id=checked.match_id,
+            entity_key=checked.entity_key,
             join_key=checked.join_digest,
             join_version=self._registry.models[checked.model].version,
             fresh=asked.fresh,

@@ -1,5 +1,6 @@
 """What an operator can set on a gateway, beside what it shares with the workers."""
 
+import re
 from dataclasses import replace
 from typing import Annotated, Self
 
@@ -65,17 +66,17 @@ class GatewaySettings(ContractSettings):
         15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
     )
 
-    batch_output_url: str = Field(
-        "", description="The file that the batch job writes, for GET /predict/{match_id} and /predict/matches/: a path or a URL."
+    extensions: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Functions that add calls of their own to the gateway, with commas: package.module:function,"
+        " as in examples.football.gateway:install.",
     )
-    batch_refresh_s: float = Field(2.0, ge=0.1, description="How often that file is looked at for a newer one, in seconds.")
-
     pod_namespace: str = Field("", description="On Kubernetes, the namespace in which workers run; the chart sets it.")
     pod_selector: str = Field(
         "", description="The labels of the workers' pods: /monitoring/workers then says why a wanted one is not there yet."
     )
 
-    @field_validator("model_uris", mode="before")
+    @field_validator("model_uris", "extensions", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
@@ -86,6 +87,16 @@ class GatewaySettings(ContractSettings):
         for entry in entries:
             pool_of(entry)
         return entries
+
+    @field_validator("extensions")
+    @classmethod
+    def _name_functions(cls, names: tuple[str, ...]) -> tuple[str, ...]:
+        for name in names:
+            if not re.fullmatch(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*", name):
+                raise ValueError(f"{name!r} is no extension: it must read package.module:function")
+            if names.count(name) > 1:
+                raise ValueError(f"{name} is there more than once")
+        return names
 
     @model_validator(mode="after")
     def _models_differ(self) -> Self:

@@ -32,7 +32,7 @@ def rows_a_second(model: Model, features: Mapping[str, Any], rows: int, seconds:
 
 def photograph() -> dict[str, str]:
     """The image classifier's input."""
-    return {"image": b64encode((ROOT / "data" / "cat.jpg").read_bytes()).decode()}
+    return {"image": b64encode((ROOT / "examples" / "image_classifier" / "cat.jpg").read_bytes()).decode()}
 
 
 def main() -> None:

@@ -35,7 +35,7 @@ LIKE_THE_IMAGE = {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**30), 
 """The allocator as worker/Dockerfile sets it, for both."""
 BATCH = 16
 CALLERS = 2 * BATCH
-IMAGE = b64encode((ROOT / "data" / "cat.jpg").read_bytes()).decode()
+IMAGE = b64encode((ROOT / "examples" / "image_classifier" / "cat.jpg").read_bytes()).decode()
 BODY = json.dumps({"features": {"image": IMAGE}})
 
 
@@ -62,7 +62,7 @@ def stand(folder: Path) -> Iterator[Stand]:
         registry, valkey = MlflowServer(folder / "mlflow"), Valkey(folder / "valkey")
         registry.start()
         stack.callback(registry.stop)
-        command = [sys.executable, "-W", "ignore", "-m", "worker.models.image_classifier", "--tracking-uri", registry.url]
+        command = [sys.executable, "-W", "ignore", "-m", "examples.image_classifier.register", "--tracking-uri", registry.url]
         subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
         valkey.start()
         stack.callback(valkey.kill)

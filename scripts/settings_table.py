@@ -7,7 +7,8 @@ from pydantic_settings import BaseSettings
 
 from app.contract.settings import ContractSettings
 from app.settings import GatewaySettings
-from worker.batch.settings import BatchSettings
+from examples.football.gateway.settings import LookupSettings
+from examples.football.scoring.settings import ScoringSettings
 from worker.settings import WorkerSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"
@@ -15,11 +16,12 @@ BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 
 
 def table() -> str:
-    """Returns the Markdown: what all share, then what only the gateway, a worker, or the batch job reads."""
+    """Returns the Markdown: what all share, then what only the gateway, a worker, or football reads."""
     shared = ContractSettings.model_fields
     parts = [_rows("Both", ContractSettings, ())]
     parts += [_rows(who, kind, shared) for who, kind in (("Gateway", GatewaySettings), ("Worker", WorkerSettings))]
-    parts.append(_rows("Batch job, with `MLFLOW_TRACKING_URI` and `MODEL_URI`", BatchSettings, WorkerSettings.model_fields))
+    parts.append(_rows("Gateway with `EXTENSIONS=examples.football.gateway:install`", LookupSettings, ()))
+    parts.append(_rows("Scoring job, with `MLFLOW_TRACKING_URI` and `MODEL_URI`", ScoringSettings, WorkerSettings.model_fields))
     return "\n".join(["| Variable | Default | What it is |", "|---|---|---|", *(row for part in parts for row in part)])
 
 

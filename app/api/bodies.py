@@ -1,6 +1,5 @@
 """The answers' shapes, for the OpenAPI page alone: handlers write bytes, and a test holds the two together."""
 
-from datetime import date
 from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -52,34 +51,11 @@ class Prediction(BaseModel):
 
     task_id: str
     status: Word
-    match_id: int | None
+    match_id: int | None = None
     result: Any
     model: UsedModel
     queue_ms: int
     run_ms: int
-
-
-class Match(BaseModel):
-    """An upcoming match as the batch job scored it."""
-
-    match_id: int
-    date: date
-    division: str
-    home_team: str
-    away_team: str
-    home: float
-    draw: float
-    away: float
-    outcome: str
-    model_version: str
-    scored_at: str
-
-
-class MatchPage(BaseModel):
-    """By date and match_id; `next` goes on from here, null at the end."""
-
-    items: list[Match]
-    next: str | None
 
 
 class Accepted(BaseModel):
@@ -98,7 +74,7 @@ class TaskStatus(BaseModel):
 
     task_id: str
     status: Word
-    match_id: int | None
+    match_id: int | None = None
     model: UsedModel
     attempts: int
     created_at: str | None
@@ -168,7 +144,7 @@ class DeadLetterRow(BaseModel):
 
     task_id: str
     model: str
-    match_id: int | None
+    match_id: int | None = None
     error: TaskError | None
     attempts: int
     epoch: int

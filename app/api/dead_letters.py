@@ -136,7 +136,7 @@ def row(letter: DeadLetter) -> dict[str, Any]:
     return {
         "task_id": letter.task_id,
         "model": model_of(letter.task_id),
-        "match_id": letter.match_id,
+        **views.entity(letter.entity_key),
         "error": letter.error,
         "attempts": letter.attempts,
         "epoch": letter.epoch,
@@ -162,4 +162,11 @@ def whole(letter: DeadLetter) -> dict[str, Any]:
         for run in letter.history
     ]
     unread = {"input_error": letter.input_error} if letter.input_error else {}
-    return row(letter) | {"input": letter.input} | unread | {"history": runs}
+    return row(letter) | {"input": _shown(letter.input)} | unread | {"history": runs}
+
+
+def _shown(given: Any) -> Any:
+    """Returns an input without the entity key that its request did not give; a record keeps a null in its place."""
+    if isinstance(given, dict) and "match_id" in given and given["match_id"] is None:
+        return {name: value for name, value in given.items() if name != "match_id"}
+    return given

@@ -11,7 +11,7 @@ from app.api.routes import PREDICTING
 from app.cards import Registered
 from app.registry import Registry
 
-_MATCH_ID = {
+_ENTITY_KEY = {
     "type": "integer",
     "minimum": -(2**63),
     "maximum": 2**63 - 1,
@@ -67,13 +67,13 @@ def _one_of(names: list[str]) -> dict[str, Any]:
 
 
 def _body(model: Registered, default: bool, time_to_start: dict[str, Any]) -> dict[str, Any]:
-    """The closed body of one model; `features` may be left out where a match is enough, `model` where it is the default."""
-    fields: dict[str, Any] = {"features": model.features.json_schema, "params": model.params.json_schema, "match_id": _MATCH_ID}
+    """The closed body of one model; `features` may be left out where an entity key is enough, `model` where it is the default."""
+    fields: dict[str, Any] = {"features": model.features.json_schema, "params": model.params.json_schema, "match_id": _ENTITY_KEY}
     fields["model"] = {"enum": [model.name, model.address]}
     fields |= {"priority": _PRIORITY, "time_to_start_s": time_to_start}
     needed = [] if default else ["model"]
     body: dict[str, Any] = {"type": "object", "additionalProperties": False, "properties": fields, "title": model.name}
-    if model.knows_matches:
+    if model.has_feature_table:
         return body | {"required": needed, "anyOf": [{"required": ["features"]}, {"required": ["match_id"]}]}
     return body | {"required": [*needed, "features"]}
 

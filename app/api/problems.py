@@ -17,13 +17,16 @@ from app.contract.field_errors import FieldError
 MEDIA_TYPE = "application/problem+json"
 
 
-class Kind(Enum):
-    """What can be wrong: the name in `type`, the status and the title."""
+class ProblemKind(Enum):
+    """What can be wrong: the name in `type`, the status and the title. An extension has an enumeration of its own."""
+
+
+class Kind(ProblemKind):
+    """What can be wrong with the gateway's own calls."""
 
     BAD_REQUEST = ("bad-request", 400, "The request can't be read")
     NOT_FOUND = ("not-found", 404, "There is nothing here")
     UNKNOWN_TASK = ("unknown-task", 404, "No such task")
-    UNKNOWN_MATCH = ("unknown-match", 404, "No such match")
     METHOD = ("method-not-allowed", 405, "This path does not take that method")
     NOT_DEAD = ("not-a-dead-letter", 409, "The task is no dead letter")
     ENDED_OTHERWISE = ("not-run", 409, "The prediction was ended before it ran")
@@ -42,7 +45,6 @@ class Kind(Enum):
     PAYLOADS = ("payloads-unavailable", 503, "Large inputs and results can't be kept or read now")
     FULL = ("backlog-full", 503, "The backlog is full")
     NOT_IN_TIME = ("not-in-time", 503, "The backlog is too long for a caller who waits")
-    NO_MATCHES = ("no-scored-matches", 503, "There are no scored matches to look up")
     STOPPING = ("stopping", 503, "This gateway is stopping; the work goes on")
     TOO_LATE = ("not-done-in-time", 504, "The prediction is not done yet; the work goes on")
 
@@ -56,7 +58,7 @@ AGAIN_S = {503: "2", 504: "1"}
 class Problem(Exception):
     """An answer that is an error. `members` are RFC 9457's extension members, such as `task_id`."""
 
-    def __init__(self, kind: Kind, detail: str, headers: dict[str, str] | None = None, **members: Any) -> None:
+    def __init__(self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None, **members: Any) -> None:
         super().__init__(detail)
         self.kind = kind
         self.headers = dict(headers or {})

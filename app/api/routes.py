@@ -1,6 +1,6 @@
 """The table of paths: which handler, and what the OpenAPI page says of its answers."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any
 
 from fastapi import FastAPI
@@ -13,35 +13,38 @@ from app.api import bodies, problems
 from app.api.dead_letters import DeadLetterCalls
 from app.api.direct import DirectRoute
 from app.api.health import HealthCalls
-from app.api.matches import MatchCalls
 from app.api.monitoring import MonitoringCalls
 from app.api.predict import ModelCalls, PredictCalls
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 
 PREDICTING = ("/predict/", "/predict/async/")
-SLASHED = (*PREDICTING, "/predict/matches/")
 _REFUSED = (400, 408, 413, 415, 422, 503)
 Handler = Callable[..., Awaitable[Response]]
 
 
-def _problem(status: int) -> dict[str, Any]:
-    titles = [kind.value[2] for kind in problems.Kind if kind.value[1] == status]
+def _problem(status: int, kinds: Iterable[problems.ProblemKind]) -> dict[str, Any]:
+    titles = [kind.value[2] for kind in kinds if kind.value[1] == status]
     schema = {"schema": {"$ref": "#/components/schemas/ProblemBody"}}
     return {"description": "; or ".join(titles), "content": {problems.MEDIA_TYPE: schema}}
 
 
-def _add(
+def add(
     app: FastAPI,
     call: str,
     handler: Handler,
     answers: dict[int, type[BaseModel]],
     refusals: tuple[int, ...],
     *,
+    kinds: Iterable[problems.ProblemKind] = (),
     tagged: bool = False,
 ) -> None:
+    """Adds a call such as `GET /livez`, described by the bodies of its answers and the statuses of its problems.
+
+    `kinds` are an extension's own problems. `tagged` answers have an ETag, so there is a 304 too.
+    """
     method, path = call.split(" ")
     responses: dict[int | str, dict[str, Any]] = {code: {"model": body} for code, body in answers.items()}
-    responses |= {code: _problem(code) for code in refusals}
+    responses |= {code: _problem(code, (*problems.Kind, *kinds)) for code in refusals}
     if tagged:
         responses[304] = {"description": "What If-None-Match names is still the answer"}
     app.router.add_api_route(
@@ -58,41 +61,41 @@ def _add(
     )
 
 
+def slashed(app: FastAPI) -> list[str]:
+    """Returns the paths that are known with a trailing slash."""
+    paths = [str(getattr(route, "path", "")) for route in app.routes]
+    return [path for path in paths if path.endswith("/")]
+
+
 def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> None:
     """Predictions and what they are made by."""
-    _add(app, "POST /predict/", calls.sync, {200: bodies.Prediction, 202: bodies.Accepted}, (*_REFUSED, 409, 410, 500, 504))
-    _add(app, "POST /predict/async/", calls.background, {202: bodies.Accepted}, _REFUSED)
-    _add(app, "GET /predict/model/info", models.info, {200: bodies.ModelCard}, (422, 503))
-
-
-def add_matches(app: FastAPI, calls: MatchCalls) -> None:
-    """What the batch job scored. After the other paths under /predict/: the last takes any word for an id."""
-    _add(app, "GET /predict/matches/", calls.page, {200: bodies.MatchPage}, (422, 503), tagged=True)
-    _add(app, "GET /predict/{match_id}", calls.one, {200: bodies.Match}, (404, 422, 503), tagged=True)
+    add(app, "POST /predict/", calls.sync, {200: bodies.Prediction, 202: bodies.Accepted}, (*_REFUSED, 409, 410, 500, 504))
+    add(app, "POST /predict/async/", calls.background, {202: bodies.Accepted}, _REFUSED)
+    add(app, "GET /predict/model/info", models.info, {200: bodies.ModelCard}, (422, 503))
 
 
 def add_monitoring(app: FastAPI, calls: MonitoringCalls) -> None:
     """Tasks, queues, workers."""
-    _add(app, "GET /monitoring/task_status/{task_id}", calls.task_status, {200: bodies.TaskStatus}, (404, 410, 422, 503))
-    _add(app, "GET /result/{task_id}", calls.result, {200: bodies.CeleryResult}, (404, 410, 422, 503))
-    _add(app, "GET /monitoring/queues", calls.queues, {200: bodies.Queues}, (503,))
-    _add(app, "GET /monitoring/workers", calls.workers, {200: bodies.Workers}, (503,))
+    add(app, "GET /monitoring/task_status/{task_id}", calls.task_status, {200: bodies.TaskStatus}, (404, 410, 422, 503))
+    add(app, "GET /result/{task_id}", calls.result, {200: bodies.CeleryResult}, (404, 410, 422, 503))
+    add(app, "GET /monitoring/queues", calls.queues, {200: bodies.Queues}, (503,))
+    add(app, "GET /monitoring/workers", calls.workers, {200: bodies.Workers}, (503,))
 
 
 def add_dead_letters(app: FastAPI, calls: DeadLetterCalls) -> None:
     """What failed for good. The path that ends in a word comes before the one with an id in its place."""
     gone = (404, 409, 410, 503)
-    _add(app, "GET /dead-letters", calls.page, {200: bodies.DeadLetterPage}, (422, 503))
-    _add(app, "POST /dead-letters/replay", calls.replay_all, {202: bodies.ReplayedAll}, _REFUSED)
-    _add(app, "GET /dead-letters/{task_id}", calls.one, {200: bodies.DeadLetterWhole}, gone)
-    _add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: bodies.ReplayedOne}, gone)
-    _add(app, "DELETE /dead-letters/{task_id}", calls.delete, {}, gone)
+    add(app, "GET /dead-letters", calls.page, {200: bodies.DeadLetterPage}, (422, 503))
+    add(app, "POST /dead-letters/replay", calls.replay_all, {202: bodies.ReplayedAll}, _REFUSED)
+    add(app, "GET /dead-letters/{task_id}", calls.one, {200: bodies.DeadLetterWhole}, gone)
+    add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: bodies.ReplayedOne}, gone)
+    add(app, "DELETE /dead-letters/{task_id}", calls.delete, {}, gone)
 
 
 def add_health(app: FastAPI, calls: HealthCalls) -> None:
     """For Kubernetes and Prometheus."""
-    _add(app, "GET /livez", calls.live, {200: bodies.Alive}, ())
-    _add(app, "GET /readyz", calls.ready, {200: bodies.Ready}, (503,))
+    add(app, "GET /livez", calls.live, {200: bodies.Alive}, ())
+    add(app, "GET /readyz", calls.ready, {200: bodies.Ready}, (503,))
     app.add_api_route("/metrics", calls.metrics, response_class=Response, include_in_schema=False)
 
 

@@ -20,12 +20,17 @@ def _model(record: Record) -> dict[str, str | None]:
     return {"name": model_of(record.task_id), "version": record.version or None}
 
 
+def entity(key: int | None) -> dict[str, int]:
+    """Returns the entity key as an answer has it: under the name that the request gave it, and not at all where it gave none."""
+    return {} if key is None else {"match_id": key}
+
+
 def prediction(record: Record) -> dict[str, Any]:
     """The 200 of a sync call."""
     return {
         "task_id": record.task_id,
         "status": PUBLIC_WORDS[record.state],
-        "match_id": record.match_id,
+        **entity(record.entity_key),
         "result": record.result,
         "model": _model(record),
         "queue_ms": max(0, record.begun_ms - record.created_ms),
@@ -38,7 +43,7 @@ def status(record: Record) -> dict[str, Any]:
     body: dict[str, Any] = {
         "task_id": record.task_id,
         "status": PUBLIC_WORDS[record.state],
-        "match_id": record.match_id,
+        **entity(record.entity_key),
         "model": _model(record),
         "attempts": record.attempts,
         "created_at": rfc3339(record.created_ms),

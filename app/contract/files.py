@@ -3,10 +3,11 @@
 What is written here is read while it is written, so it is replaced whole or not at all: an object store's PUT does that; for a
 local file it takes a draft beside it and a rename. S3 and Google's store need no further package, for Arrow brings its own clients
 of them, which take their settings from the URL (`?region=…&endpoint_override=…`) and the usual variables; where fsspec's own
-package for a protocol is installed (s3fs, gcsfs, adlfs …), that is used.
+package for a protocol is installed (s3fs, gcsfs, adlfs …), that is used. A gateway has Arrow only with the extra `s3`.
 """
 
 from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -61,9 +62,11 @@ def file_at(url: str) -> File:
     try:
         return File(*url_to_fs(url))
     except ImportError as error:
-        if url.partition("://")[0] in _OF_ARROW:
+        by_arrow = url.partition("://")[0] in _OF_ARROW
+        if by_arrow and find_spec("pyarrow"):
             return _by_arrow(url)
-        raise Misconfigured(f"{without_secrets(url)} needs a package that is not installed: {error}") from error
+        extra = "; the extra s3 of this project does too (an image has it by --build-arg S3=yes)" if by_arrow else ""
+        raise Misconfigured(f"{without_secrets(url)} needs a package that is not installed: {error}{extra}") from error
     except ValueError as error:
         raise _no_place(url, error) from error
 

@@ -19,7 +19,7 @@ class Submission:
     """JSON: `{"features": … , "match_id": …, "params": …}`, as the worker will read it; params only if there are any."""
     rows: int = 1
     """How many rows of a batch it fills (>= 1)."""
-    match_id: int | None = None
+    entity_key: int | None = None
     join_key: str = ""
     """Digest of what the prediction is about and its body; empty: it never joins."""
     join_version: str = ""
@@ -51,7 +51,7 @@ class Record:
     sequence: int
     epoch: int = 1
     attempts: int = 0
-    match_id: int | None = None
+    entity_key: int | None = None
     created_ms: int = 0
     begun_ms: int = 0
     ended_ms: int = 0
@@ -93,7 +93,7 @@ class DeadLetter:
     """A prediction that failed for good. `input` and `history` are read only when it is asked for alone."""
 
     task_id: str
-    match_id: int | None
+    entity_key: int | None
     created_ms: int
     ended_ms: int
     attempts: int

@@ -87,9 +87,9 @@ def result_reference(task_id: str, held: str) -> Reference | None:
     return Reference(result_name(task_id, told["claim"]), int(told["bytes"]))
 
 
-def input_of(features: Any, match_id: int | None, params: Any) -> dict[str, Any]:
+def input_of(features: Any, entity_key: int | None, params: Any) -> dict[str, Any]:
     """Returns an input as a record has it and a worker reads it; without params where there are none."""
-    given = {"features": features, "match_id": match_id}
+    given = {"features": features, "match_id": entity_key}
     return given | {"params": params} if params else given
 
 

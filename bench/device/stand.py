@@ -108,7 +108,7 @@ def _register(url: str, machine: Machine) -> None:
     size = models.DenseSize(512, 2048, 40) if machine.has_gpu else models.DenseSize(16, 1024, 16)
     python = [sys.executable, "-W", "ignore", "-m"]
     _together(
-        [*python, "worker.models.image_classifier", "--tracking-uri", url],
+        [*python, "examples.image_classifier.register", "--tracking-uri", url],
         [*python, "tests.support.register", url],
         models.command(url, row_bytes, size),
     )

@@ -12,6 +12,7 @@ from scripts.local.place import HOST, ROOT, Place, Refused
 
 MODEL_URI = "models:/match-outcome@production"
 TRAINED_HERE = "match-outcome"
+EXTENSIONS = "examples.football.gateway:install"
 _START_TIMEOUT_S = "60"
 """Everything starts at once, on a laptop's two cores: more than the default of 30 s."""
 
@@ -69,7 +70,7 @@ class Parts:
     def _training(self, needs: tuple[str, ...]) -> Part:
         """Asked for by the supervisor only if the registry lacks the model: the first run, or a registry emptied since."""
         name = ["--name", self.model, "--alias", self._alias, "--if-missing"]
-        command = python("worker.models.training", "--tracking-uri", self.mlflow_url, *name)
+        command = python("examples.football.training", "--tracking-uri", self.mlflow_url, *name)
         why = f"the registry has no {self.model}@{self._alias} yet; about half a minute"
         env = {"PYTHONUNBUFFERED": "1"}
         return Part("training", command, env, self.trained, needs, why, once=True)
@@ -83,7 +84,7 @@ class Parts:
         file = self._matches_file()
         env = self._shared() | {"MODEL_URI": self.model_uri, "BATCH_OUTPUT_URL": file}
         why = "scores the upcoming matches; about ten seconds"
-        return Part("batch", python("worker.batch"), env, Path(file).exists, needs, why, once=True, beside=True)
+        return Part("batch", python("examples.football.scoring"), env, Path(file).exists, needs, why, once=True, beside=True)
 
     def _matches_file(self) -> str:
         return os.environ.get("BATCH_OUTPUT_URL") or str(self.place.folder / "matches.parquet")
@@ -104,6 +105,7 @@ class Parts:
             | self._shared()
             | {
                 "MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri,
+                "EXTENSIONS": os.environ.get("EXTENSIONS", EXTENSIONS),
                 "BATCH_OUTPUT_URL": self._matches_file(),
             }
         )
@@ -151,5 +153,5 @@ def _folder(place: Place, name: str) -> Path:
 
 def two_matches() -> tuple[int, int]:
     """The ids of two matches that the model knows: the last of the data."""
-    last, before = (ROOT / "data" / "matches.csv").read_text(encoding="utf-8").splitlines()[:-3:-1]
+    last, before = (ROOT / "examples" / "football" / "data" / "matches.csv").read_text(encoding="utf-8").splitlines()[:-3:-1]
     return int(last.partition(",")[0]), int(before.partition(",")[0])

@@ -7,10 +7,12 @@ from pydantic_settings import BaseSettings
 
 from app.contract.settings import read_settings
 from app.settings import GatewaySettings
+from examples.football.gateway.settings import LookupSettings
+from examples.football.scoring.settings import ScoringSettings
 from tests.chart.rendering import OWN_PARTS, TRYOUT, Json, Objects, merged, render, scenario
 from tests.chart.test_security import arrows
-from worker.batch.settings import BatchSettings
 
+LOOKUPS = "examples.football.gateway:install"
 IN_A_STORE: Json = {
     "batchInference": {"enabled": True, "outputUrl": "s3://scores/matches.parquet", "existingSecret": "bucket"},
     "networkPolicy": {"objectStoreTo": [{"ipBlock": {"cidr": "10.3.0.0/16"}}], "objectStorePorts": [9000]},
@@ -38,15 +40,17 @@ def read(kind: type[BaseSettings], rendered: Objects, pod: Json, monkeypatch: py
 @pytest.mark.parametrize("values", [TRYOUT, merged(TRYOUT, IN_A_STORE)])
 def test_the_gateway_reads_what_the_job_writes_of_the_model_that_it_serves(values: Json, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = render(values)
-    told = read(GatewaySettings, rendered, gateway(rendered), monkeypatch)
+    served = read(GatewaySettings, rendered, gateway(rendered), monkeypatch)
+    told = read(LookupSettings, rendered, gateway(rendered), monkeypatch)
+    assert served.extensions == (LOOKUPS,)
     specs = job_specs(rendered)
     assert len(specs) == 2
     for spec in specs:
-        own = read(BatchSettings, rendered, spec["template"], monkeypatch)
+        own = read(ScoringSettings, rendered, spec["template"], monkeypatch)
         assert own.batch_output_url == told.batch_output_url
-        assert (own.model_uri, own.mlflow_tracking_uri) == (told.model_uris[0], told.mlflow_tracking_uri)
+        assert (own.model_uri, own.mlflow_tracking_uri) == (served.model_uris[0], served.mlflow_tracking_uri)
         names = {entry["name"].lower() for entry in spec["template"]["spec"]["containers"][0]["env"]}
-        assert names <= {*BatchSettings.model_fields, "home", "pythonunbuffered"}, "a variable that nothing reads"
+        assert names <= {*ScoringSettings.model_fields, "home", "pythonunbuffered"}, "a variable that nothing reads"
 
 
 def test_a_file_is_in_a_claim_that_the_gateways_can_only_read_and_all_who_mount_it_are_on_one_node() -> None:
@@ -124,8 +128,24 @@ def test_without_it_nothing_of_it_is_there(name: str) -> None:
     assert not rendered.of("Job")
     assert not rendered.of("PersistentVolumeClaim")
     names = [entry["name"] for entry in gateway(rendered)["spec"]["containers"][0]["env"]]
-    assert not [each for each in names if each.startswith("BATCH_")]
+    assert not [each for each in names if each.startswith(("BATCH_", "EXTENSIONS"))]
     assert "affinity" not in gateway(rendered)["spec"]
+
+
+@pytest.mark.parametrize(
+    ("values", "extensions"),
+    [
+        ({}, (LOOKUPS,)),
+        ({"batchInference": {"enabled": False}}, (LOOKUPS,)),
+        ({"extensions": []}, ()),
+        ({"extensions": ["ours.gateway:add", LOOKUPS]}, ("ours.gateway:add", LOOKUPS)),
+    ],
+)
+def test_a_gateway_gets_the_look_ups_with_a_trial_unless_told(
+    values: Json, extensions: tuple[str, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rendered = render(merged(TRYOUT, values))
+    assert read(GatewaySettings, rendered, gateway(rendered), monkeypatch).extensions == extensions
 
 
 def test_a_trial_can_do_without() -> None:

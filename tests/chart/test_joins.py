@@ -16,6 +16,7 @@ from app.contract.redis_store.commands import Commands
 from app.contract.settings import ContractSettings, read_settings
 from app.pods import POOL_LABEL
 from app.settings import GatewaySettings
+from examples.football.gateway.settings import LookupSettings
 from scripts.charts.tools import ROOT
 from tests.chart.rendering import OWN_PARTS, SCENARIOS, TRYOUT, Json, Objects, containers, merged, render, scenario
 from tests.support.servers import Valkey
@@ -45,15 +46,15 @@ def read(kind: Any, rendered: Objects, deployment: Json, monkeypatch: pytest.Mon
 @with_urls
 def test_the_programs_take_what_they_are_told(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     rendered = scenario(name)
-    told: list[tuple[Any, Json]] = [
-        (GatewaySettings, rendered.one("Deployment", "api")),
-        *((WorkerSettings, each) for each in pools(rendered).values()),
+    told: list[tuple[Any, Any, Json]] = [
+        (GatewaySettings, LookupSettings.model_fields, rendered.one("Deployment", "api")),
+        *((WorkerSettings, (), each) for each in pools(rendered).values()),
     ]
-    for kind, deployment in told:
+    for kind, more, deployment in told:
         with monkeypatch.context() as patch:
             settings = read(kind, rendered, deployment, patch)
         names = {entry["name"] for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]}
-        known = {field.upper() for field in kind.model_fields} | {"HOME", "LOG_EXTRA"}
+        known = {field.upper() for field in (*kind.model_fields, *more)} | {"HOME", "LOG_EXTRA"}
         assert names <= known, "a variable that nothing reads"
         assert settings.key_prefix in ("predictions-inference", "scores")
 
@@ -290,14 +291,3 @@ def test_no_variable_is_there_twice() -> None:
             for container in containers(pod):
                 names = [entry["name"] for entry in container.get("env", [])]
                 assert len(names) == len(set(names)), who
-
-
-def test_a_pool_takes_what_it_does_not_say_from_the_defaults_and_false_is_something_said() -> None:
-    values = {
-        "workerPoolDefaults": {"env": {"LOG_LEVEL": "DEBUG"}, "runLimitSeconds": 60},
-        "workerPools": {"match-outcome": {"env": {"A": 0}, "pdb": {"enabled": False}, "batch": {"maxSize": 4}}},
-    }
-    rendered = render(merged(TRYOUT, values))
-    told = rendered.environment(rendered.one("Deployment", "match-outcome")["spec"]["template"]["spec"]["containers"][0])
-    assert (told["LOG_LEVEL"], told["A"], told["RUN_LIMIT_S"], told["MAX_BATCH_SIZE"]) == ("DEBUG", "0", "60", "4")
-    assert set(rendered.of("PodDisruptionBudget")) == {"inference-api"}

@@ -114,3 +114,14 @@ def test_the_values_that_the_pages_show_are_taken(page: str) -> None:
     rendered = render(shown if "store" in shown else merged(OWN_PARTS, shown))
     assert {each["metadata"]["labels"]["inference/pool"] for each in rendered.of("ScaledObject").values()} == pools
     assert len(pools) == 3
+
+
+def test_a_pool_takes_what_it_does_not_say_from_the_defaults_and_false_is_something_said() -> None:
+    values = {
+        "workerPoolDefaults": {"env": {"LOG_LEVEL": "DEBUG"}, "runLimitSeconds": 60},
+        "workerPools": {"match-outcome": {"env": {"A": 0}, "pdb": {"enabled": False}, "batch": {"maxSize": 4}}},
+    }
+    rendered = render(merged(TRYOUT, values))
+    told = rendered.environment(rendered.one("Deployment", "match-outcome")["spec"]["template"]["spec"]["containers"][0])
+    assert (told["LOG_LEVEL"], told["A"], told["RUN_LIMIT_S"], told["MAX_BATCH_SIZE"]) == ("DEBUG", "0", "60", "4")
+    assert set(rendered.of("PodDisruptionBudget")) == {"inference-api"}

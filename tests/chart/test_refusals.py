@@ -99,6 +99,8 @@ REST: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"STORE_TIMEOUT_S": 5}}, "settings.STORE_TIMEOUT_S must be below half of settings.LEASE_S"),
     ({"settings": {"RETRY_CAP_S": 0.5}}, "settings.RETRY_CAP_S is below settings.RETRY_BASE_S"),
     ({"api": {"env": {"STORE_URL": "redis://x"}}}, "api.env sets STORE_URL, which the chart sets itself"),
+    ({"api": {"env": {"EXTENSIONS": "a:b"}}}, "api.env sets EXTENSIONS, which the chart sets itself"),
+    ({"extensions": ["a.b"]}, "does not match pattern"),
     ({"api": {"env": {"MAX_ATTEMPTS": 1}}}, "set settings.MAX_ATTEMPTS"),
     ({"payloads": {"url": "file:///payloads"}}, "payloads.url is a folder, and each pod would have its own"),
     ({"payloads": {"url": "file://payloads", "existingClaim": "x"}}, "a folder must read file:///name/of/it"),

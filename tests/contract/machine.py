@@ -84,7 +84,7 @@ class Life(RuleBasedStateMachine):
         joins = {"join_key": join, "join_version": "v1", "fresh": fresh, "idempotency_key": key, "body_digest": body}
         time_to_start = 2_000 if ttl else 0
         times = {"head_start_ms": head, "time_to_start_ms": time_to_start, "longest_wait_ms": longest}
-        self._submit(input=b'"plain"', match_id=7, **times, **joins)
+        self._submit(input=b'"plain"', entity_key=7, **times, **joins)
 
     @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
     @rule(heads=st.tuples(HEAD_STARTS, HEAD_STARTS), expire=st.tuples(st.booleans(), st.booleans()), key=KEYS)
@@ -92,7 +92,7 @@ class Life(RuleBasedStateMachine):
         """Two callers about one match, each with wishes of its own; the second perhaps with a key."""
         for head, expires, own in zip(heads, expire, ("", key), strict=True):
             wishes = {"head_start_ms": head, "time_to_start_ms": 2_000 if expires else 0}
-            self._submit(input=b'"plain"', match_id=7, join_key="k1", join_version="v1", idempotency_key=own, **wishes)
+            self._submit(input=b'"plain"', entity_key=7, join_key="k1", join_version="v1", idempotency_key=own, **wishes)
 
     @precondition(_has_ids)
     @rule(pick=PICKS)

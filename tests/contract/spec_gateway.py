@@ -93,7 +93,7 @@ class GatewayMoves(Rows):
             rows=s.rows,
             starts_by=self.now + s.time_to_start_ms if s.time_to_start_ms else 0,
             join=s.join_key,
-            match_id="" if s.match_id is None else str(s.match_id),
+            match_id="" if s.entity_key is None else str(s.entity_key),
             input=s.input,
         )
         if s.listener:
@@ -128,7 +128,7 @@ class GatewayMoves(Rows):
             sequence=row.seq,
             epoch=row.epoch,
             attempts=row.attempts,
-            match_id=int(row.match_id) if row.match_id else None,
+            entity_key=int(row.match_id) if row.match_id else None,
             created_ms=row.created,
             begun_ms=row.begun,
             ended_ms=0 if tomb else row.ended,

@@ -24,6 +24,7 @@ def registry_url(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathF
 def _session_stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("gateways"), valkey_server, registry_url, MODEL)
     stack.env["SYNC_SLO_S"] = "4"
+    stack.env["EXTENSIONS"] = "examples.football.gateway:install"
     stack.env["BATCH_OUTPUT_URL"] = str(stack.folder / "matches.parquet")
     write_matches(stack.folder / "matches.parquet", season(40))
     stack.add_gateway()

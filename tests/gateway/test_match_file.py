@@ -5,10 +5,11 @@ from pathlib import Path
 
 import pytest
 import structlog
-from prometheus_client import CollectorRegistry, Gauge
+from prometheus_client import CollectorRegistry
 
 from app.contract.files import file_at
-from app.matches import Matches, MatchesUnavailable
+from examples.football.gateway.metrics import LookupMetrics
+from examples.football.gateway.scored_matches import Matches, MatchesUnavailable
 from tests.support.match_file import content, lead_in_a_circle, season, write_matches
 
 SEASON = season(40)
@@ -16,8 +17,7 @@ SEASON = season(40)
 
 def looked_at(url: str) -> Matches:
     """What a gateway would hold after its first look."""
-    registry = CollectorRegistry()
-    matches = Matches(url, 1.0, Gauge("count", "", registry=registry), Gauge("written", "", registry=registry))
+    matches = Matches(url, 1.0, LookupMetrics(CollectorRegistry()))
     if url:
         matches._look()
         matches._looked.set()

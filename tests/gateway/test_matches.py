@@ -1,4 +1,4 @@
-"""Looking matches up in the file that the batch job writes: what is there, what comes, and what is wrong with it."""
+"""Looking matches up in the file that the scoring job writes: what is there, what comes, and what is wrong with it."""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -9,8 +9,8 @@ import httpx2
 import pyarrow as pa
 import pytest
 
-from app.contract import matches as layout
 from app.contract.files import file_at
+from examples.football import file_layout as layout
 from tests.gateway.support import GOOD, HTTP, MODEL, problem
 from tests.support.match_file import DIVISIONS, FIRST, content, lead_in_a_circle, match, season, write_matches
 from tests.support.servers import Valkey
@@ -70,7 +70,8 @@ class Lookups:
 def _gateway(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookups]:
     folder = tmp_path_factory.mktemp("matches")
     file = folder / "matches.parquet"
-    stack = Stack(folder, valkey_server, registry_url, MODEL, {"BATCH_OUTPUT_URL": str(file), "BATCH_REFRESH_S": "0.1"})
+    stack = Stack(folder, valkey_server, registry_url, MODEL)
+    stack.env |= {"EXTENSIONS": "examples.football.gateway:install", "BATCH_OUTPUT_URL": str(file), "BATCH_REFRESH_S": "0.1"}
     yield Lookups(stack.add_gateway(), file)
     stack.stop()
 

@@ -61,7 +61,7 @@ def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_
     look_twice(kept)
     assert kept.names() == [f"{task_id}.input"]
     shown = site.get(f"/dead-letters/{task_id}").json()
-    assert shown["input"] == {"features": LARGE, "match_id": None}
+    assert shown["input"] == {"features": LARGE}
     assert json.loads(command(kept, "show", task_id).stdout)["input"] == shown["input"]
     assert site.post(f"/dead-letters/{task_id}/replay", None).status_code == 202
     assert own_driver.fail() == task_id

@@ -29,6 +29,17 @@ def test_a_sync_call_gets_its_result(site: Site, driver: Driver) -> None:
     }
 
 
+def test_an_answer_has_a_match_id_only_if_the_request_had_one(site: Site, driver: Driver) -> None:
+    call = site.later(site.predict)
+    task_id = driver.run()
+    dead = site.submit()
+    driver.fail()
+    answers = [call.result().json(), site.status(task_id), site.get(f"/dead-letters/{dead}").json()]
+    answers += [answers[2]["input"], site.get("/dead-letters").json()["items"][0]]
+    assert [answer for answer in answers if "match_id" in answer] == []
+    assert answers[3] == {"features": GOOD}
+
+
 def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(site: Site, driver: Driver) -> None:
     answer = site.predict()
     body = problem(answer, 504)

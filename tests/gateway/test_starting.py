@@ -85,7 +85,8 @@ def test_settings_are_described() -> None:
 
 
 def test_importing_the_gateway_brings_neither_worker_nor_torch() -> None:
-    code = "import sys, app.main; print([m for m in ('torch', 'numpy', 'pandas', 'mlflow', 'worker') if m in sys.modules])"
+    others = ("torch", "numpy", "pandas", "pyarrow", "mlflow", "worker", "examples")
+    code = f"import sys, app.main; print([m for m in {others} if m in sys.modules])"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
 

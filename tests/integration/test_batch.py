@@ -1,4 +1,4 @@
-"""The batch job as a process, with a real registry: what it writes, what a kill costs, and what readers see meanwhile."""
+"""The scoring job as a process, with a real registry: what it writes, what a kill costs, and what readers see meanwhile."""
 
 import os
 import signal
@@ -14,7 +14,7 @@ import httpx2
 import pyarrow.parquet as pq
 import pytest
 
-from app.contract import matches as layout
+from examples.football import file_layout as layout
 from tests.support.background import Background
 from tests.support.register_matches import FIRST, MATCHES, REFUSED, home_score
 from tests.support.servers import Valkey
@@ -36,7 +36,7 @@ def register(url: str, first: date) -> None:
 
 
 class Job:
-    """Runs of the batch job, and the file that they leave."""
+    """Runs of the scoring job, and the file that they leave."""
 
     def __init__(self, folder: Path, registry_url: str) -> None:
         self.file = folder / "out" / "matches.parquet"
@@ -48,7 +48,7 @@ class Job:
 
     def start(self, **env: str) -> Process:
         name = f"batch-{len(self._runs)}"
-        run = Process(name, [sys.executable, "-m", "worker.batch"], self._env | env, self._folder / f"{name}.log")
+        run = Process(name, [sys.executable, "-m", "examples.football.scoring"], self._env | env, self._folder / f"{name}.log")
         self._runs.append(run)
         run.start()
         return run
@@ -134,7 +134,7 @@ def test_a_file_that_is_up_to_date_is_left_alone_and_an_older_model_s_is_not(job
 def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
     job: Job, valkey: Valkey, registry_url: str, tmp_path: Path
 ) -> None:
-    env = {"BATCH_OUTPUT_URL": str(job.file), "BATCH_REFRESH_S": "0.1"}
+    env = {"EXTENSIONS": "examples.football.gateway:install", "BATCH_OUTPUT_URL": str(job.file), "BATCH_REFRESH_S": "0.1"}
     stack = Stack(tmp_path, valkey, registry_url, MODEL, env)
     url = stack.add_gateway().url
     try:

@@ -42,7 +42,7 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    command = [sys.executable, "-W", "ignore", "-m", "worker.models.image_classifier", "--tracking-uri", mlflow_server.url]
+    command = [sys.executable, "-W", "ignore", "-m", "examples.image_classifier.register", "--tracking-uri", mlflow_server.url]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     folder: Path = tmp_path_factory.mktemp("images")
     valkey = Valkey(folder / "valkey")

@@ -16,7 +16,7 @@ from mlflow.models import ModelSignature, infer_signature
 from mlflow.types import ColSpec, ParamSchema, ParamSpec, Schema, TensorSpec
 from sklearn.linear_model import LogisticRegression
 
-from worker.models import training
+from examples.football import training
 
 
 class Scale(torch.nn.Module):

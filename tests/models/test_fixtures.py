@@ -1,4 +1,4 @@
-"""The matches that a model brings along, for the batch job."""
+"""The matches that a model brings along, for the scoring job."""
 
 from dataclasses import replace
 from datetime import date
@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 
 from app.contract.errors import InvalidInput, Misconfigured
-from worker.models.fixtures import upcoming
+from examples.football.scoring.upcoming import upcoming
 from worker.models.loaded import LoadedModel
 from worker.models.mlmodel import MLmodel
 from worker.models.registry import load, resolve
@@ -41,21 +41,23 @@ def test_another_first_date_can_be_chosen(model: LoadedModel) -> None:
 
 
 def test_a_model_that_does_not_say_when_its_training_ended_needs_a_date(model: LoadedModel) -> None:
-    silent = replace(model.mlmodel, trained_before=None)
+    silent = replace(model.mlmodel, metadata={**model.mlmodel.metadata, "trained_before": None})
     with pytest.raises(Misconfigured, match="set BATCH_FROM_DATE"):
         upcoming(silent, None)
     assert len(upcoming(silent, date(2017, 5, 28))) == 15
+    wrong = replace(model.mlmodel, metadata={**model.mlmodel.metadata, "trained_before": "soon"})
+    with pytest.raises(Misconfigured, match="`trained_before` is 'soon', which is no date"):
+        upcoming(wrong, None)
 
 
 def changed(mlmodel: MLmodel, folder: Path, table: pd.DataFrame) -> MLmodel:
     """The description of a model that brings another table of matches."""
     table.to_parquet(folder / "fixtures.parquet")
-    return replace(mlmodel, fixtures=folder / "fixtures.parquet")
+    return replace(mlmodel, metadata={**mlmodel.metadata, "fixtures": str(folder / "fixtures.parquet")})
 
 
 def test_matches_that_can_not_be_told_apart_or_lack_a_column_are_refused(model: LoadedModel, tmp_path: Path) -> None:
-    assert model.mlmodel.fixtures is not None
-    table = pd.read_parquet(model.mlmodel.fixtures)
+    table = pd.read_parquet(model.mlmodel.folder / model.mlmodel.metadata["fixtures"])
     with pytest.raises(Misconfigured, match="two rows for one match_id"):
         upcoming(changed(model.mlmodel, tmp_path, pd.concat([table, table.head(1)])), None)
     with pytest.raises(Misconfigured, match=r"fixtures.parquet can't be read"):

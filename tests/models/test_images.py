@@ -14,7 +14,7 @@ from app.contract.errors import InvalidInput, Misconfigured
 from tests.support.stack import ROOT
 from worker.models.images import Decoder, Picture
 
-CAT = (ROOT / "data" / "cat.jpg").read_bytes()
+CAT = (ROOT / "examples" / "image_classifier" / "cat.jpg").read_bytes()
 SIZE = 32
 PICTURE = Picture("image", SIZE)
 ORANGE = (230, 120, 20)

@@ -6,8 +6,8 @@ import pandas as pd
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from examples.football.features import FEATURES, Fixture, compute, outcome, read_matches
 from tests.models.conftest import REPOSITORY
-from worker.models.match_features import FEATURES, Fixture, compute, outcome, read_matches
 
 TEAMS = ("Arsenal", "Burnley", "Chelsea", "Everton", "Fulham", "Leeds")
 
@@ -48,7 +48,7 @@ def test_matches_that_are_still_to_come_change_nothing(matches: list[Fixture]) -
 
 
 def test_the_order_of_matches_on_one_date_does_not_matter() -> None:
-    matches = read_matches(REPOSITORY / "data" / "matches.csv")[:600]
+    matches = read_matches(REPOSITORY / "examples" / "football" / "data" / "matches.csv")[:600]
     shuffled = sorted(matches, key=lambda match: (match.date, -match.match_id))
     pd.testing.assert_frame_equal(compute(matches), compute(shuffled).loc[[match.match_id for match in matches]])
 
@@ -86,7 +86,7 @@ def test_a_newcomer_starts_among_the_weakest_of_its_division() -> None:
 
 
 def test_every_match_of_the_file_has_every_feature() -> None:
-    matches = read_matches(REPOSITORY / "data" / "matches.csv")
+    matches = read_matches(REPOSITORY / "examples" / "football" / "data" / "matches.csv")
     table = compute(matches)
     assert tuple(table.columns) == FEATURES
     assert list(table.index) == [match.match_id for match in matches]

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 
 from app.contract.errors import DeviceBroken, InvalidInput, Misconfigured, OutOfMemory
+from examples.football.features import FEATURES
 from worker.models import Model
 from worker.models.cache import KEPT, ModelCache, Resolved
-from worker.models.match_features import FEATURES
 from worker.models.registry import load, resolve
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

@@ -7,9 +7,10 @@ from datetime import date
 
 import pytest
 
+from examples.football import training
+from examples.football.features import ELO, FEATURES, OUTCOMES, Fixture, compute, read_matches
+from examples.football.training import DATA
 from tests.models.conftest import REPOSITORY
-from worker.models import training
-from worker.models.match_features import ELO, FEATURES, OUTCOMES, Fixture, compute, read_matches
 from worker.models.registry import resolve
 
 
@@ -39,7 +40,7 @@ def test_the_run_says_what_it_was_made_of(registry: str) -> None:
 def test_an_alias_that_exists_is_left_alone_if_only_a_missing_one_is_wanted_and_no_torch_is_imported(registry: str) -> None:
     program = f"""
 import sys
-from worker.models import training
+from examples.football import training
 assert "torch" not in sys.modules and "mlflow" not in sys.modules
 assert training.main(["--tracking-uri", {registry!r}, "--if-missing"]) == 0
 assert "torch" not in sys.modules
@@ -59,7 +60,7 @@ def test_a_registry_that_is_away_ends_training_with_a_sentence(capsys: pytest.Ca
 
 
 def test_the_periods_follow_each_other_and_no_match_is_in_two() -> None:
-    from worker.models.fitting import Plan, split
+    from examples.football.fitting import Plan, split
 
     days = [date(2015, 12, 31), date(2016, 1, 1), date(2016, 6, 30), date(2016, 7, 1), date(2016, 7, 2)]
     matches = [Fixture(n, day, "First", "Leeds", "Fulham", n, 1) for n, day in enumerate(days[:-1])]
@@ -75,11 +76,11 @@ def test_the_periods_follow_each_other_and_no_match_is_in_two() -> None:
 def test_the_same_data_and_seed_give_the_same_network() -> None:
     import torch
 
-    from worker.models.fitting import Plan, fit, score, split
+    from examples.football.fitting import Plan, fit, score, split
 
     torch.set_num_threads(1)
     plan = Plan(epochs=2)
-    matches = read_matches(REPOSITORY / "data" / "matches.csv")
+    matches = read_matches(DATA)
     train, validation, test = split(matches, compute(matches), plan)
     one, two = (fit(train, validation, plan, lambda *_: None).network for _ in range(2))
     assert score(one, test) == score(two, test)
@@ -89,10 +90,10 @@ def test_the_same_data_and_seed_give_the_same_network() -> None:
 def test_a_network_that_learned_nothing_more_says_what_ratings_say() -> None:
     import torch
 
-    from worker.models.fitting import Plan, elo_logistic, fit, score, split
+    from examples.football.fitting import Plan, elo_logistic, fit, score, split
 
     plan = Plan(validation_from=date(2015, 7, 1), test_from=date(2016, 1, 1), epochs=0)
-    matches = [match for match in read_matches(REPOSITORY / "data" / "matches.csv") if match.date < date(2016, 7, 1)]
+    matches = [match for match in read_matches(DATA) if match.date < date(2016, 7, 1)]
     train, validation, later = split(matches, compute(matches), plan)
     network = fit(train, validation, plan, lambda *_: None).network
     assert score(network, later).log_loss < elo_logistic(train.then(validation), later).log_loss + 0.005
@@ -106,10 +107,10 @@ def test_on_periods_before_the_test_period_the_network_is_no_worse_than_ratings_
     """The periods on which its parameters were chosen; the test period is not read."""
     import torch
 
-    from worker.models.fitting import Plan, elo_logistic, fit, score, split
+    from examples.football.fitting import Plan, elo_logistic, fit, score, split
 
     torch.set_num_threads(1)
-    matches = [match for match in read_matches(REPOSITORY / "data" / "matches.csv") if match.date < date(2016, 7, 1)]
+    matches = [match for match in read_matches(DATA) if match.date < date(2016, 7, 1)]
     table = compute(matches)
     days = [date(2014, 7, 1), date(2015, 1, 1), date(2015, 7, 1), date(2016, 1, 1), date(2016, 7, 1)]
     for first, second, end in zip(days, days[1:], days[2:], strict=False):

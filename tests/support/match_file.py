@@ -1,4 +1,4 @@
-"""Files of scored matches as the batch job would write them, and as it never would."""
+"""Files of scored matches as the scoring job would write them, and as it never would."""
 
 from collections.abc import Mapping, Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -7,9 +7,9 @@ from typing import Any
 
 import pyarrow as pa
 
-from app.contract import matches as layout
 from app.contract.files import file_at
-from worker.batch.parts import to_bytes
+from examples.football import file_layout as layout
+from examples.football.scoring.parts import to_bytes
 
 FIRST = date(2017, 1, 1)
 DIVISIONS = ("Bundesliga", "Österreichische Bundesliga", "Serie A")

@@ -47,7 +47,7 @@ def test_every_promise_has_a_test() -> None:
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
-    pages = [*PAGES, *(ROOT / folder / "README.md" for folder in ("charts/inference", "data"))]
+    pages = [*PAGES, ROOT / "charts/inference/README.md", *(ROOT / "examples").rglob("README.md")]
     links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))]
     assert [f"{named(page)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
 

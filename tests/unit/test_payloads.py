@@ -1,6 +1,7 @@
 """What is kept apart from its record: all kinds of places behave alike, and a reference is never taken for the thing itself."""
 
 import json
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,6 +47,12 @@ def test_what_is_written_is_read_byte_for_byte_until_it_is_removed(place: Payloa
     assert list(place.names()) == []
     with pytest.raises(PayloadGone, match=name):
         place.read(name)
+
+
+def test_an_object_store_without_its_client_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(Misconfigured, match=r"^PAYLOAD_URL: s3://bucket/x needs a package .*; the extra s3 of this project does"):
+        payloads_at("s3://bucket/x", "inference")
 
 
 def test_a_payload_of_another_size_than_was_written_is_not_taken_for_it(place: Payloads) -> None:

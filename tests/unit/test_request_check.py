@@ -32,7 +32,7 @@ def tensor(name: str, *shape: int) -> dict[str, Any]:
 
 PERSON = {"age": {"type": "long", "required": True}, "names": {"type": "object", "properties": {"first": {"type": "string"}}}}
 FLAT = [column("a", "double"), column("note", "string"), column("person", "object", properties=PERSON)]
-SIGNATURE = Signature("one", FLAT, PARAMS, "", knows_matches=True)
+SIGNATURE = Signature("one", FLAT, PARAMS, "", has_feature_table=True)
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class OneModel:
     inputs: list[dict[str, Any]]
     told_params: list[dict[str, Any]] | None = None
     name: str = "one"
-    knows_matches: bool = True
+    has_feature_table: bool = True
 
     @property
     def features(self) -> PartSchema:

@@ -1,4 +1,4 @@
-"""A batch that the device can't hold is run in halves; for the runner and the batch job alike."""
+"""A batch that the device can't hold is run in halves; for the runner and for a job without a queue."""
 
 from collections.abc import Callable, Sequence
 from typing import Any

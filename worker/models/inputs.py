@@ -17,7 +17,7 @@ from worker.models.mlmodel import Column, MLmodel, Param, Tensor
 
 
 class FeatureTable:
-    """Finds an input's features: its own, or those that the model has on record for its `match_id`."""
+    """Finds an input's features: its own, or those that the model has on record for its entity key (`match_id`)."""
 
     def __init__(self, mlmodel: MLmodel) -> None:
         self._rows: pd.DataFrame | None = None
@@ -37,14 +37,12 @@ class FeatureTable:
             return features
         if features is not None:
             raise InvalidInput("features must be an object", field="features")
-        match_id = given.get("match_id")
-        if match_id is None or self._rows is None:
+        key = given.get("match_id")
+        if key is None or self._rows is None:
             raise InvalidInput("the input has no features", field="features")
-        if type(match_id) is not int or match_id not in self._rows.index:
-            raise InvalidInput(f"no match {match_id} is on record for this model, and the input has no features", field="match_id")
-        return {
-            str(name): value.item() if isinstance(value, np.generic) else value for name, value in self._rows.loc[match_id].items()
-        }
+        if type(key) is not int or key not in self._rows.index:
+            raise InvalidInput(f"no match {key} is on record for this model, and the input has no features", field="match_id")
+        return {str(name): value.item() if isinstance(value, np.generic) else value for name, value in self._rows.loc[key].items()}
 
 
 def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> list[Any]:

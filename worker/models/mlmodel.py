@@ -2,16 +2,14 @@
 
 The file is read and judged as by the gateway (`app.contract.description`): a version whose requests can't be checked there is
 not loaded here. Of its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by
-match_id; `outputs`, the names of the output's columns; for batch inference `fixtures`, a parquet inside the folder that says which
-matches there are, and `trained_before`, the first date that the training did not see; and of a torch model `image`, which column is
-an image and how its pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of
-them an answer has (docs/models.md).
+the entity key; `outputs`, the names of the output's columns; and of a torch model `image`, which column is an image and how its
+pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of them an answer has
+(docs/models.md).
 """
 
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -62,12 +60,12 @@ class MLmodel:
     outputs: tuple[str, ...]
     feature_table: Path | None
     example_file: Path | None
-    fixtures: Path | None = None
-    trained_before: date | None = None
     image: Mapping[str, Any] | None = None
     labels_file: Path | None = None
     top_k: Any = 5
     params: tuple[Param, ...] = ()
+    metadata: Mapping[str, Any] = field(default_factory=dict)
+    """All of it, for a program that reads more of it than a worker."""
 
     def examples(self) -> list[dict[str, Any]]:
         """The registered example as features, one dict a row; empty if there is none."""
@@ -99,7 +97,7 @@ def read(folder: Path) -> MLmodel:
     said = read_description(file.read_bytes())
     compile_checkers(said.inputs, said.params, said.metadata)
     inputs, params, metadata = said.inputs, said.params or (), said.metadata
-    table, fixtures, before = (metadata.get(key) for key in ("feature_table", "fixtures", "trained_before"))
+    table = metadata.get("feature_table")
     return MLmodel(
         folder=folder,
         flavors=said.flavors,
@@ -108,12 +106,11 @@ def read(folder: Path) -> MLmodel:
         outputs=tuple(metadata.get("outputs", ())),
         feature_table=folder / table if table else None,
         example_file=folder / said.example if said.example else None,
-        fixtures=folder / fixtures if fixtures else None,
-        trained_before=date.fromisoformat(str(before)) if before else None,
         image=metadata.get("image"),
         labels_file=folder / metadata["labels"] if metadata.get("labels") else None,
         top_k=metadata.get("top_k", 5),
         params=tuple(_param(spec) for spec in params),
+        metadata=metadata,
     )
 
 

@@ -87,7 +87,7 @@ template:
       - name: batch
         {{- include "inference.image" (dict "root" . "image" .Values.image.worker "over" $pool.image) | nindent 8 }}
         terminationMessagePolicy: FallbackToLogsOnError
-        command: [python, -m, worker.batch]
+        command: [python, -m, examples.football.scoring]
         securityContext:
           {{- include "inference.containerSecurity" . | nindent 10 }}
         env:

@@ -116,6 +116,9 @@ PAYLOAD_URL: {{ . | quote }}
 {{- define "inference.apiEnv" -}}
 {{ include "inference.sharedEnv" . }}
 MODEL_URIS: {{ include "inference.modelUris" . | quote }}
+{{- with include "inference.extensions" . }}
+EXTENSIONS: {{ . | quote }}
+{{- end }}
 {{- with include "inference.batch" . | fromYaml }}
 {{- if .enabled }}
 BATCH_OUTPUT_URL: {{ .url | quote }}
@@ -124,6 +127,13 @@ BATCH_OUTPUT_URL: {{ .url | quote }}
 {{- if .Values.api.podReader.enabled }}
 POD_NAMESPACE: {valueFrom: {fieldRef: {fieldPath: metadata.namespace}}}
 POD_SELECTOR: {{ include "inference.podSelector" . | quote }}
+{{- end }}
+{{- end }}
+
+{{/* The gateway's extensions, with commas; unless told, the look-ups wherever there may be something to look up. */}}
+{{- define "inference.extensions" -}}
+{{- if kindIs "slice" .Values.extensions }}{{ join "," .Values.extensions }}
+{{- else if or .Values.tryout.enabled (include "inference.batch" . | fromYaml).enabled }}examples.football.gateway:install
 {{- end }}
 {{- end }}
 

@@ -92,8 +92,8 @@
 {{- if lt (int $api.terminationGracePeriodSeconds) (int $needed) }}
 {{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}
 {{- end }}
-{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "" "PAYLOAD_URL" "") }}
-{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, payloads, keyPrefix, installation, startTimeoutSeconds, workerPools") }}
+{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "" "PAYLOAD_URL" "" "EXTENSIONS" "") }}
+{{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, payloads, keyPrefix, installation, extensions, startTimeoutSeconds, workerPools") }}
 {{- end }}
 
 {{- define "inference.guardBatchPool" -}}

@@ -22,7 +22,7 @@ class GatewayCommands(Keys):
         request = {
             "task_id": s.task_id,
             "rows": s.rows,
-            "match_id": "" if s.match_id is None else str(s.match_id),
+            "match_id": "" if s.entity_key is None else str(s.entity_key),
             "join_key": s.join_key,
             "join_version": s.join_version,
             "fresh": s.fresh,
@@ -128,7 +128,7 @@ def _record(task_id: str, view: list[Any] | None) -> Record | None:
         sequence=int(held["seq"]),
         epoch=int(held["epoch"]),
         attempts=int(held.get("attempts", 0)),
-        match_id=_whole(held.get("match_id")),
+        entity_key=_whole(held.get("match_id")),
         created_ms=int(held.get("created", 0)),
         begun_ms=int(held.get("begun", 0)),
         ended_ms=int(held.get("ended", 0)),
@@ -171,7 +171,7 @@ def _dead_letter(row: list[Any]) -> DeadLetter:
     held = {name: text(value) for name, value in by_name(row).items()}
     return DeadLetter(
         task_id=held["task_id"],
-        match_id=_whole(held.get("match_id")),
+        entity_key=_whole(held.get("match_id")),
         created_ms=int(held["created"]),
         ended_ms=int(held["ended"]),
         attempts=int(held["attempts"]),

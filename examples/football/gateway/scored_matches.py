@@ -1,4 +1,4 @@
-"""The upcoming matches and their scores, from the file that the batch job writes: one by its id, and pages of them.
+"""The upcoming matches and their scores, from the file that the scoring job writes: one by its id, and pages of them.
 
 The file is read whole, on a thread, and kept as Arrow's columns: a look-up is a bisection and a page a slice, neither asks anybody.
 A million matches cost some 110 MB, and 300 MB while a new file takes an old one's place; a larger file is refused, since
@@ -20,11 +20,11 @@ from hashlib import blake2b
 from typing import Any
 
 import structlog
-from prometheus_client import Gauge
 
-from app.contract import matches as layout
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.files import File, file_at, without_secrets
+from examples.football import file_layout as layout
+from examples.football.gateway.metrics import LookupMetrics
 
 log = structlog.get_logger()
 
@@ -131,10 +131,10 @@ class MatchTable:
 class Matches:
     """The file at a URL, looked at every so often; '' is none."""
 
-    def __init__(self, url: str, refresh_s: float, count: Gauge, written: Gauge) -> None:
+    def __init__(self, url: str, refresh_s: float, metrics: LookupMetrics) -> None:
         self._url = url
         self._refresh_s = refresh_s
-        self._gauges = (count, written)
+        self._metrics = metrics
         self._table: MatchTable | None = None
         self._why = "it has not been read yet" if url else "BATCH_OUTPUT_URL names none"
         self._token = ""
@@ -166,7 +166,7 @@ class Matches:
             elif self._table:
                 self._why = ""
         except FileNotFoundError:
-            self._refuse("", f"nothing is at {without_secrets(self._url)} (yet): python -m worker.batch writes it")
+            self._refuse("", f"nothing is at {without_secrets(self._url)} (yet): python -m examples.football.scoring writes it")
         except Unfit as error:
             self._refuse(token, f"what is at {without_secrets(self._url)} {error}")
         except Misconfigured as error:
@@ -194,9 +194,9 @@ class Matches:
             log.warning("matches.kept", reason=why, matches=len(self._table) if self._table else 0)
         self._why = why
 
-    def _count(self, *values: float) -> None:
-        for gauge, value in zip(self._gauges, values, strict=True):
-            gauge.set(value)
+    def _count(self, matches: int, written_s: float) -> None:
+        self._metrics.matches.set(matches)
+        self._metrics.written.set(written_s)
 
 
 def _content(file: File) -> bytes:
@@ -233,7 +233,7 @@ def _parsed(content: bytes) -> tuple[Any, dict[bytes, bytes]]:
 def _check_schema(found: Any, wanted: Any) -> None:
     number = (found.metadata or {}).get(layout.LAYOUT_KEY, b"none").decode(errors="replace")
     if number != layout.LAYOUT:
-        raise Unfit(f"has the layout {number}, and this gateway reads {layout.LAYOUT}: run the batch job of the same release")
+        raise Unfit(f"has the layout {number}, and this gateway reads {layout.LAYOUT}: run the scoring job of the same release")
     wrong = [field.name for field in wanted if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type]
     if wrong:
         raise Unfit(f"has another schema: {', '.join(wrong)} missing or of another type")

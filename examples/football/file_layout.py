@@ -1,4 +1,4 @@
-"""The Parquet file of scored matches, as the batch job writes it and the gateway reads it.
+"""The Parquet file of scored matches, as the scoring job writes it and the gateway reads it.
 
 Its metadata carries the version of this layout: a reader takes its own alone, and more columns than it knows. A change that an
 older reader would misread gets another number.

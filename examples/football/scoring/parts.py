@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import structlog
 
 from app.contract.files import File
-from app.contract.matches import arrow_schema
+from examples.football.file_layout import arrow_schema
 
 log = structlog.get_logger()
 

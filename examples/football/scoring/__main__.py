@@ -1,4 +1,4 @@
-"""`python -m worker.batch`: one run; what is wrong is one sentence on standard error, and the exit code says so."""
+"""`python -m examples.football.scoring`: one run; what is wrong is one sentence on standard error, and the exit code says so."""
 
 import signal
 import sys
@@ -10,7 +10,7 @@ import structlog
 from app.contract.errors import Misconfigured
 from app.contract.settings import read_settings
 from app.telemetry import set_up_logging
-from worker.batch.settings import BatchSettings
+from examples.football.scoring.settings import ScoringSettings
 
 log = structlog.get_logger()
 _INTERRUPTED = 128
@@ -22,9 +22,9 @@ def main() -> int:
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _stop)
     try:
-        settings = read_settings(BatchSettings)
+        settings = read_settings(ScoringSettings)
         set_up_logging(settings.log_level)
-        from worker.batch.job import run  # takes seconds, so only once the settings are right
+        from examples.football.scoring.job import run  # takes seconds, so only once the settings are right
 
         run(settings)
     except Misconfigured as error:

@@ -13,21 +13,21 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
 
-from app.contract import matches as layout
 from app.contract.errors import InvalidInput, Misconfigured
 from app.contract.files import File, file_at, without_secrets
 from app.contract.retry import wait_at_start
-from worker.batch.parts import Parts, to_bytes
-from worker.batch.progress import Progress
-from worker.batch.settings import BatchSettings
+from examples.football import file_layout as layout
+from examples.football.scoring.parts import Parts, to_bytes
+from examples.football.scoring.progress import Progress
+from examples.football.scoring.settings import ScoringSettings
+from examples.football.scoring.upcoming import Upcoming, upcoming
 from worker.child.oom_split import predict_in_halves
 from worker.models import Model, registry
-from worker.models.fixtures import Upcoming, upcoming
 
 log = structlog.get_logger()
 
 
-def run(settings: BatchSettings) -> None:
+def run(settings: ScoringSettings) -> None:
     """Leaves the file up to date; raises `Misconfigured` with a sentence, and whatever the model raises."""
     output = file_at(settings.batch_output_url)
     resolved = wait_at_start(

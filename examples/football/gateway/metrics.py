@@ -1,0 +1,15 @@
+"""The metrics of the look-ups."""
+
+from prometheus_client import CollectorRegistry, Gauge
+
+
+class LookupMetrics:
+    """What is served, for as long as there is a good file."""
+
+    def __init__(self, registry: CollectorRegistry) -> None:
+        self.matches = Gauge("prediction_matches", "Scored matches to look up; 0 without a good file.", registry=registry)
+        self.written = Gauge(
+            "prediction_matches_written_timestamp_seconds",
+            "When their file was written; 0 without a good one.",
+            registry=registry,
+        )
