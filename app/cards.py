@@ -15,7 +15,7 @@ from typing import Any, Self
 import orjson
 
 from app.contract.addresses import Network
-from app.contract.description import Description, compile_checkers, judging, read_description
+from app.contract.description import Description, compile_checkers, judging, read_description, read_signature
 from app.contract.errors import Misconfigured, Temporary
 from app.contract.schema import PartSchema
 from app.contract.settings import NOT_REGISTERED, model_of_uri
@@ -98,7 +98,7 @@ class Registered:
 def registered(pool: str, card: Card, fetch_allowed: Sequence[Network] = ()) -> Registered:
     """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be checked."""
     with judging(model_of_uri(card.uri)[0], card.version):
-        checkers = compile_checkers(card.inputs, card.params, card.metadata, fetch_allowed)
+        checkers = compile_checkers(read_signature(card.inputs, card.params, card.metadata), fetch_allowed)
     return Registered(pool, card, checkers.features, checkers.params)
 
 

@@ -14,7 +14,8 @@ import yaml
 
 from app.contract.addresses import Network
 from app.contract.errors import Misconfigured
-from app.contract.schema import PartSchema, compile_inputs, compile_params
+from app.contract.schema import PartSchema, features_schema, params_schema
+from app.contract.signature import Column, Param, Tensor, read_inputs, read_params
 
 FLAVORS = frozenset({"pytorch", "python_function"})
 """What a worker can load."""
@@ -53,6 +54,24 @@ def read_description(mlmodel: bytes) -> Description:
 
 
 @dataclass(frozen=True, slots=True)
+class ModelSignature:
+    """What a version takes: columns or tensors, and parameters; `image` names the column that is one, '' if none is."""
+
+    inputs: tuple[Column | Tensor, ...]
+    params: tuple[Param, ...]
+    image: str
+
+
+def read_signature(inputs: Any, params: Any, metadata: Any) -> ModelSignature:
+    """Reads the parts of a `Description`; raises `Misconfigured` for a signature that can't be checked."""
+    try:
+        image = (metadata.get("image") or {}).get("column", "")
+        return ModelSignature(read_inputs(inputs), read_params(params), image)
+    except _ODD as error:
+        raise Misconfigured(f"its signature or its metadata can't be read: {_words(error)}") from error
+
+
+@dataclass(frozen=True, slots=True)
 class Checkers:
     """The checkers of the two parts of a request."""
 
@@ -60,13 +79,10 @@ class Checkers:
     params: PartSchema
 
 
-def compile_checkers(inputs: Any, params: Any, metadata: Any, fetch_allowed: Sequence[Network] = ()) -> Checkers:
-    """Returns what requests are checked by; raises `Misconfigured` for a signature that can't be checked."""
-    try:
-        image = metadata.get("image") or {}
-        return Checkers(compile_inputs(inputs, image.get("column", ""), fetch_allowed), compile_params(params))
-    except _ODD as error:
-        raise Misconfigured(f"its signature or its metadata can't be read: {_words(error)}") from error
+def compile_checkers(signature: ModelSignature, fetch_allowed: Sequence[Network] = ()) -> Checkers:
+    """Returns what requests are checked by; raises `Misconfigured` for a default that JSON has no words for."""
+    features = features_schema(signature.inputs, signature.image, fetch_allowed)
+    return Checkers(features, params_schema(signature.params))
 
 
 @contextmanager

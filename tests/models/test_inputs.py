@@ -8,8 +8,9 @@ import pandas as pd
 import pytest
 
 from app.contract.errors import InvalidInput, Misconfigured
+from app.contract.signature import Column, Tensor
 from worker.models.inputs import FeatureTable, column_values, tensor_values
-from worker.models.mlmodel import Column, MLmodel, Tensor
+from worker.models.mlmodel import MLmodel
 
 
 def described(folder: Path, table: str | None) -> MLmodel:

@@ -17,9 +17,10 @@ from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Object, Property
 
 from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
+from app.contract.signature import Column, Tensor
 from worker.models import InputLimits
 from worker.models.loaded import LoadedModel
-from worker.models.mlmodel import Column, MLmodel, Tensor, read
+from worker.models.mlmodel import MLmodel, read
 from worker.models.results import rows_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

@@ -143,8 +143,9 @@ def test_a_model_from_code_that_runs_out_of_memory_says_so(shop: Model) -> None:
 
 
 def test_an_example_that_is_refused_is_said_at_warm_up(tmp_path: Path) -> None:
+    from app.contract.signature import Column
     from worker.models.loaded import LoadedModel
-    from worker.models.mlmodel import Column, MLmodel
+    from worker.models.mlmodel import MLmodel
 
     class Refuses:
         device = "cpu"

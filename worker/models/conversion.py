@@ -1,4 +1,4 @@
-"""From a value of JSON to the one that MLflow takes for a type of a signature, however deep it stands.
+"""From a value of JSON to the one that MLflow takes for a kind of a signature, however deep it stands.
 
 Null stands for what is left out: an optional value that is either is None, so that a model finds every name of its signature
 in each input. Inside an array or an object MLflow converts nothing, so there each value has the exact type already.
@@ -13,7 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-_LARGEST_FLOAT = float(np.finfo(np.float32).max)
+from app.contract.data_types import COLUMN_TYPES, DataType, Form
+from app.contract.signature import Kind, ListOf, ObjectOf, Property
 
 
 class Unfit(ValueError):
@@ -24,12 +25,12 @@ class Unfit(ValueError):
         self.problem, self.path = problem, path
 
 
-def given_or_none(kind: str, required: bool, spec: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Any:
+def given_or_none(kind: Kind, required: bool, name: str, given: Mapping[str, Any]) -> Any:
     """Returns the value of that name, converted; None for an optional one that is null or not there. Raises `Unfit`."""
     value = given.get(name)
     if not is_missing(value):
-        return converted(kind, spec, value)
-    if required and not (kind == "any" and name in given):
+        return converted(kind, value)
+    if required and not (kind is COLUMN_TYPES["any"] and name in given):
         raise Unfit("is missing")
     return None
 
@@ -39,103 +40,106 @@ def is_missing(value: Any) -> bool:
     return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
 
 
-def converted(kind: str, spec: Mapping[str, Any], value: Any) -> Any:
-    """Returns the value as the type has it; raises `Unfit`. A type that is not known is let through.
-
-    `spec` is the signature's, for the `items` of an array and the `properties` of an object.
-    """
-    if kind == "array":
-        return _array(spec["items"], value)
-    if kind == "object":
-        return _object(spec["properties"], value)
-    if kind not in _KINDS:
-        return value
-    words, convert = _KINDS[kind]
+def converted(kind: Kind, value: Any) -> Any:
+    """Returns the value as its kind has it; raises `Unfit`."""
+    if isinstance(kind, ListOf):
+        return _array(kind.item, value)
+    if isinstance(kind, ObjectOf):
+        return _object(kind.properties, value)
     try:
-        return convert(value)
+        return (_OWN.get(kind.name) or _BY_FORM[kind.form])(kind, value)
     except (ValueError, TypeError, OverflowError) as error:
-        raise Unfit(f"must be {words}") from error
+        raise Unfit(f"must be {kind.words}") from error
 
 
-def _array(items: Mapping[str, Any], values: Any) -> list[Any]:
+def _array(item: Kind, values: Any) -> list[Any]:
     if isinstance(values, np.ndarray):
         values = values.tolist()
     if not isinstance(values, list):
         raise Unfit("must be a list")
-    kind, found = items["type"], []
-    exact = _EXACT.get(kind, _same)
+    exact, found = _exact(item), []
     for place, value in enumerate(values):
         try:
-            found.append(exact(converted(kind, items, value)))
+            found.append(exact(converted(item, value)))
         except Unfit as error:
             raise Unfit(error.problem, f"[{place}]{error.path}") from error
     return found
 
 
-def _object(properties: Mapping[str, Mapping[str, Any]], given: Any) -> dict[str, Any]:
+def _object(properties: tuple[Property, ...], given: Any) -> dict[str, Any]:
     if not isinstance(given, Mapping):
         raise Unfit("must be an object")
+    names = {one.name for one in properties}
     for name in given:
-        if name not in properties:
+        if name not in names:
             raise Unfit("is not known", f".{name}")
-    return {name: _property(spec, name, given) for name, spec in properties.items()}
+    return {one.name: _property(one, given) for one in properties}
 
 
-def _property(spec: Mapping[str, Any], name: str, given: Mapping[str, Any]) -> Any:
+def _property(one: Property, given: Mapping[str, Any]) -> Any:
     try:
-        value = given_or_none(spec["type"], spec.get("required", True), spec, name, given)
+        value = given_or_none(one.kind, one.required, one.name, given)
     except Unfit as error:
-        raise Unfit(error.problem, f".{name}{error.path}") from error
-    return value if value is None else _EXACT.get(spec["type"], _same)(value)
+        raise Unfit(error.problem, f".{one.name}{error.path}") from error
+    return value if value is None else _exact(one.kind)(value)
 
 
-def _integer(bits: int) -> Callable[[Any], int]:
-    def convert(value: Any) -> int:
-        if isinstance(value, bool) or int(value) != value or not -(2 ** (bits - 1)) <= value < 2 ** (bits - 1):
-            raise ValueError
-        return int(value)
-
-    return convert
+def _integer(kind: DataType, value: Any) -> int:
+    """A table's integers may be floats, so 1.0 is one here."""
+    if isinstance(value, bool) or int(value) != value or not kind.low <= value <= kind.high:
+        raise ValueError
+    return int(value)
 
 
-def _number(largest: float) -> Callable[[Any], float]:
-    def convert(value: Any) -> float:
-        if isinstance(value, bool | str) or not math.isfinite(value) or abs(value) > largest:
-            raise ValueError
-        return float(value)
-
-    return convert
+def _number(kind: DataType, value: Any) -> float:
+    if isinstance(value, bool | str) or not math.isfinite(value) or abs(value) > kind.high:
+        raise ValueError
+    return float(value)
 
 
-def _datetime(value: Any) -> pd.Timestamp:
+def _boolean(_kind: DataType, value: Any) -> bool:
+    if not isinstance(value, bool):
+        raise TypeError
+    return value
+
+
+def _string(_kind: DataType, value: Any) -> str:
+    if not isinstance(value, str):
+        raise TypeError
+    return value
+
+
+def _binary(_kind: DataType, value: Any) -> bytes:
+    return b64decode(value, validate=True)
+
+
+def _datetime(_kind: DataType, value: Any) -> pd.Timestamp:
     """MLflow takes no time zones and counts nanoseconds: what has a zone is given in UTC, what does not fit is refused."""
     time = pd.Timestamp(value if isinstance(value, datetime) else datetime.fromisoformat(value)).as_unit("ns")
     return time if time.tzinfo is None else time.tz_convert(None)
 
 
-def _exactly(kind: type) -> Callable[[Any], Any]:
-    def convert(value: Any) -> Any:
-        if not isinstance(value, kind):
-            raise TypeError
-        return value
-
-    return convert
+def _any(_kind: DataType, value: Any) -> Any:
+    return value
 
 
 def _same(value: Any) -> Any:
     return value
 
 
-_KINDS: dict[str, tuple[str, Callable[[Any], Any]]] = {
-    "double": ("a finite number", _number(math.inf)),
-    "float": ("a finite number that fits a float", _number(_LARGEST_FLOAT)),
-    "long": ("an integer of 64 bits", _integer(64)),
-    "integer": ("an integer of 32 bits", _integer(32)),
-    "boolean": ("true or false", _exactly(bool)),
-    "string": ("a string", _exactly(str)),
-    "binary": ("base64", lambda value: b64decode(value, validate=True)),
-    "datetime": ("a date and time in ISO 8601", _datetime),
+def _exact(kind: Kind) -> Callable[[Any], Any]:
+    return _EXACT.get(kind.name, _same) if isinstance(kind, DataType) else _same
+
+
+_BY_FORM: dict[Form, Callable[[DataType, Any], Any]] = {
+    Form.BOOLEAN: _boolean,
+    Form.INTEGER: _integer,
+    Form.NUMBER: _number,
+    Form.STRING: _string,
+    Form.ANY: _any,
 }
+_OWN: dict[str, Callable[[DataType, Any], Any]] = {"binary": _binary, "datetime": _datetime}
+"""The conversions of types whose values are more than their form in JSON."""
 
 _EXACT: dict[str, Callable[[Any], Any]] = {
     "float": np.float32,

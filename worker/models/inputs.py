@@ -12,8 +12,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from app.contract.errors import InvalidInput, Misconfigured
+from app.contract.signature import Column, Param, Tensor
 from worker.models.conversion import Unfit, converted, given_or_none
-from worker.models.mlmodel import Column, MLmodel, Param, Tensor
+from worker.models.mlmodel import MLmodel
 
 
 class FeatureTable:
@@ -65,7 +66,7 @@ def tensor_values(tensors: Sequence[Tensor], features: Mapping[str, Any]) -> lis
 
 def _column_value(column: Column, features: Mapping[str, Any]) -> Any:
     try:
-        return given_or_none(column.type, column.required, column.spec, column.name, features)
+        return given_or_none(column.kind, column.required, column.name, features)
     except Unfit as error:
         raise _refused("features", column.name, error) from error
 
@@ -74,7 +75,7 @@ def _param_value(param: Param, value: Any) -> Any:
     if param.many and not isinstance(value, list):
         raise InvalidInput(f"{param.name} must be a list", field=f"params.{param.name}")
     try:
-        found = [converted(param.type, param.spec, part) for part in (value if param.many else [value])]
+        found = [converted(param.item, part) for part in (value if param.many else [value])]
     except Unfit as error:
         raise _refused("params", param.name, error) from error
     return found if param.many else found[0]

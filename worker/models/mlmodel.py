@@ -1,7 +1,7 @@
-"""The `MLmodel` file of a model's folder: what it takes, what it answers, and what it brings along.
+"""A model's folder: what its `MLmodel` file says, and the files that it brings along.
 
-The file is read and judged as by the gateway (`app.contract.description`): a version whose requests can't be checked there is
-not loaded here. Of its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by
+The file and its signature are read by `app.contract.description`, for the gateway too: a version whose requests can't be checked
+there is not loaded here. Of its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by
 the entity key; `outputs`, the names of the output's columns; and of a torch model `image`, which column is an image and how its
 pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of them an answer has
 (docs/models.md).
@@ -13,40 +13,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.contract.description import compile_checkers, read_description
+from app.contract.description import compile_checkers, read_description, read_signature
 from app.contract.errors import Misconfigured
-
-
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One column of the input, by MLflow's type names (`double`, `long`, `string`, …)."""
-
-    name: str
-    type: str
-    required: bool
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    """As it stands in the signature, with an array's `items` or an object's `properties`."""
-
-
-@dataclass(frozen=True, slots=True)
-class Tensor:
-    """One array of the input; `shape` begins with the batch, -1 is any length."""
-
-    name: str
-    dtype: str
-    shape: tuple[int, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class Param:
-    """One of the parameters that a request may set; `many` are a list."""
-
-    name: str
-    type: str
-    many: bool
-    default: Any
-    spec: Mapping[str, Any] = field(default_factory=dict)
-    """As a column's."""
+from app.contract.signature import Column, Param, Tensor
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,33 +64,20 @@ def read(folder: Path) -> MLmodel:
     if not file.is_file():
         raise Misconfigured(f"there is no MLmodel file in what the registry gave for this model ({folder.name})")
     said = read_description(file.read_bytes())
-    compile_checkers(said.inputs, said.params, said.metadata)
-    inputs, params, metadata = said.inputs, said.params or (), said.metadata
+    signature, metadata = read_signature(said.inputs, said.params, said.metadata), said.metadata
+    compile_checkers(signature)
     table = metadata.get("feature_table")
     return MLmodel(
         folder=folder,
         flavors=said.flavors,
-        columns=tuple(_column(spec) for spec in inputs if spec["type"] != "tensor"),
-        tensors=tuple(_tensor(spec) for spec in inputs if spec["type"] == "tensor"),
+        columns=tuple(part for part in signature.inputs if isinstance(part, Column)),
+        tensors=tuple(part for part in signature.inputs if isinstance(part, Tensor)),
         outputs=tuple(metadata.get("outputs", ())),
         feature_table=folder / table if table else None,
         example_file=folder / said.example if said.example else None,
         image=metadata.get("image"),
         labels_file=folder / metadata["labels"] if metadata.get("labels") else None,
         top_k=metadata.get("top_k", 5),
-        params=tuple(_param(spec) for spec in params),
+        params=signature.params,
         metadata=metadata,
     )
-
-
-def _column(spec: Mapping[str, Any]) -> Column:
-    return Column(str(spec["name"]), spec["type"], spec.get("required", True), spec)
-
-
-def _param(spec: Mapping[str, Any]) -> Param:
-    return Param(spec["name"], spec.get("type") or spec["dtype"], bool(spec.get("shape")), spec["default"], spec)
-
-
-def _tensor(spec: Mapping[str, Any]) -> Tensor:
-    tensor = spec["tensor-spec"]
-    return Tensor(str(spec["name"]), tensor["dtype"], tuple(tensor["shape"]))

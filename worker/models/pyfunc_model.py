@@ -18,14 +18,15 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
+from app.contract.data_types import DataType
 from app.contract.errors import InvalidInput, Misconfigured
+from app.contract.signature import Column
 from worker.models.grouping import run_in_groups
 from worker.models.inputs import column_values, tensor_values
 from worker.models.memory import guarded
-from worker.models.mlmodel import Column, MLmodel
+from worker.models.mlmodel import MLmodel
 from worker.models.results import rows_of
 
-_DTYPES = {"double": "float64", "float": "float32", "long": "int64", "integer": "int32", "datetime": "datetime64[ns]"}
 _INTEGERS = ("long", "integer")
 _MARKED = (*_INTEGERS, "boolean")
 """Rows with and without a value of these types can't share a frame."""
@@ -106,9 +107,9 @@ def _series(column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
 
     MLflow changes objects in place, and the same rows may run again in halves.
     """
-    if column.type in ("array", "object") and "properties" in repr(column.spec):
-        values = deepcopy(values)
-    return pd.Series(list(values), dtype=_DTYPES.get(column.type, "object"))
+    if isinstance(column.kind, DataType):
+        return pd.Series(list(values), dtype=column.kind.dtype)
+    return pd.Series(deepcopy(list(values)) if "properties" in repr(column.spec) else list(values), dtype="object")
 
 
 def _device(model: Any) -> str:

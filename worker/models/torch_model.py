@@ -15,12 +15,13 @@ from numpy.typing import NDArray
 from torch.export.passes import move_to_device_pass
 
 from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
+from app.contract.signature import Tensor
 from worker.models.grouping import run_in_groups
 from worker.models.images import Picture
 from worker.models.inputs import column_values, tensor_values
 from worker.models.labels import Labels, read_labels
 from worker.models.memory import guarded
-from worker.models.mlmodel import MLmodel, Tensor
+from worker.models.mlmodel import MLmodel
 from worker.models.results import rows_of
 
 TOP_K = "top_k"
