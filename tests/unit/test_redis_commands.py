@@ -9,7 +9,7 @@ from app.contract.redis_store.commands import Command, Commands
 from app.contract.states import State
 
 COMMANDS = Commands("unit")
-SUBMISSION = Submission("m-1", "m", b"\xff[1]\x00", match_id=2**63 - 1, fresh=True)
+SUBMISSION = Submission("m-1", "m", b"\xff[1]\x00", entity_key=2**63 - 1, fresh=True)
 NEWER: list[Any] = [b"of a newer program", [1, b"x"]]
 RUN: dict[str, Any] = {
     "epoch": 1,
