@@ -35,11 +35,11 @@ from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_
 from app.metrics import Metrics
 from app.payloads import large_payloads
 from app.pods import KubernetesPods, Pods
+from app.predictions import Predictions
 from app.readiness import Readiness
 from app.reaper import Reaper
 from app.registry import Registry
 from app.request_check import Bounds
-from app.service import Predictions
 from app.settings import GatewaySettings
 from app.sweep import Sweep
 from app.telemetry import set_up_logging

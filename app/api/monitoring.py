@@ -13,7 +13,7 @@ from app.api.predict import JSON
 from app.contract.moves import QueueCounts, WorkerInfo
 from app.contract.store import GatewayStore
 from app.pods import Pods
-from app.service import Predictions
+from app.predictions import Predictions
 
 LONGEST_POLL_S = 60
 Wait = Annotated[

@@ -5,7 +5,6 @@ only what the OpenAPI page is made of.
 """
 
 import math
-from collections.abc import Coroutine
 from dataclasses import dataclass
 from typing import Annotated, Any
 
@@ -23,14 +22,14 @@ from app.body_checks import BodyChecks, ChecksUnavailable
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.field_errors import FieldError
 from app.contract.moves import SubmitAnswer, Submitted
-from app.contract.record import Record, Submission
+from app.contract.record import PredictionRequest, Record
 from app.contract.states import PUBLIC_WORDS, State
 from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
+from app.predictions import REFUSED, Predictions, WaitBroken
 from app.readiness import Readiness
 from app.registry import Registry
-from app.request_check import Refused, Unserved
-from app.service import REFUSED, Asked, Predictions, WaitBroken
+from app.request_check import Checked, Refused, Unserved
 from app.settings import GatewaySettings
 
 JSON = "application/json"
@@ -44,14 +43,6 @@ class _Tally:
     source: str
     model: str = UNKNOWN
     outcome: str = "invalid"
-
-
-@dataclass(slots=True)
-class _Submitting:
-    """A submission under way. It has only the promise of the answer, so that whoever waits for the end holds no body."""
-
-    task_id: str
-    answer: Coroutine[Any, Any, SubmitAnswer]
 
 
 class PredictCalls:
@@ -84,13 +75,17 @@ class PredictCalls:
 
     async def _predict(self, request: Request, wish: Wish, tally: _Tally) -> Response:
         with self._receiving.room() as room:
-            submitting = await self._received(request, wish, tally, room)
-            task_id = submitting.task_id
+            asked = await self._received(request, wish, tally, room)
+            task_id, record = asked.task_id, None
             try:
                 if wish.waits:
-                    answer, record = await self._predictions.submit_and_wait(task_id, submitting.answer, wish.wait_s)
+                    with self._predictions.pending(task_id, wish.wait_s) as pending:
+                        answer = await self._predictions.submit(asked)
+                        room.close()
+                        del asked  # No input is held while its end is waited for.
+                        record = await self._predictions.end(answer, pending)
                 else:
-                    answer, record = await submitting.answer, None
+                    answer = await self._predictions.submit(asked)
             except WaitBroken as error:
                 raise about_task(Kind.UNAVAILABLE, f"{error}; asking for the task tells how it ends", error.task_id) from error
             except StoreUnavailable as error:
@@ -100,16 +95,31 @@ class PredictCalls:
                 raise payload_trouble(error) from error
         return self._told(answer, record, wish, tally)
 
-    async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> _Submitting:
+    async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> PredictionRequest:
         """Reads and checks the body. What was parsed of it lives no longer than the checks."""
         raw = await read_body(request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room)
-        submission = await self._checked(request, raw, wish, tally)
-        return _Submitting(submission.task_id, self._submitted(submission, room))
+        checked, kept = await self._checked(request, raw, tally)
+        headers, key = request.headers, idempotency_key(request.headers)
+        # A caller who waits would rather hear at once that it can't be in time; a wait that the caller shortened does not say so.
+        longest_s = self._settings.sync_slo_s if wish.waits and not wish.background else 0
+        tally.outcome = "unavailable"
+        if self._readiness.refusal:
+            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
+        return self._predictions.request(
+            checked,
+            raw if kept else b"",
+            idempotency_key=key,
+            fresh=wants_fresh(headers),
+            trace_id=trace_id(headers),
+            waits=wish.waits,
+            longest_wait_s=longest_s,
+        )
 
-    async def _checked(self, request: Request, raw: bytearray, wish: Wish, tally: _Tally) -> Submission:
-        headers, kept = request.headers, self._predictions.keeps_body(len(raw))
+    async def _checked(self, request: Request, raw: bytearray, tally: _Tally) -> tuple[Checked, bool]:
+        """Returns what the body asks for, and whether the body itself is kept as the input."""
+        kept = self._predictions.keeps_body(len(raw))
         try:
-            checked = await self._checks.check(raw, keyed="idempotency-key" in headers, whole=kept)
+            checked = await self._checks.check(raw, keyed="idempotency-key" in request.headers, whole=kept)
         except Refused as refused:
             tally.model = refused.model or UNKNOWN
             raise problem_of(refused) from refused
@@ -120,21 +130,7 @@ class PredictCalls:
             tally.outcome = "unavailable"
             raise Problem(Kind.UNAVAILABLE, str(error)) from error
         tally.model = checked.model
-        body = raw if kept else b""
-        asked = Asked(checked, body, idempotency_key(headers), wants_fresh(headers), trace_id(headers))
-        tally.outcome = "unavailable"
-        if self._readiness.refusal:
-            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
-        # Who waits would rather hear at once that it can't be in time; a wait that the caller shortened says nothing of that.
-        longest_s = self._settings.sync_slo_s if wish.waits and not wish.background else 0
-        return self._predictions.prepare(asked, wish.waits, longest_s)
-
-    async def _submitted(self, submission: Submission, room: Room) -> SubmitAnswer:
-        """Gives the body's room back once it was written down, or refused."""
-        try:
-            return await self._predictions.submit(submission)
-        finally:
-            room.close()
+        return checked, kept
 
     def _told(self, answer: SubmitAnswer, record: Record | None, wish: Wish, tally: _Tally) -> Response:
         if answer.kind is Submitted.CONFLICT:

@@ -241,8 +241,8 @@ def test_live_workers_are_listed_and_silent_ones_are_dropped(cast: Cast) -> None
 
 
 def test_what_is_submitted_comes_back_to_the_last_digit_and_byte(cast: Cast) -> None:
-    task_id = cast.submit(match_id=2**53 + 1, input=b"\xff\x00\n[1]")
-    assert cast.read(task_id).match_id == 2**53 + 1
+    task_id = cast.submit(entity_key=2**53 + 1, input=b"\xff\x00\n[1]")
+    assert cast.read(task_id).entity_key == 2**53 + 1
     (record,) = cast.claim("c1").records
     assert record.input == b"\xff\x00\n[1]"
 
