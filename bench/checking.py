@@ -135,7 +135,7 @@ class _Served:
 
     name = default = "open"
     names: ClassVar = ["open"]
-    knows_matches = True
+    has_feature_table = True
     features = compile_inputs(
         [
             {"name": "text", "type": "string", "required": False},
