@@ -1,39 +1,35 @@
-"""POST /predict/ and /predict/async/, and the model's card.
+"""POST /predict/ and /predict/async/.
 
-The hot path: the body is read, checked by the model's own checker and written down, and bytes are answered. FastAPI's models are
-only what the OpenAPI page is made of.
+The hot path: the body is read, checked by the model's own checker and written down, and bytes are answered.
 """
 
 import math
 from dataclasses import dataclass
-from typing import Annotated, Any
 
-import orjson
-from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import views
 from app.api.body import problem_of, read_body
 from app.api.preferences import Wish, idempotency_key, trace_id, wants_fresh, wish_of
-from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unknown_model, unserved_model
+from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unserved_model
 from app.api.receiving import Receiving, Room
+from app.api.responses import entity, json_response, task_error
+from app.api.schemas import Accepted, Prediction, TaskError
+from app.api.tasks import used_model
 from app.body_checks import BodyChecks, ChecksUnavailable
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.field_errors import FieldError
 from app.contract.moves import SubmitAnswer, Submitted
 from app.contract.record import PredictionRequest, Record
 from app.contract.states import PUBLIC_WORDS, State
-from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
 from app.predictions import REFUSED, Predictions, WaitBroken
 from app.readiness import Readiness
-from app.registry import Registry
 from app.request_check import Checked, Refused, Unserved
 from app.settings import GatewaySettings
 
-JSON = "application/json"
 UNKNOWN_RETRY_S, MOST_RETRY_S = 30, 600
+_NOT_RUN = {State.CANCELLED: "The prediction was cancelled", State.EXPIRED: "The prediction's time to start ran out"}
 
 
 @dataclass(slots=True)
@@ -172,45 +168,34 @@ def _refused(answer: SubmitAnswer) -> Problem:
 def _ended(record: Record, wish: Wish) -> Response:
     headers = wish.applied(False)
     if record.state is not State.SUCCESS:
-        raise views.bad_end(record, headers)
-    return Response(orjson.dumps(views.prediction(record)), 200, headers, JSON)
+        raise _bad_end(record, headers)
+    body: Prediction = {
+        "task_id": record.task_id,
+        "status": PUBLIC_WORDS[record.state],
+        **entity(record.entity_key),
+        "result": record.result,
+        "model": used_model(record),
+        "queue_ms": max(0, record.begun_ms - record.created_ms),
+        "run_ms": record.run_ms,
+    }
+    return json_response(body, 200, headers)
+
+
+def _bad_end(record: Record, headers: dict[str, str]) -> Problem:
+    """Returns what a sync call gets for a prediction that ended without a result."""
+    if record.state is State.FORGOTTEN:
+        return Problem(Kind.GONE, "The result was dropped after its time", headers, task_id=record.task_id)
+    error: TaskError
+    if record.state in _NOT_RUN:
+        kind, error = Kind.ENDED_OTHERWISE, {"type": record.state.value, "message": _NOT_RUN[record.state]}
+    else:
+        error = task_error(record.error) or {"type": "unknown", "message": "The prediction failed"}
+        kind = Kind.INVALID_INPUT if error.get("type") == "invalid_input" else Kind.FAILED
+    detail = str(error.get("message", ""))
+    return about_task(kind, detail, record.task_id, headers, error=error, attempts=record.attempts)
 
 
 def _accepted(task_id: str, state: State, wish: Wish) -> Response:
     url = status_url(task_id)
-    body = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
-    headers = {"Location": url, "Retry-After": "1"} | wish.applied(True)
-    return Response(orjson.dumps(body), 202, headers, JSON)
-
-
-class ModelCalls:
-    """What is served, by the registry and by the workers."""
-
-    def __init__(self, registry: Registry, store: GatewayStore) -> None:
-        self._registry = registry
-        self._store = store
-
-    async def info(
-        self, model: Annotated[str | None, Query(description="Which model; the first served if left out.")] = None
-    ) -> Response:
-        """Answers the registry's word on a model, and what each live worker has loaded of it."""
-        pool = self._registry.pool_of(model or self._registry.default)
-        if not pool:
-            raise unknown_model(self._registry.names)
-        found = self._registry.models.get(pool)
-        if found is None:
-            raise unserved_model(pool, self._registry.problems[pool])
-        workers = await self._store.workers(found.name)
-        body: dict[str, Any] = {
-            "name": found.name,
-            "registered_name": found.registered_name,
-            "version": found.version,
-            "uri": found.card.uri,
-            "aliases": found.card.aliases,
-            "run_id": found.card.run_id,
-            "metrics": found.card.metrics,
-            "signature": {"inputs": found.card.inputs, "outputs": found.card.outputs, "params": found.card.params},
-            "metadata": found.card.metadata,
-            "workers": [{"id": w.worker_id, "version": w.version, "state": w.state.value} for w in workers],
-        }
-        return Response(orjson.dumps(body, default=str), 200, None, JSON)
+    body: Accepted = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
+    return json_response(body, 202, {"Location": url, "Retry-After": "1"} | wish.applied(True))
