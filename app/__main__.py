@@ -119,7 +119,7 @@ def _filter(options: argparse.Namespace) -> Filter:
     return Filter(options.model, options.error_type, place)
 
 
-def _say(answer: dict[str, Any]) -> None:
+def _say(answer: object) -> None:
     print(orjson.dumps(answer).decode())
 
 

@@ -20,8 +20,10 @@ from app.api import openapi, routes
 from app.api.dead_letters import DeadLetterCalls
 from app.api.edge import Edge
 from app.api.health import HealthCalls
-from app.api.monitoring import MonitoringCalls
-from app.api.predict import ModelCalls, PredictCalls
+from app.api.models import ModelCalls
+from app.api.predictions import PredictCalls
+from app.api.queues_and_workers import QueueAndWorkerCalls
+from app.api.tasks import TaskCalls
 from app.body_checks import BodyChecks
 from app.cards import MlflowReader
 from app.contract.broker.factory import ticket_publisher
@@ -35,11 +37,11 @@ from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_
 from app.metrics import Metrics
 from app.payloads import large_payloads
 from app.pods import KubernetesPods, Pods
+from app.predictions import Predictions
 from app.readiness import Readiness
 from app.reaper import Reaper
 from app.registry import Registry
 from app.request_check import Bounds
-from app.service import Predictions
 from app.settings import GatewaySettings
 from app.sweep import Sweep
 from app.telemetry import set_up_logging
@@ -120,7 +122,8 @@ class Gateway:
         predict = PredictCalls(self.predictions, self.checks, self.readiness, self.metrics, self.settings)
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
         routes.add_dead_letters(app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings))
-        routes.add_monitoring(app, MonitoringCalls(self.predictions, self.store, self.settings.model_names, self.pods))
+        looking = QueueAndWorkerCalls(self.store, self.settings.model_names, self.pods)
+        routes.add_monitoring(app, TaskCalls(self.predictions), looking)
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
         self._extensions = extensions.install(app, self.settings, self.metrics.registry)

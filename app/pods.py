@@ -8,7 +8,7 @@ import asyncio
 import json
 import time
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import structlog
 
@@ -24,13 +24,16 @@ KEPT_S = 2.0
 """How long an answer is used again: a page that polls must not load the Kubernetes API."""
 
 
+Reason = Literal["pending", "image", "creating", "crashing", "loading"]
+
+
 @dataclass(frozen=True, slots=True)
 class Coming:
-    """A worker's pod that is not ready. `reason`: pending, image, creating, crashing or loading."""
+    """A worker's pod that is not ready."""
 
     pod: str
     model: str
-    reason: str
+    reason: Reason
     message: str
     since: str
 
@@ -107,7 +110,7 @@ def describe(pod: dict[str, Any]) -> Coming | None:
     return Coming(metadata["name"], metadata.get("labels", {}).get(POOL_LABEL, ""), reason, message, since)
 
 
-def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[str, str]:
+def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[Reason, str]:
     if scheduled.get("status") != "True":
         return "pending", scheduled.get("message") or "no node was chosen yet"
     containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]

@@ -3,16 +3,25 @@
 from datetime import datetime
 from typing import Annotated, Any
 
-import orjson
 from fastapi import Query
+from pydantic import ConfigDict, Field, with_config
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
-from app.api import views
 from app.api.body import read_body, small_body
-from app.api.predict import JSON
 from app.api.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.api.receiving import SMALL_BYTES, Receiving
+from app.api.responses import entity, json_response, rfc3339, task_error
+from app.api.schemas import (
+    DeadLetterPage,
+    DeadLetterRow,
+    DeadLetterWhole,
+    FailedRun,
+    ReplayedAll,
+    ReplayedOne,
+    UnreadInput,
+)
 from app.contract.field_errors import FieldError, shown
 from app.contract.ids import model_of
 from app.contract.record import DeadLetter, Place
@@ -21,11 +30,25 @@ from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
 from app.readiness import Readiness
 from app.settings import GatewaySettings
 
-FILTERS = ("model", "error_type", "before")
 LONGEST_FILTER = 200
 Text = Annotated[str, Query(max_length=LONGEST_FILTER)]
 Before = Annotated[str, Query(max_length=LONGEST_FILTER, description="The `next` of an earlier page, or a moment (RFC 3339).")]
 Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
+
+
+_AnyText = Annotated[str, Field(max_length=LONGEST_FILTER, json_schema_extra={"default": ""})]
+
+
+@with_config(ConfigDict(extra="forbid"))
+class ReplayFilter(TypedDict, total=False):
+    """Which dead letters; what is left out is any."""
+
+    model: _AnyText
+    error_type: _AnyText
+    before: _AnyText
+
+
+FILTERS = tuple(ReplayFilter.__annotations__)
 
 
 class DeadLetterCalls:
@@ -45,11 +68,12 @@ class DeadLetterCalls:
         """Lists the newest first; go on with `next`, as long as there is one."""
         page = await self._box.page(self._filter({"model": model, "error_type": error_type, "before": before}), limit)
         after = text_of(page.next) if page.next else None
-        return Response(orjson.dumps({"items": [row(item) for item in page.items], "next": after}), 200, None, JSON)
+        body: DeadLetterPage = {"items": [row(item) for item in page.items], "next": after}
+        return json_response(body)
 
     async def one(self, task_id: str) -> Response:
         """Answers one with its input and every run that failed."""
-        return Response(orjson.dumps(whole(await self._box.shown(await self._known(task_id)))), 200, None, JSON)
+        return json_response(whole(await self._box.shown(await self._known(task_id))))
 
     async def replay(self, task_id: str) -> Response:
         """Sends one round again under its id, its attempts forgotten."""
@@ -59,8 +83,8 @@ class DeadLetterCalls:
         if not epoch:
             raise await self._not_dead(task_id)
         url = status_url(task_id)
-        body = {"task_id": task_id, "status": PUBLIC_WORDS[State.WAITING], "status_url": url, "epoch": epoch}
-        return Response(orjson.dumps(body), 202, {"Location": url}, JSON)
+        body: ReplayedOne = {"task_id": task_id, "status": PUBLIC_WORDS[State.WAITING], "status_url": url, "epoch": epoch}
+        return json_response(body, 202, {"Location": url})
 
     async def replay_all(self, request: Request) -> Response:
         """Replays all that the filters of the body choose; `{}` is all there are."""
@@ -80,8 +104,8 @@ class DeadLetterCalls:
             raise invalid(errors)
         if unreadable:
             raise unreadable
-        replayed = await self._box.replay_all(self._filter(body))
-        return Response(orjson.dumps({"replayed": replayed}), 202, None, JSON)
+        answer: ReplayedAll = {"replayed": await self._box.replay_all(self._filter(body))}
+        return json_response(answer, 202)
 
     async def delete(self, task_id: str) -> Response:
         """Drops one for good, its input first of all; repeated, the same answer."""
@@ -131,38 +155,38 @@ def place_of(text: str) -> Place | None:
         return None
 
 
-def row(letter: DeadLetter) -> dict[str, Any]:
+def row(letter: DeadLetter) -> DeadLetterRow:
     """One of a list."""
     return {
         "task_id": letter.task_id,
-        "model": model_of(letter.task_id),
-        **views.entity(letter.entity_key),
-        "error": letter.error,
+        "model": model_of(letter.task_id) or "",
+        **entity(letter.entity_key),
+        "error": task_error(letter.error),
         "attempts": letter.attempts,
         "epoch": letter.epoch,
-        "created_at": views.rfc3339(letter.created_ms),
-        "ended_at": views.rfc3339(letter.ended_ms),
+        "created_at": rfc3339(letter.created_ms),
+        "ended_at": rfc3339(letter.ended_ms),
         "trace_id": letter.trace_id or None,
     }
 
 
-def whole(letter: DeadLetter) -> dict[str, Any]:
+def whole(letter: DeadLetter) -> DeadLetterWhole:
     """All that is known of one."""
-    runs = [
+    runs: list[FailedRun] = [
         {
             "epoch": run.epoch,
             "worker": run.worker,
             "version": run.version or None,
-            "began_at": views.rfc3339(run.began_ms),
-            "ended_at": views.rfc3339(run.ended_ms),
+            "began_at": rfc3339(run.began_ms),
+            "ended_at": rfc3339(run.ended_ms),
             "batch": run.batch,
             "charged": run.charged,
-            "error": run.error,
+            "error": task_error(run.error),
         }
         for run in letter.history
     ]
-    unread = {"input_error": letter.input_error} if letter.input_error else {}
-    return row(letter) | {"input": _shown(letter.input)} | unread | {"history": runs}
+    unread: UnreadInput = {"input_error": letter.input_error} if letter.input_error else {}
+    return {**row(letter), "input": _shown(letter.input), **unread, "history": runs}
 
 
 def _shown(given: Any) -> Any:

@@ -6,14 +6,13 @@ starts both can wait for it.
 """
 
 import asyncio
-from typing import Any
 
-import orjson
 from prometheus_client import CONTENT_TYPE_LATEST
 from starlette.responses import Response
 
-from app.api.predict import JSON
 from app.api.problems import Kind, Problem
+from app.api.responses import json_response
+from app.api.schemas import Alive, Ready, ReadyModel
 from app.contract.errors import StoreUnavailable
 from app.contract.moves import WorkerInfo, WorkerState
 from app.contract.store import GatewayStore
@@ -35,7 +34,8 @@ class HealthCalls:
 
     async def live(self) -> Response:
         """Answers 200 as long as the process answers."""
-        return Response(b'{"status":"alive"}', 200, None, JSON)
+        body: Alive = {"status": "alive"}
+        return json_response(body)
 
     async def ready(self) -> Response:
         """Answers 200 when predictions are taken, else 503 and why not."""
@@ -50,13 +50,16 @@ class HealthCalls:
         if not self._registry.models:
             reasons = "; ".join(f"{name}: {self._registry.problems[name]}" for name in names)
             raise Problem(Kind.UNAVAILABLE, f"No model can be served: {reasons}", models=models)
-        body = {"status": "ready", "store": "ok", "warnings": self._readiness.warnings, "models": models}
-        return Response(orjson.dumps(body), 200, None, JSON)
+        body: Ready = {"status": "ready", "store": "ok", "warnings": list(self._readiness.warnings), "models": models}
+        return json_response(body)
 
-    def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> dict[str, Any]:
+    def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> ReadyModel:
         served, problem = self._registry.models.get(name), self._registry.problems[name]
-        told = {"version": served and served.version, "workers": sum(w.state in _LOADED for w in workers)}
-        return told | ({"problem": problem} if problem else {})
+        loaded = sum(worker.state in _LOADED for worker in workers)
+        body: ReadyModel = {"version": served.version if served else None, "workers": loaded}
+        if problem:
+            body["problem"] = problem
+        return body
 
     async def metrics(self) -> Response:
         """Answers the metrics in Prometheus' text format; the queues' numbers are read now."""

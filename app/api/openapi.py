@@ -4,10 +4,12 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
+from pydantic import TypeAdapter
 
-from app.api.bodies import ProblemBody, ReplayFilter
+from app.api.dead_letters import ReplayFilter
 from app.api.preferences import LONGEST_KEY
 from app.api.routes import PREDICTING
+from app.api.schemas import ProblemBody
 from app.cards import Registered
 from app.registry import Registry
 
@@ -28,7 +30,7 @@ def describe(app: FastAPI, registry: Registry, longest_to_start_s: float) -> dic
     """Returns the document for the versions served now. A model that can't be served has no body in it: nobody knows which."""
     page = get_openapi(title=app.title, version=app.version, description=app.description, routes=app.routes)
     schemas = page.setdefault("components", {}).setdefault("schemas", {})
-    problem = ProblemBody.model_json_schema(ref_template="#/components/schemas/{model}")
+    problem = TypeAdapter(ProblemBody).json_schema(ref_template="#/components/schemas/{model}")
     schemas |= problem.pop("$defs", {}) | {"ProblemBody": problem}
     start = _TIME_TO_START | {"maximum": longest_to_start_s}
     bodies = {f"Predict-{m.name}": _body(m, name == registry.default, start) for name, m in registry.models.items()}
@@ -40,7 +42,7 @@ def describe(app: FastAPI, registry: Registry, longest_to_start_s: float) -> dic
             _header("Idempotency-Key", _KEY, maxLength=LONGEST_KEY, pattern=_KEY_PATTERN),
             _header("Cache-Control", "`no-cache` asks for a new run."),
         ]
-    filters = ReplayFilter.model_json_schema()
+    filters = TypeAdapter(ReplayFilter).json_schema()
     filters["properties"] |= _filters(registry)
     for parameter in page["paths"]["/dead-letters"]["get"]["parameters"]:
         parameter["schema"] = _filters(registry).get(parameter["name"], parameter["schema"])

@@ -1,9 +1,8 @@
 """Every error as application/problem+json (RFC 9457). `type` is a name that programs may test; `detail` is for people."""
 
 from collections.abc import Iterable
-from dataclasses import asdict
 from enum import Enum
-from typing import Any
+from typing import Unpack
 
 import orjson
 from fastapi.exceptions import RequestValidationError
@@ -11,6 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.api.schemas import BadEnd, ProblemBody, ProblemMembers, WrongField
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 from app.contract.field_errors import FieldError
 
@@ -58,7 +58,9 @@ AGAIN_S = {503: "2", 504: "1"}
 class Problem(Exception):
     """An answer that is an error. `members` are RFC 9457's extension members, such as `task_id`."""
 
-    def __init__(self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None, **members: Any) -> None:
+    def __init__(
+        self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None, **members: Unpack[ProblemMembers]
+    ) -> None:
         super().__init__(detail)
         self.kind = kind
         self.headers = dict(headers or {})
@@ -67,10 +69,17 @@ class Problem(Exception):
     def response(self, path: str) -> Response:
         """Returns the answer to a request of that path."""
         name, status, title = self.kind.value
-        body = {"type": f"urn:inference:{name}", "title": title, "status": status, "detail": str(self), "instance": path}
+        body: ProblemBody = {
+            "type": f"urn:inference:{name}",
+            "title": title,
+            "status": status,
+            "detail": str(self),
+            "instance": path,
+            **self.members,
+        }
         if status in AGAIN_S:
             self.headers.setdefault("Retry-After", AGAIN_S[status])
-        return Response(orjson.dumps(body | self.members), status, self.headers, MEDIA_TYPE)
+        return Response(orjson.dumps(body), status, self.headers, MEDIA_TYPE)
 
 
 def status_url(task_id: str) -> str:
@@ -78,16 +87,17 @@ def status_url(task_id: str) -> str:
     return f"/monitoring/task_status/{task_id}"
 
 
-def about_task(kind: Kind, detail: str, task_id: str, headers: dict[str, str] | None = None, **members: Any) -> Problem:
+def about_task(kind: Kind, detail: str, task_id: str, headers: dict[str, str] | None = None, **end: Unpack[BadEnd]) -> Problem:
     """Returns a problem that names its task."""
-    return Problem(kind, detail, headers, task_id=task_id, status_url=status_url(task_id), **members)
+    return Problem(kind, detail, headers, task_id=task_id, status_url=status_url(task_id), **end)
 
 
 def invalid(errors: list[FieldError]) -> Problem:
     """Returns the 422 that names each field."""
     first = errors[0]
     more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
-    return Problem(Kind.INVALID, f"{first.field} {first.message}{more}", errors=[asdict(error) for error in errors])
+    wrong: list[WrongField] = [{"field": error.field, "message": error.message} for error in errors]
+    return Problem(Kind.INVALID, f"{first.field} {first.message}{more}", errors=wrong)
 
 
 def unknown_model(served: Iterable[str]) -> Problem:

@@ -5,16 +5,17 @@ from typing import Any
 
 from fastapi import FastAPI
 from fastapi.exceptions import RequestValidationError
-from pydantic import BaseModel
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
-from app.api import bodies, problems
+from app.api import problems, schemas
 from app.api.dead_letters import DeadLetterCalls
 from app.api.direct import DirectRoute
 from app.api.health import HealthCalls
-from app.api.monitoring import MonitoringCalls
-from app.api.predict import ModelCalls, PredictCalls
+from app.api.models import ModelCalls
+from app.api.predictions import PredictCalls
+from app.api.queues_and_workers import QueueAndWorkerCalls
+from app.api.tasks import TaskCalls
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 
 PREDICTING = ("/predict/", "/predict/async/")
@@ -32,15 +33,17 @@ def add(
     app: FastAPI,
     call: str,
     handler: Handler,
-    answers: dict[int, type[BaseModel]],
+    answers: dict[int, type[object]],
     refusals: tuple[int, ...],
     *,
     kinds: Iterable[problems.ProblemKind] = (),
     tagged: bool = False,
+    operation_id: str = "",
 ) -> None:
     """Adds a call such as `GET /livez`, described by the bodies of its answers and the statuses of its problems.
 
-    `kinds` are an extension's own problems. `tagged` answers have an ETag, so there is a 304 too.
+    `kinds` are an extension's own problems. `tagged` answers have an ETag, so there is a 304 too. Clients that are made from the
+    OpenAPI page name the call by its `operation_id`, which the handler's class and name give if it is not set.
     """
     method, path = call.split(" ")
     responses: dict[int | str, dict[str, Any]] = {code: {"model": body} for code, body in answers.items()}
@@ -56,7 +59,7 @@ def add(
         response_class=Response,
         responses=responses,
         status_code=next(iter(answers), 204),
-        operation_id=handler.__qualname__.replace("Calls.", "_").lower(),
+        operation_id=operation_id or handler.__qualname__.replace("Calls.", "_").lower(),
         summary=path,
     )
 
@@ -69,33 +72,37 @@ def slashed(app: FastAPI) -> list[str]:
 
 def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> None:
     """Predictions and what they are made by."""
-    add(app, "POST /predict/", calls.sync, {200: bodies.Prediction, 202: bodies.Accepted}, (*_REFUSED, 409, 410, 500, 504))
-    add(app, "POST /predict/async/", calls.background, {202: bodies.Accepted}, _REFUSED)
-    add(app, "GET /predict/model/info", models.info, {200: bodies.ModelCard}, (422, 503))
+    add(app, "POST /predict/", calls.sync, {200: schemas.Prediction, 202: schemas.Accepted}, (*_REFUSED, 409, 410, 500, 504))
+    add(app, "POST /predict/async/", calls.background, {202: schemas.Accepted}, _REFUSED)
+    add(app, "GET /predict/model/info", models.info, {200: schemas.ModelCard}, (422, 503))
 
 
-def add_monitoring(app: FastAPI, calls: MonitoringCalls) -> None:
+def add_monitoring(app: FastAPI, tasks: TaskCalls, others: QueueAndWorkerCalls) -> None:
     """Tasks, queues, workers."""
-    add(app, "GET /monitoring/task_status/{task_id}", calls.task_status, {200: bodies.TaskStatus}, (404, 410, 422, 503))
-    add(app, "GET /result/{task_id}", calls.result, {200: bodies.CeleryResult}, (404, 410, 422, 503))
-    add(app, "GET /monitoring/queues", calls.queues, {200: bodies.Queues}, (503,))
-    add(app, "GET /monitoring/workers", calls.workers, {200: bodies.Workers}, (503,))
+
+    def look(call: str, handler: Handler, answer: type[object], refusals: tuple[int, ...]) -> None:
+        add(app, call, handler, {200: answer}, refusals, operation_id=f"monitoring_{handler.__name__}")
+
+    look("GET /monitoring/task_status/{task_id}", tasks.task_status, schemas.TaskStatus, (404, 410, 422, 503))
+    look("GET /result/{task_id}", tasks.result, schemas.CeleryResult, (404, 410, 422, 503))
+    look("GET /monitoring/queues", others.queues, schemas.Queues, (503,))
+    look("GET /monitoring/workers", others.workers, schemas.Workers, (503,))
 
 
 def add_dead_letters(app: FastAPI, calls: DeadLetterCalls) -> None:
     """What failed for good. The path that ends in a word comes before the one with an id in its place."""
     gone = (404, 409, 410, 503)
-    add(app, "GET /dead-letters", calls.page, {200: bodies.DeadLetterPage}, (422, 503))
-    add(app, "POST /dead-letters/replay", calls.replay_all, {202: bodies.ReplayedAll}, _REFUSED)
-    add(app, "GET /dead-letters/{task_id}", calls.one, {200: bodies.DeadLetterWhole}, gone)
-    add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: bodies.ReplayedOne}, gone)
+    add(app, "GET /dead-letters", calls.page, {200: schemas.DeadLetterPage}, (422, 503))
+    add(app, "POST /dead-letters/replay", calls.replay_all, {202: schemas.ReplayedAll}, _REFUSED)
+    add(app, "GET /dead-letters/{task_id}", calls.one, {200: schemas.DeadLetterWhole}, gone)
+    add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: schemas.ReplayedOne}, gone)
     add(app, "DELETE /dead-letters/{task_id}", calls.delete, {}, gone)
 
 
 def add_health(app: FastAPI, calls: HealthCalls) -> None:
     """For Kubernetes and Prometheus."""
-    add(app, "GET /livez", calls.live, {200: bodies.Alive}, ())
-    add(app, "GET /readyz", calls.ready, {200: bodies.Ready}, (503,))
+    add(app, "GET /livez", calls.live, {200: schemas.Alive}, ())
+    add(app, "GET /readyz", calls.ready, {200: schemas.Ready}, (503,))
     app.add_api_route("/metrics", calls.metrics, response_class=Response, include_in_schema=False)
 
 

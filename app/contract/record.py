@@ -1,4 +1,4 @@
-"""The record of a prediction as it is handed in and as it is read back.
+"""A prediction as it is asked for, and its record as it is read back.
 
 Both are frozen: a record changes only in the store, by a move. Times are the store's, in milliseconds since the epoch.
 """
@@ -10,8 +10,8 @@ from app.contract.states import FINAL, State
 
 
 @dataclass(frozen=True, slots=True)
-class Submission:
-    """What a gateway asks the store to write down, under an id it made before the write."""
+class PredictionRequest:
+    """A request for a prediction that passed all checks. The store writes it down under an id that the gateway made before."""
 
     task_id: str
     model: str

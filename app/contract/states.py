@@ -5,6 +5,7 @@ from `AsyncResult` keep their code. Neither is ever parsed back.
 """
 
 from enum import StrEnum
+from typing import Literal, cast
 
 
 class State(StrEnum):
@@ -24,9 +25,17 @@ class State(StrEnum):
 OUTSTANDING = frozenset({State.WAITING, State.RUNNING, State.RETRY})
 FINAL = frozenset(State) - OUTSTANDING
 
-PUBLIC_WORDS = {state: state.value for state in State} | {State.WAITING: "submitted", State.RUNNING: "started"}
+PublicWord = Literal["submitted", "started", "retry", "success", "failure", "cancelled", "expired"]
+"""What an answer says of a record. A forgotten one has no answer of its own, so its word is not among them."""
 
-CELERY_WORDS = {
+CeleryWord = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]
+
+PUBLIC_WORDS = cast(
+    dict[State, PublicWord],
+    {state: state.value for state in State} | {State.WAITING: "submitted", State.RUNNING: "started"},
+)
+
+CELERY_WORDS: dict[State, CeleryWord] = {
     State.WAITING: "PENDING",
     State.RUNNING: "STARTED",
     State.RETRY: "RETRY",

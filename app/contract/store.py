@@ -22,7 +22,7 @@ from app.contract.moves import (
     SubmitAnswer,
     WorkerInfo,
 )
-from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
+from app.contract.record import DeadLetter, DeadLetters, Place, PredictionRequest, Record
 
 
 class WorkerStore(Protocol):
@@ -56,7 +56,7 @@ class WorkerStore(Protocol):
 class GatewayStore(Protocol):
     """What a gateway asks of the store, on its event loop."""
 
-    async def submit(self, submission: Submission) -> SubmitAnswer:
+    async def submit(self, submission: PredictionRequest) -> SubmitAnswer:
         """Writes a record down, or joins the one that stands for the same request."""
 
     async def watch(self, task_id: str, channel: str) -> Record | None:

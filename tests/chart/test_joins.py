@@ -9,7 +9,7 @@ import redis
 from app.contract.ids import new_task_id
 from app.contract.moves import Limits
 from app.contract.payloads import Folder, payloads_at
-from app.contract.record import Submission
+from app.contract.record import PredictionRequest
 from app.contract.redis_store import RedisWorkerStore
 from app.contract.redis_store.blocking import connect
 from app.contract.redis_store.commands import Commands
@@ -106,7 +106,7 @@ def test_what_is_submitted_is_counted_there_by_the_command_that_keda_uses(valkey
     """KEDA asks for a key's type and takes ZCARD of a sorted set: facts of its redis scaler, 2.20 and newer."""
     commands = Commands("predictions-inference", Limits())
     store = RedisWorkerStore(connect(valkey.url(), 2.0), commands)
-    store.run(commands.submit(Submission(new_task_id("match-outcome"), "match-outcome", b"{}")))
+    store.run(commands.submit(PredictionRequest(new_task_id("match-outcome"), "match-outcome", b"{}")))
     key = scenario("tryout").one("ScaledObject")["spec"]["triggers"][0]["metadata"]["listName"]
     client = redis.Redis.from_url(valkey.url())
     assert (client.type(key), client.zcard(key)) == (b"zset", 1)

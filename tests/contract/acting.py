@@ -7,7 +7,7 @@ from typing import Any
 from app.contract import moves
 from app.contract.ids import new_task_id
 from app.contract.moves import Ask, Beat, Outcome, Verb, WorkerState
-from app.contract.record import Record, Submission
+from app.contract.record import PredictionRequest, Record
 from app.contract.store import GatewayStore, WorkerStore
 from tests.contract.stores import StoreUnderTest
 
@@ -36,7 +36,7 @@ class Cast:
     def answer(self, **fields: Any) -> moves.SubmitAnswer:
         """Submits, and answers what the store said."""
         plain = {"task_id": new_task_id(MODEL), "model": MODEL, "input": b"[1]"}
-        answer: moves.SubmitAnswer = self.tell("submit", Submission(**(plain | fields)))
+        answer: moves.SubmitAnswer = self.tell("submit", PredictionRequest(**(plain | fields)))
         return answer
 
     def read(self, task_id: str) -> Record:

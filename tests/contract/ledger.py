@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, RenewAnswer, SubmitAnswer, Submitted, Verb
-from app.contract.record import Submission
+from app.contract.record import PredictionRequest
 from app.contract.states import State
 from tests.contract.picture import Move, Picture, Row
 
@@ -123,7 +123,7 @@ class Ledger:
         if answer.refused != (ran > limit_ms):
             raise Finding("a run limit told wrongly", f"{ran} ms of {limit_ms}, refused: {answer.refused}")
 
-    def _admission(self, step: Step, submission: Submission, answer: SubmitAnswer) -> None:
+    def _admission(self, step: Step, submission: PredictionRequest, answer: SubmitAnswer) -> None:
         held, limits = step.before.outstanding, self._limits
         size = sum(len(step.before.records[i].input or b"") for i in held) + len(submission.input)
         room = len(held) < limits.most_outstanding and (not held or size <= limits.most_outstanding_bytes)
@@ -134,7 +134,7 @@ class Ledger:
         if answer.kind is Submitted.LATE and not any(post.seen >= step.now - 5_000 for post in step.before.posts.values()):
             raise Finding("refused by an estimate while no worker lives", submission)
 
-    def _joined(self, step: Step, submission: Submission, answer: SubmitAnswer) -> None:
+    def _joined(self, step: Step, submission: PredictionRequest, answer: SubmitAnswer) -> None:
         """A record joined, and not told by an idempotency key, serves as well as one of the submission's own would."""
         told, _ = step.before.idems.get(submission.idempotency_key, ("", ""))
         old = step.before.records.get(answer.task_id)

@@ -11,7 +11,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from app.contract.ids import new_task_id
 from app.contract.moves import ALL, Outcome, Verb, WorkerState
-from app.contract.record import Submission
+from app.contract.record import PredictionRequest
 from tests.contract.actors import Habits, Parent
 from tests.contract.ledger import Finding
 from tests.contract.stage import MODEL, RUN_LIMIT_MS, Stage
@@ -61,7 +61,7 @@ class Life(RuleBasedStateMachine):
     def _submit(self, **fields: Any) -> None:
         task_id = new_task_id(MODEL)
         self.ids.append(task_id)
-        self.stage.submit(Submission(task_id, MODEL, **fields))
+        self.stage.submit(PredictionRequest(task_id, MODEL, **fields))
 
     @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
     @rule(poison=st.booleans(), rows=st.sampled_from([1, 1, 1, 3]), number=st.integers(1, 3), waits=st.booleans())

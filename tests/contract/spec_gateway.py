@@ -5,7 +5,7 @@ import math
 
 from app.contract import moves
 from app.contract.moves import Submitted, WorkerState
-from app.contract.record import Record, Submission
+from app.contract.record import PredictionRequest, Record
 from app.contract.states import OUTSTANDING, State
 from tests.contract.picture import Row
 from tests.contract.spec_rows import NotAllowed, Rows
@@ -14,7 +14,7 @@ from tests.contract.spec_rows import NotAllowed, Rows
 class GatewayMoves(Rows):
     """See `GatewayStore`."""
 
-    def submit(self, s: Submission) -> moves.SubmitAnswer:
+    def submit(self, s: PredictionRequest) -> moves.SubmitAnswer:
         if s.task_id in self.records:
             return self._stands(Submitted.ACCEPTED, s.task_id, s)
         owner, digest = self.idems.get(s.idempotency_key, ("", ""))
@@ -33,7 +33,7 @@ class GatewayMoves(Rows):
             self.idems[s.idempotency_key] = (twin or s.task_id, s.body_digest)
         return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
 
-    def _refusal(self, s: Submission) -> moves.SubmitAnswer | None:
+    def _refusal(self, s: PredictionRequest) -> moves.SubmitAnswer | None:
         """Too much in records or in bytes; or, by the measured rate, too late for a caller who waits."""
         count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
         over, bytes_over = count + 1 - self.limits.most_outstanding, held + len(s.input) - self.limits.most_outstanding_bytes
@@ -51,7 +51,7 @@ class GatewayMoves(Rows):
         lives = any(post.seen >= self.now - 5_000 for post in self.posts.values())
         return math.ceil(records * 10**12 / self.rate) if self.rate and lives else -1
 
-    def _twin(self, s: Submission) -> str:
+    def _twin(self, s: PredictionRequest) -> str:
         twin = self.joins.get(s.join_key, "")
         if s.fresh or not twin:
             return ""
@@ -60,13 +60,13 @@ class GatewayMoves(Rows):
             return twin if row.version == s.join_version else ""
         return twin if row.outstanding and self._expires_no_sooner(row, s) else ""
 
-    def _expires_no_sooner(self, row: Row, s: Submission) -> bool:
+    def _expires_no_sooner(self, row: Row, s: PredictionRequest) -> bool:
         """Whether the record lives at least as long as one made of the submission would."""
         if row.began or not row.starts_by:
             return True
         return bool(s.time_to_start_ms) and row.starts_by >= self.now + s.time_to_start_ms
 
-    def _move_up(self, task_id: str, s: Submission) -> None:
+    def _move_up(self, task_id: str, s: PredictionRequest) -> None:
         """A joiner's place, if it is better, becomes the record's."""
         row = self.records[task_id]
         old, new = row.order, self.seen.records[task_id].order
@@ -77,11 +77,11 @@ class GatewayMoves(Rows):
         row.order = new if row.outstanding else old
 
     @staticmethod
-    def _submitted(order: int, s: Submission) -> int:
+    def _submitted(order: int, s: PredictionRequest) -> int:
         """When a submission with that head start was made, by its number in the order; in milliseconds."""
         return (order + s.head_start_ms * 1000) // 1000
 
-    def _create(self, s: Submission) -> None:
+    def _create(self, s: PredictionRequest) -> None:
         order = self.seen.records[s.task_id].order
         if self._submitted(order, s) != self.now + self.ahead:
             raise NotAllowed(f"{s.task_id} stands at {order} in the order, submitted at {self.now}")
@@ -101,7 +101,7 @@ class GatewayMoves(Rows):
         if s.join_key:
             self.joins[s.join_key] = s.task_id
 
-    def _stands(self, kind: Submitted, task_id: str, s: Submission) -> moves.SubmitAnswer:
+    def _stands(self, kind: Submitted, task_id: str, s: PredictionRequest) -> moves.SubmitAnswer:
         """The answer for the record that stands for the request, to which its gateway listens from now on."""
         row = self.records[task_id]
         self._listen(row, s.listener)

@@ -11,7 +11,7 @@ from typing import Any
 
 from app.contract import moves
 from app.contract.moves import ALL, Ask, Beat, Outcome, Verb, WorkerState
-from app.contract.record import Record, Submission
+from app.contract.record import PredictionRequest, Record
 from tests.contract.actors import Habits, Parent, Waiter
 from tests.contract.ledger import Finding, Ledger, Step, needed
 from tests.contract.picture import Move, Picture, difference
@@ -180,7 +180,7 @@ class Stage:
         assert isinstance(parent.store, SaidByWorker)
         parent.store.delivery = delivery.number
 
-    def submit(self, submission: Submission) -> moves.SubmitAnswer:
+    def submit(self, submission: PredictionRequest) -> moves.SubmitAnswer:
         answer: moves.SubmitAnswer = self.say("submit", submission)
         return answer
 

@@ -4,12 +4,12 @@ import json
 from typing import Any
 
 from app.contract.moves import Ask, Outcome, QueueCounts, Reaped, Submitted, Verb
-from app.contract.record import Run, Submission
+from app.contract.record import PredictionRequest, Run
 from app.contract.redis_store.commands import Command, Commands
 from app.contract.states import State
 
 COMMANDS = Commands("unit")
-SUBMISSION = Submission("m-1", "m", b"\xff[1]\x00", entity_key=2**63 - 1, fresh=True)
+SUBMISSION = PredictionRequest("m-1", "m", b"\xff[1]\x00", entity_key=2**63 - 1, fresh=True)
 NEWER: list[Any] = [b"of a newer program", [1, b"x"]]
 RUN: dict[str, Any] = {
     "epoch": 1,

@@ -19,7 +19,7 @@ from redis.exceptions import AuthenticationError, NoScriptError, RedisError, Res
 
 from app.contract import moves
 from app.contract.errors import Misconfigured, StoreUnavailable
-from app.contract.record import DeadLetter, DeadLetters, Place, Record, Submission
+from app.contract.record import DeadLetter, DeadLetters, Place, PredictionRequest, Record
 from app.contract.redis_store.commands import Command, Commands
 from app.contract.redis_store.server import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
 
@@ -129,7 +129,7 @@ class RedisGatewayStore:
                 pipeline.execute_command(*command.evalsha(self._clock_offset_ms()))
             return await pipeline.execute(raise_on_error=False)
 
-    async def submit(self, submission: Submission) -> moves.SubmitAnswer:
+    async def submit(self, submission: PredictionRequest) -> moves.SubmitAnswer:
         return await self.run(self._commands.submit(submission))
 
     async def watch(self, task_id: str, channel: str) -> Record | None:

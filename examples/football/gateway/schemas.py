@@ -1,8 +1,8 @@
-"""The answers' shapes for the OpenAPI page, and what can be wrong."""
+"""Each answer, defined once, and what can be wrong. See app/api/schemas.py."""
 
 from datetime import date
 
-from pydantic import BaseModel
+from typing_extensions import TypedDict
 
 from app.api.problems import ProblemKind
 
@@ -14,7 +14,7 @@ class MatchProblem(ProblemKind):
     NO_MATCHES = ("no-scored-matches", 503, "There are no scored matches to look up")
 
 
-class Match(BaseModel):
+class Match(TypedDict):
     """An upcoming match as the scoring job scored it."""
 
     match_id: int
@@ -30,7 +30,7 @@ class Match(BaseModel):
     scored_at: str
 
 
-class MatchPage(BaseModel):
+class MatchPage(TypedDict):
     """By date and match_id; `next` goes on from here, null at the end."""
 
     items: list[Match]

@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 from app.contract import moves
-from app.contract.record import DeadLetter, DeadLetters, Place, Record, Run, Submission
+from app.contract.record import DeadLetter, DeadLetters, Place, PredictionRequest, Record, Run
 from app.contract.redis_store.commands.command import Command, Reply, by_name, known, text
 from app.contract.redis_store.commands.keys import Keys
 from app.contract.references import result_reference
@@ -17,7 +17,7 @@ MAX_REAPED = 500
 class GatewayCommands(Keys):
     """See `GatewayStore`."""
 
-    def submit(self, s: Submission) -> Command[moves.SubmitAnswer]:
+    def submit(self, s: PredictionRequest) -> Command[moves.SubmitAnswer]:
         """– → waiting. The input travels as bytes."""
         request = {
             "task_id": s.task_id,

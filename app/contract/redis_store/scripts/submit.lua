@@ -1,4 +1,4 @@
--- submit: – → waiting. Request: the fields of `Submission` but its model; most_outstanding, most_outstanding_bytes.
+-- submit: – → waiting. Request: the fields of `PredictionRequest` but its model; most_outstanding, most_outstanding_bytes.
 -- The input is ARGV[2].
 -- Reply: kind, task_id, state, sequence, tickets; when refused retry_after_ms, when to try again (-1: nobody knows).
 local id, input, join, listener = request.task_id, ARGV[2], request.join_key, request.listener

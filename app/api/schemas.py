@@ -1,29 +1,70 @@
-"""The answers' shapes, for the OpenAPI page alone: handlers write bytes, and a test holds the two together."""
+"""Each answer, defined once.
 
-from typing import Any, Literal
+An answer is a dict of one of these types. mypy checks the dict where it is made, FastAPI describes the type on the OpenAPI page,
+and orjson writes the bytes (app/api/responses.py). A `NotRequired` field is left out where it says nothing.
 
-from pydantic import BaseModel, ConfigDict, Field
+pydantic takes `TypedDict` from typing_extensions only, before Python 3.12.
+"""
 
-Word = Literal["submitted", "started", "retry", "success", "failure", "cancelled", "expired"]
-CeleryWord = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]
+from collections.abc import Mapping
+from typing import Any, Literal, NotRequired
+
+from typing_extensions import TypedDict
+
+from app.contract.states import CeleryWord, PublicWord
+from app.pods import Reason
+
 WorkerWord = Literal["loading", "idle", "busy", "draining"]
 
 
-class WrongField(BaseModel):
+class EntityKey(TypedDict, total=False):
+    """The entity key as an answer has it: under the name that the request gave it."""
+
+    match_id: int
+
+
+class WrongField(TypedDict):
     """What is wrong with which field."""
 
     field: str
     message: str
 
 
-class TaskError(BaseModel):
+class TaskError(TypedDict):
     """Why a prediction failed; `type` is one of model_error, timeout, worker_lost, invalid_input, …"""
 
     type: str
     message: str
 
 
-class ProblemBody(BaseModel):
+class ReadyModel(TypedDict):
+    """The version served, and how many workers have the model loaded.
+
+    `problem` is there when what the registry names can't be served, and says why; then the version is null, or an earlier one.
+    """
+
+    version: str | None
+    workers: int
+    problem: NotRequired[str]
+
+
+class BadEnd(TypedDict, total=False):
+    """How a task ended."""
+
+    error: TaskError
+    attempts: int
+
+
+class ProblemMembers(BadEnd, total=False):
+    """RFC 9457's extension members."""
+
+    task_id: str
+    status_url: str
+    errors: list[WrongField]
+    models: dict[str, ReadyModel]
+
+
+class ProblemBody(ProblemMembers):
     """RFC 9457."""
 
     type: str
@@ -31,64 +72,67 @@ class ProblemBody(BaseModel):
     status: int
     detail: str
     instance: str
-    task_id: str | None = None
-    status_url: str | None = None
-    error: TaskError | None = None
-    attempts: int | None = None
-    errors: list[WrongField] | None = None
-    models: dict[str, "ReadyModel"] | None = None
 
 
-class UsedModel(BaseModel):
+class UsedModel(TypedDict):
     """The version is null until a run ended well."""
 
     name: str
     version: str | None
 
 
-class Prediction(BaseModel):
+class Prediction(TypedDict):
     """A result, with the time it waited and the time it ran."""
 
     task_id: str
-    status: Word
-    match_id: int | None = None
+    status: PublicWord
+    match_id: NotRequired[int]
     result: Any
     model: UsedModel
     queue_ms: int
     run_ms: int
 
 
-class Accepted(BaseModel):
+class Accepted(TypedDict):
     """Where to ask for the result."""
 
     task_id: str
-    status: Word
+    status: PublicWord
     status_url: str
 
 
-class TaskStatus(BaseModel):
-    """How a task stands. `result` is there after success, `error` after a run that failed, `position` while it waits.
-
-    `estimated_wait_s` is then when it should begin, by the rate of the workers under this backlog; null where nobody knows.
-    """
+class TaskProgress(TypedDict):
+    """What each status has."""
 
     task_id: str
-    status: Word
-    match_id: int | None = None
+    status: PublicWord
+    match_id: NotRequired[int]
     model: UsedModel
     attempts: int
     created_at: str | None
     started_at: str | None
     ended_at: str | None
-    run_ms: int | None = None
-    result: Any = None
-    error: TaskError | None = None
-    dead_lettered: bool | None = None
-    position: int | None = None
-    estimated_wait_s: float | None = None
 
 
-class CeleryResult(BaseModel):
+class TaskOutlook(TypedDict, total=False):
+    """What a status has by its state."""
+
+    run_ms: int
+    result: Any
+    error: TaskError
+    dead_lettered: bool
+    position: int
+    estimated_wait_s: float | None
+
+
+class TaskStatus(TaskProgress, TaskOutlook):
+    """How a task stands. `result` is there after success, `error` after a run that failed, `position` while it waits.
+
+    `estimated_wait_s` is then when it should begin, by the rate of the workers under this backlog; null where nobody knows.
+    """
+
+
+class CeleryResult(TypedDict):
     """In AsyncResult's words."""
 
     task_id: str
@@ -96,7 +140,7 @@ class CeleryResult(BaseModel):
     result: Any
 
 
-class Queue(BaseModel):
+class Queue(TypedDict):
     """One model's queue."""
 
     model: str
@@ -108,13 +152,13 @@ class Queue(BaseModel):
     dead_letters: int
 
 
-class Queues(BaseModel):
+class Queues(TypedDict):
     """All queues."""
 
     queues: list[Queue]
 
 
-class Worker(BaseModel):
+class Worker(TypedDict):
     """A live worker by its last heartbeat."""
 
     id: str
@@ -126,7 +170,7 @@ class Worker(BaseModel):
     problem: str | None
 
 
-class FailedRun(BaseModel):
+class FailedRun(TypedDict):
     """A run that ended badly; `batch` is how many its claim named, `version` null when the worker was lost."""
 
     epoch: int
@@ -139,12 +183,12 @@ class FailedRun(BaseModel):
     error: TaskError | None
 
 
-class DeadLetterRow(BaseModel):
+class DeadLetterRow(TypedDict):
     """A prediction that failed for good."""
 
     task_id: str
     model: str
-    match_id: int | None = None
+    match_id: NotRequired[int]
     error: TaskError | None
     attempts: int
     epoch: int
@@ -153,29 +197,24 @@ class DeadLetterRow(BaseModel):
     trace_id: str | None
 
 
-class DeadLetterPage(BaseModel):
+class DeadLetterPage(TypedDict):
     """The newest first; `next` goes on from here, null at the end."""
 
     items: list[DeadLetterRow]
     next: str | None
 
 
-class DeadLetterWhole(DeadLetterRow):
+class UnreadInput(TypedDict, total=False):
+    """Why a large input can't be read."""
+
+    input_error: str
+
+
+class DeadLetterWhole(DeadLetterRow, UnreadInput):
     """With its input and every failed run. `input_error` is there when a large input can't be read, and says why."""
 
     input: Any
-    input_error: str | None = None
     history: list[FailedRun]
-
-
-class ReplayFilter(BaseModel):
-    """Which dead letters; what is left out is any."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: str = Field("", max_length=200)
-    error_type: str = Field("", max_length=200)
-    before: str = Field("", max_length=200)
 
 
 class ReplayedOne(Accepted):
@@ -184,30 +223,30 @@ class ReplayedOne(Accepted):
     epoch: int
 
 
-class ReplayedAll(BaseModel):
+class ReplayedAll(TypedDict):
     """How many."""
 
     replayed: int
 
 
-class Starting(BaseModel):
+class Starting(TypedDict):
     """A worker's pod that is not ready, and why: no node for it, its image, its volumes, its end again and again, or its model."""
 
     pod: str
     model: str
-    reason: Literal["pending", "image", "creating", "crashing", "loading"]
+    reason: Reason
     message: str
     since: str
 
 
-class Workers(BaseModel):
+class Workers(TypedDict):
     """All live workers; `starting` are those to come, null where Kubernetes can't be asked."""
 
     workers: list[Worker]
     starting: list[Starting] | None
 
 
-class Loaded(BaseModel):
+class Loaded(TypedDict):
     """What a worker has loaded."""
 
     id: str
@@ -215,7 +254,7 @@ class Loaded(BaseModel):
     state: WorkerWord
 
 
-class Signature(BaseModel):
+class Signature(TypedDict):
     """MLflow's, as registered."""
 
     inputs: Any
@@ -223,7 +262,7 @@ class Signature(BaseModel):
     params: Any
 
 
-class ModelCard(BaseModel):
+class ModelCard(TypedDict):
     """The registry's word on a model, and the workers'. `name` is its pool's, which is the registered one unless set otherwise."""
 
     name: str
@@ -232,30 +271,19 @@ class ModelCard(BaseModel):
     uri: str
     aliases: list[str]
     run_id: str
-    metrics: dict[str, float | None]
+    metrics: Mapping[str, float | None]
     signature: Signature
     metadata: dict[str, Any]
     workers: list[Loaded]
 
 
-class Alive(BaseModel):
+class Alive(TypedDict):
     """The process answers."""
 
     status: Literal["alive"]
 
 
-class ReadyModel(BaseModel):
-    """The version served, and how many workers have the model loaded.
-
-    `problem` is there when what the registry names can't be served, and says why; then the version is null, or an earlier one.
-    """
-
-    version: str | None
-    workers: int
-    problem: str | None = None
-
-
-class Ready(BaseModel):
+class Ready(TypedDict):
     """Predictions are taken, for every model that has a version."""
 
     status: Literal["ready"]

@@ -1,40 +1,35 @@
-"""POST /predict/ and /predict/async/, and the model's card.
+"""POST /predict/ and /predict/async/.
 
-The hot path: the body is read, checked by the model's own checker and written down, and bytes are answered. FastAPI's models are
-only what the OpenAPI page is made of.
+The hot path: the body is read, checked by the model's own checker and written down, and bytes are answered.
 """
 
 import math
-from collections.abc import Coroutine
 from dataclasses import dataclass
-from typing import Annotated, Any
 
-import orjson
-from fastapi import Query
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import views
 from app.api.body import problem_of, read_body
 from app.api.preferences import Wish, idempotency_key, trace_id, wants_fresh, wish_of
-from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unknown_model, unserved_model
+from app.api.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unserved_model
 from app.api.receiving import Receiving, Room
+from app.api.responses import entity, json_response, task_error
+from app.api.schemas import Accepted, Prediction, TaskError
+from app.api.tasks import used_model
 from app.body_checks import BodyChecks, ChecksUnavailable
 from app.contract.errors import PayloadUnavailable, StoreUnavailable
 from app.contract.field_errors import FieldError
 from app.contract.moves import SubmitAnswer, Submitted
-from app.contract.record import Record, Submission
+from app.contract.record import PredictionRequest, Record
 from app.contract.states import PUBLIC_WORDS, State
-from app.contract.store import GatewayStore
 from app.metrics import UNKNOWN, Metrics
+from app.predictions import REFUSED, Predictions, WaitBroken
 from app.readiness import Readiness
-from app.registry import Registry
-from app.request_check import Refused, Unserved
-from app.service import REFUSED, Asked, Predictions, WaitBroken
+from app.request_check import Checked, Refused, Unserved
 from app.settings import GatewaySettings
 
-JSON = "application/json"
 UNKNOWN_RETRY_S, MOST_RETRY_S = 30, 600
+_NOT_RUN = {State.CANCELLED: "The prediction was cancelled", State.EXPIRED: "The prediction's time to start ran out"}
 
 
 @dataclass(slots=True)
@@ -44,14 +39,6 @@ class _Tally:
     source: str
     model: str = UNKNOWN
     outcome: str = "invalid"
-
-
-@dataclass(slots=True)
-class _Submitting:
-    """A submission under way. It has only the promise of the answer, so that whoever waits for the end holds no body."""
-
-    task_id: str
-    answer: Coroutine[Any, Any, SubmitAnswer]
 
 
 class PredictCalls:
@@ -84,13 +71,17 @@ class PredictCalls:
 
     async def _predict(self, request: Request, wish: Wish, tally: _Tally) -> Response:
         with self._receiving.room() as room:
-            submitting = await self._received(request, wish, tally, room)
-            task_id = submitting.task_id
+            asked = await self._received(request, wish, tally, room)
+            task_id, record = asked.task_id, None
             try:
                 if wish.waits:
-                    answer, record = await self._predictions.submit_and_wait(task_id, submitting.answer, wish.wait_s)
+                    with self._predictions.pending(task_id, wish.wait_s) as pending:
+                        answer = await self._predictions.submit(asked)
+                        room.close()
+                        del asked  # No input is held while its end is waited for.
+                        record = await self._predictions.end(answer, pending)
                 else:
-                    answer, record = await submitting.answer, None
+                    answer = await self._predictions.submit(asked)
             except WaitBroken as error:
                 raise about_task(Kind.UNAVAILABLE, f"{error}; asking for the task tells how it ends", error.task_id) from error
             except StoreUnavailable as error:
@@ -100,16 +91,31 @@ class PredictCalls:
                 raise payload_trouble(error) from error
         return self._told(answer, record, wish, tally)
 
-    async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> _Submitting:
+    async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> PredictionRequest:
         """Reads and checks the body. What was parsed of it lives no longer than the checks."""
         raw = await read_body(request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room)
-        submission = await self._checked(request, raw, wish, tally)
-        return _Submitting(submission.task_id, self._submitted(submission, room))
+        checked, kept = await self._checked(request, raw, tally)
+        headers, key = request.headers, idempotency_key(request.headers)
+        # A caller who waits would rather hear at once that it can't be in time; a wait that the caller shortened does not say so.
+        longest_s = self._settings.sync_slo_s if wish.waits and not wish.background else 0
+        tally.outcome = "unavailable"
+        if self._readiness.refusal:
+            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
+        return self._predictions.request(
+            checked,
+            raw if kept else b"",
+            idempotency_key=key,
+            fresh=wants_fresh(headers),
+            trace_id=trace_id(headers),
+            waits=wish.waits,
+            longest_wait_s=longest_s,
+        )
 
-    async def _checked(self, request: Request, raw: bytearray, wish: Wish, tally: _Tally) -> Submission:
-        headers, kept = request.headers, self._predictions.keeps_body(len(raw))
+    async def _checked(self, request: Request, raw: bytearray, tally: _Tally) -> tuple[Checked, bool]:
+        """Returns what the body asks for, and whether the body itself is kept as the input."""
+        kept = self._predictions.keeps_body(len(raw))
         try:
-            checked = await self._checks.check(raw, keyed="idempotency-key" in headers, whole=kept)
+            checked = await self._checks.check(raw, keyed="idempotency-key" in request.headers, whole=kept)
         except Refused as refused:
             tally.model = refused.model or UNKNOWN
             raise problem_of(refused) from refused
@@ -120,21 +126,7 @@ class PredictCalls:
             tally.outcome = "unavailable"
             raise Problem(Kind.UNAVAILABLE, str(error)) from error
         tally.model = checked.model
-        body = raw if kept else b""
-        asked = Asked(checked, body, idempotency_key(headers), wants_fresh(headers), trace_id(headers))
-        tally.outcome = "unavailable"
-        if self._readiness.refusal:
-            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
-        # Who waits would rather hear at once that it can't be in time; a wait that the caller shortened says nothing of that.
-        longest_s = self._settings.sync_slo_s if wish.waits and not wish.background else 0
-        return self._predictions.prepare(asked, wish.waits, longest_s)
-
-    async def _submitted(self, submission: Submission, room: Room) -> SubmitAnswer:
-        """Gives the body's room back once it was written down, or refused."""
-        try:
-            return await self._predictions.submit(submission)
-        finally:
-            room.close()
+        return checked, kept
 
     def _told(self, answer: SubmitAnswer, record: Record | None, wish: Wish, tally: _Tally) -> Response:
         if answer.kind is Submitted.CONFLICT:
@@ -176,45 +168,34 @@ def _refused(answer: SubmitAnswer) -> Problem:
 def _ended(record: Record, wish: Wish) -> Response:
     headers = wish.applied(False)
     if record.state is not State.SUCCESS:
-        raise views.bad_end(record, headers)
-    return Response(orjson.dumps(views.prediction(record)), 200, headers, JSON)
+        raise _bad_end(record, headers)
+    body: Prediction = {
+        "task_id": record.task_id,
+        "status": PUBLIC_WORDS[record.state],
+        **entity(record.entity_key),
+        "result": record.result,
+        "model": used_model(record),
+        "queue_ms": max(0, record.begun_ms - record.created_ms),
+        "run_ms": record.run_ms,
+    }
+    return json_response(body, 200, headers)
+
+
+def _bad_end(record: Record, headers: dict[str, str]) -> Problem:
+    """Returns what a sync call gets for a prediction that ended without a result."""
+    if record.state is State.FORGOTTEN:
+        return Problem(Kind.GONE, "The result was dropped after its time", headers, task_id=record.task_id)
+    error: TaskError
+    if record.state in _NOT_RUN:
+        kind, error = Kind.ENDED_OTHERWISE, {"type": record.state.value, "message": _NOT_RUN[record.state]}
+    else:
+        error = task_error(record.error) or {"type": "unknown", "message": "The prediction failed"}
+        kind = Kind.INVALID_INPUT if error.get("type") == "invalid_input" else Kind.FAILED
+    detail = str(error.get("message", ""))
+    return about_task(kind, detail, record.task_id, headers, error=error, attempts=record.attempts)
 
 
 def _accepted(task_id: str, state: State, wish: Wish) -> Response:
     url = status_url(task_id)
-    body = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
-    headers = {"Location": url, "Retry-After": "1"} | wish.applied(True)
-    return Response(orjson.dumps(body), 202, headers, JSON)
-
-
-class ModelCalls:
-    """What is served, by the registry and by the workers."""
-
-    def __init__(self, registry: Registry, store: GatewayStore) -> None:
-        self._registry = registry
-        self._store = store
-
-    async def info(
-        self, model: Annotated[str | None, Query(description="Which model; the first served if left out.")] = None
-    ) -> Response:
-        """Answers the registry's word on a model, and what each live worker has loaded of it."""
-        pool = self._registry.pool_of(model or self._registry.default)
-        if not pool:
-            raise unknown_model(self._registry.names)
-        found = self._registry.models.get(pool)
-        if found is None:
-            raise unserved_model(pool, self._registry.problems[pool])
-        workers = await self._store.workers(found.name)
-        body: dict[str, Any] = {
-            "name": found.name,
-            "registered_name": found.registered_name,
-            "version": found.version,
-            "uri": found.card.uri,
-            "aliases": found.card.aliases,
-            "run_id": found.card.run_id,
-            "metrics": found.card.metrics,
-            "signature": {"inputs": found.card.inputs, "outputs": found.card.outputs, "params": found.card.params},
-            "metadata": found.card.metadata,
-            "workers": [{"id": w.worker_id, "version": w.version, "state": w.state.value} for w in workers],
-        }
-        return Response(orjson.dumps(body, default=str), 200, None, JSON)
+    body: Accepted = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
+    return json_response(body, 202, {"Location": url, "Retry-After": "1"} | wish.applied(True))

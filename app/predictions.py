@@ -4,15 +4,15 @@ A request that passed the checks becomes a record, its ticket is sent, and its e
 """
 
 import asyncio
-from collections.abc import Awaitable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
 from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 from app.contract.gaps import Gap, reach
 from app.contract.ids import model_of, new_task_id
 from app.contract.moves import SubmitAnswer, Submitted
-from app.contract.record import Record, Submission
+from app.contract.record import PredictionRequest, Record
 from app.contract.store import GatewayStore
 from app.payloads import LargePayloads
 from app.registry import Registry
@@ -28,15 +28,14 @@ CLIENT = ""
 
 
 @dataclass(frozen=True, slots=True)
-class Asked:
-    """A request for a prediction that passed all checks."""
+class PendingResult:
+    """A registered wait for a prediction that this gateway made the id of."""
 
-    checked: Checked
-    body: bytes | bytearray = b""
-    """The request as it came, where that is what is kept of its input: `keeps_body` says so."""
-    idempotency_key: str = ""
-    fresh: bool = False
-    trace_id: str = ""
+    task_id: str
+    news: asyncio.Event
+    """Set when the record is worth a look."""
+    deadline: float
+    """By the event loop's clock."""
 
 
 class WaitBroken(StoreUnavailable):
@@ -72,26 +71,36 @@ class Predictions:
         """Whether the gateway is about to end, so that waits end early."""
         return self._waiting.stopping
 
-    def prepare(self, asked: Asked, waited_for: bool, longest_wait_s: float = 0) -> Submission:
-        """Makes the record to write, and its id, so that a store that fails can be asked for that id.
+    def request(
+        self,
+        checked: Checked,
+        body: bytes | bytearray = b"",
+        *,
+        idempotency_key: str = "",
+        fresh: bool = False,
+        trace_id: str = "",
+        waits: bool = False,
+        longest_wait_s: float = 0,
+    ) -> PredictionRequest:
+        """Returns the request, with the id made here, so that a caller can be told it when the store fails.
 
-        With `longest_wait_s` the store may refuse what by the measured rate would take longer.
+        `body` is kept as the input where `keeps_body` says so. `waits`: its end will be waited for. With `longest_wait_s` the store
+        may refuse what by the measured rate would take longer.
         """
-        checked, key = asked.checked, asked.idempotency_key
-        return Submission(
+        return PredictionRequest(
             task_id=new_task_id(checked.model),
             model=checked.model,
-            input=bytes(asked.body) or checked.input,
+            input=bytes(body) or checked.input,
             entity_key=checked.entity_key,
             join_key=checked.join_digest,
             join_version=self._registry.models[checked.model].version,
-            fresh=asked.fresh,
-            idempotency_key=digest(CLIENT, checked.model, key) if key else "",
-            body_digest=checked.body_digest if key else "",
-            listener=self._waiting.channel if waited_for else "",
+            fresh=fresh,
+            idempotency_key=digest(CLIENT, checked.model, idempotency_key) if idempotency_key else "",
+            body_digest=checked.body_digest if idempotency_key else "",
+            listener=self._waiting.channel if waits else "",
             head_start_ms=round(checked.priority * self._priority_step_s * 1000),
             time_to_start_ms=max(1, round(checked.time_to_start_s * 1000)) if checked.time_to_start_s else 0,
-            trace_id=asked.trace_id,
+            trace_id=trace_id,
             longest_wait_ms=round(longest_wait_s * 1000),
         )
 
@@ -99,45 +108,45 @@ class Predictions:
         """Whether a body of so many bytes is itself kept as the input: a worker takes from it what it needs."""
         return self._payloads.takes(size)
 
-    async def submit(self, submission: Submission) -> SubmitAnswer:
+    async def submit(self, request: PredictionRequest) -> SubmitAnswer:
         """Writes the record down, or joins; a large input goes before it. Raises `StoreUnavailable`, `PayloadUnavailable`."""
         reach(Gap.ASKED)
-        large = self._payloads.takes(len(submission.input))
-        answer = await (self._submit_large(submission) if large else self._store.submit(submission))
+        large = self._payloads.takes(len(request.input))
+        answer = await (self._submit_large(request) if large else self._store.submit(request))
         reach(Gap.WRITTEN)
-        self._tickets.need(submission.model, answer.tickets)
+        self._tickets.need(request.model, answer.tickets)
         return answer
 
-    async def _submit_large(self, submission: Submission) -> SubmitAnswer:
+    async def _submit_large(self, request: PredictionRequest) -> SubmitAnswer:
         """Where the outcome is unknown the input stays: the record may be there, and if not the sweep takes it."""
-        task_id = submission.task_id
-        reference = await self._payloads.keep_input(task_id, submission.input)
+        task_id = request.task_id
+        reference = await self._payloads.keep_input(task_id, request.input)
         reach(Gap.INPUT_KEPT)
-        answer = await self._store.submit(replace(submission, input=reference))
+        answer = await self._store.submit(replace(request, input=reference))
         if answer.kind is not Submitted.ACCEPTED:
             with suppress(PayloadUnavailable):
                 await self._payloads.drop_input(task_id)
         return answer
 
-    async def submit_and_wait(
-        self, task_id: str, submitting: Awaitable[SubmitAnswer], wait_s: float
-    ) -> tuple[SubmitAnswer, Record | None]:
-        """Submits and waits for the end; the record is as it stands when the time is over, None after a conflict.
-
-        Takes `submit`'s promise and not the submission, so that no input is held while its end is waited for. The wait is
-        registered before the record is written, so nothing announced in between is missed. Raises `WaitBroken` when the record
-        was written and its end can't be told.
-        """
+    @contextmanager
+    def pending(self, task_id: str, wait_s: float) -> Iterator[PendingResult]:
+        """Registers a wait. Enter it before the record is written, so that nothing announced in between is missed."""
         deadline = asyncio.get_running_loop().time() + wait_s
-        with self._waiting.waiters.register(task_id) as event:
-            answer = await submitting
-            if answer.kind in REFUSED:
-                return answer, None
-            if answer.task_id == task_id:
-                return answer, await self._end_of(answer.task_id, event, deadline)
-        with self._waiting.waiters.register(answer.task_id) as event:
-            event.set()
-            return answer, await self._end_of(answer.task_id, event, deadline)
+        with self._waiting.waiters.register(task_id) as news:
+            yield PendingResult(task_id, news, deadline)
+
+    async def end(self, answer: SubmitAnswer, pending: PendingResult) -> Record | None:
+        """Waits for the end of what was submitted. Returns the record, as it stands when the time is over; None if it was refused.
+
+        Raises `WaitBroken` when the record was written and its end can't be told.
+        """
+        if answer.kind in REFUSED:
+            return None
+        if answer.task_id == pending.task_id:
+            return await self._end_of(answer.task_id, pending.news, pending.deadline)
+        with self._waiting.waiters.register(answer.task_id) as news:
+            news.set()
+            return await self._end_of(answer.task_id, news, pending.deadline)
 
     async def _end_of(self, task_id: str, event: asyncio.Event, deadline: float) -> Record:
         try:
