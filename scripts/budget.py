@@ -1,11 +1,10 @@
-"""What the tests may cost: a pytest plugin that reads tests/budget.toml and says what exceeds it by half in a whole run.
+"""What the tests may cost: a pytest plugin that fails a whole run in which something exceeds tests/budget.toml by half.
 
 Machines differ and are shared, so nothing is compared with a clock alone: where most suites take longer than their share,
 the machine is slow, and every allowance grows by the same factor.
 """
 
 import tomllib
-from collections import defaultdict
 from dataclasses import dataclass, field
 from pathlib import Path
 from statistics import median
@@ -49,18 +48,19 @@ def expected_s(nodeid: str) -> int:
 class Spent:
     """Seconds spent so far, by test and by suite."""
 
-    tests: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
-    suites: defaultdict[str, float] = field(default_factory=lambda: defaultdict(float))
+    tests: dict[str, float] = field(default_factory=dict)
+    suites: dict[str, float] = field(default_factory=dict)
 
     def add(self, report: pytest.TestReport) -> None:
         """A test is charged for its own call, its suite for what it shares too."""
-        self.suites["/".join(report.nodeid.split("/")[:2])] += report.duration
+        suite = "/".join(report.nodeid.split("/")[:2])
+        self.suites[suite] = self.suites.get(suite, 0.0) + report.duration
         if report.when == "call":
-            self.tests[report.nodeid] += report.duration
+            self.tests[report.nodeid] = report.duration
 
     def slowness(self, budget: Budget) -> float:
         """How many times longer than its share a suite takes on this machine, at least 1."""
-        ratios = [self.suites[suite] / share for suite, share in budget.suites.items() if self.suites[suite]]
+        ratios = [seconds / budget.suites[suite] for suite, seconds in self.suites.items() if suite in budget.suites]
         return max(1.0, median(ratios)) if ratios else 1.0
 
     def excesses(self, budget: Budget) -> list[str]:
@@ -91,6 +91,13 @@ class _Reader:
         self._spent.add(report)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """An excess fails a run that would have passed."""
+    if _enforced(session.config) and exitstatus == pytest.ExitCode.OK and session.config.stash[_stash].excesses(BUDGET):
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says what each suite took beside its share, and what took too long."""
     if not _enforced(config):
@@ -99,8 +106,9 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for suite, seconds in sorted(spent.suites.items()):
         terminalreporter.write_line(f"{suite}: {seconds:.0f} s of {BUDGET.suites.get(suite, 0):.0f}")
     for sentence in spent.excesses(BUDGET):
-        terminalreporter.write_line(sentence)
+        terminalreporter.write_line(f"FAILED: {sentence}", red=True)
 
 
 def _enforced(config: pytest.Config) -> bool:
-    return bool(config.getoption("every_suite", False)) and not config.option.keyword and not config.option.markexpr
+    whole = config.getoption("every_suite", False) and not hasattr(config, "workerinput")
+    return bool(whole) and not config.option.keyword and not config.option.markexpr

@@ -1,0 +1,33 @@
+"""What the tests may cost is held by a check that a slow machine does not fail."""
+
+import pytest
+
+from scripts.budget import BUDGET, Budget, Spent
+
+SMALL = Budget(test_s=20, tests={"tests/a/test_x.py::test_long": 100}, suites={"tests/a": 200, "tests/b": 100, "tests/c": 100})
+
+
+def spent(tests: dict[str, float], **suites: float) -> Spent:
+    return Spent(tests, {f"tests/{name}": seconds for name, seconds in suites.items()})
+
+
+@pytest.mark.parametrize(
+    ("tests", "suites", "named"),
+    [
+        ({"tests/a/test_x.py::test_new": 29.0, "tests/a/test_x.py::test_long[any]": 149.0}, {"a": 200, "b": 100, "c": 100}, []),
+        ({"tests/a/test_x.py::test_new": 31.0}, {"a": 200, "b": 100, "c": 100}, ["tests/a/test_x.py::test_new"]),
+        ({"tests/a/test_x.py::test_long[any]": 151.0}, {"a": 200, "b": 100, "c": 100}, ["tests/a/test_x.py::test_long[any]"]),
+        ({}, {"a": 301, "b": 100, "c": 100}, ["tests/a"]),
+        ({"tests/a/test_x.py::test_new": 59.0}, {"a": 400, "b": 200, "c": 200}, []),
+        ({"tests/a/test_x.py::test_new": 61.0}, {"a": 400, "b": 200, "c": 200}, ["tests/a/test_x.py::test_new"]),
+        ({}, {"new": 5.0}, ["tests/new"]),
+    ],
+    ids=["within", "a new test", "a named one", "a suite", "a slow machine", "a slow machine's new test", "a new suite"],
+)
+def test_what_exceeds_its_budget_by_half_is_named(tests: dict[str, float], suites: dict[str, float], named: list[str]) -> None:
+    assert [sentence.split(" took ")[0] for sentence in spent(tests, **suites).excesses(SMALL)] == named
+
+
+def test_the_budget_of_this_project_is_read_with_its_reasons() -> None:
+    assert BUDGET.of("tests/contract/test_planted_bugs.py::test_a_planted_bug_is_found[a fence reused]") > BUDGET.test_s
+    assert set(BUDGET.suites) >= {"tests/unit", "tests/cluster"}
