@@ -1,18 +1,18 @@
 """What the tests may cost: a pytest plugin that fails a whole run in which something exceeds tests/budget.toml by half.
 
-Machines differ and are shared, so nothing is compared with a clock alone: where most suites take longer than their share,
-the machine is slow, and every allowance grows by the same factor.
+Machines differ and are shared, so nothing is compared with a clock alone: where at least two suites take longer than their
+share, the machine is slow, and every allowance grows by the factor of the second slowest.
 """
 
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from statistics import median
 
 import pytest
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "budget.toml"
-EXCESS = 1.5
+EXCESS, NOISE_S = 1.5, 30.0
+"""By half, and by half a minute: on a shared machine any test may wait as long for others."""
 _stash: pytest.StashKey["Spent"] = pytest.StashKey()
 
 
@@ -59,9 +59,9 @@ class Spent:
             self.tests[report.nodeid] = report.duration
 
     def slowness(self, budget: Budget) -> float:
-        """How many times longer than its share a suite takes on this machine, at least 1."""
-        ratios = [seconds / budget.suites[suite] for suite, seconds in self.suites.items() if suite in budget.suites]
-        return max(1.0, median(ratios)) if ratios else 1.0
+        """How many times longer than its share a suite takes on this machine, at least 1. One suite alone says nothing of it."""
+        ratios = sorted(seconds / budget.suites[suite] for suite, seconds in self.suites.items() if suite in budget.suites)
+        return max([1.0, *ratios[-2:-1]])
 
     def excesses(self, budget: Budget) -> list[str]:
         """A sentence for each test and suite that took too long."""
@@ -71,7 +71,7 @@ class Spent:
         return [
             f"{name} took {spent:.0f} s, {allowed * factor:.0f} are allowed: make it shorter, or say why in tests/budget.toml"
             for name, spent, allowed in [*suites, *tests]
-            if spent > EXCESS * allowed * factor
+            if spent > max(EXCESS * allowed * factor, allowed * factor + NOISE_S)
         ]
 
 

@@ -11,16 +11,20 @@ def spent(tests: dict[str, float], **suites: float) -> Spent:
     return Spent(tests, {f"tests/{name}": seconds for name, seconds in suites.items()})
 
 
+SHARES = {"a": 200.0, "b": 100.0, "c": 100.0}
+NEW, LONG = "tests/a/test_x.py::test_new", "tests/a/test_x.py::test_long[any]"
+
+
 @pytest.mark.parametrize(
     ("tests", "suites", "named"),
     [
-        ({"tests/a/test_x.py::test_new": 29.0, "tests/a/test_x.py::test_long[any]": 149.0}, {"a": 200, "b": 100, "c": 100}, []),
-        ({"tests/a/test_x.py::test_new": 31.0}, {"a": 200, "b": 100, "c": 100}, ["tests/a/test_x.py::test_new"]),
-        ({"tests/a/test_x.py::test_long[any]": 151.0}, {"a": 200, "b": 100, "c": 100}, ["tests/a/test_x.py::test_long[any]"]),
-        ({}, {"a": 301, "b": 100, "c": 100}, ["tests/a"]),
-        ({"tests/a/test_x.py::test_new": 59.0}, {"a": 400, "b": 200, "c": 200}, []),
-        ({"tests/a/test_x.py::test_new": 61.0}, {"a": 400, "b": 200, "c": 200}, ["tests/a/test_x.py::test_new"]),
-        ({}, {"new": 5.0}, ["tests/new"]),
+        ({NEW: 49.0, LONG: 149.0}, SHARES, []),
+        ({NEW: 51.0}, SHARES, [NEW]),
+        ({LONG: 151.0}, SHARES, [LONG]),
+        ({}, SHARES | {"a": 301}, ["tests/a"]),
+        ({NEW: 69.0}, SHARES | {"a": 400, "b": 200}, []),
+        ({NEW: 71.0}, SHARES | {"a": 400, "b": 200}, [NEW]),
+        ({}, {"new": 31.0}, ["tests/new"]),
     ],
     ids=["within", "a new test", "a named one", "a suite", "a slow machine", "a slow machine's new test", "a new suite"],
 )
