@@ -1,9 +1,10 @@
 """What the tests may cost: a pytest plugin that fails a whole run in which something exceeds tests/budget.toml by half.
 
 Machines differ and are shared, so nothing is compared with a clock alone: where at least two suites take longer than their
-share, the machine is slow, and every allowance grows by the factor of the second slowest.
+share, the machine is slow, and every allowance grows by the factor of the second slowest. BUDGET=said fails nothing.
 """
 
+import os
 import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -94,21 +95,22 @@ class _Reader:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """An excess fails a run that would have passed."""
-    if _enforced(session.config) and exitstatus == pytest.ExitCode.OK and session.config.stash[_stash].excesses(BUDGET):
+    passed = exitstatus == pytest.ExitCode.OK and os.environ.get("BUDGET") != "said"
+    if passed and _whole(session.config) and session.config.stash[_stash].excesses(BUDGET):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Says what each suite took beside its share, and what took too long."""
-    if not _enforced(config):
+    if not _whole(config):
         return
     spent = config.stash[_stash]
     for suite, seconds in sorted(spent.suites.items()):
         terminalreporter.write_line(f"{suite}: {seconds:.0f} s of {BUDGET.suites.get(suite, 0):.0f}")
     for sentence in spent.excesses(BUDGET):
-        terminalreporter.write_line(f"FAILED: {sentence}", red=True)
+        terminalreporter.write_line(f"over budget: {sentence}", red=True)
 
 
-def _enforced(config: pytest.Config) -> bool:
+def _whole(config: pytest.Config) -> bool:
     whole = config.getoption("every_suite", False) and not hasattr(config, "workerinput")
     return bool(whole) and not config.option.keyword and not config.option.markexpr
