@@ -81,7 +81,7 @@ def drains(client: Client) -> bool:
 def test_a_parent_that_stood_still_is_taken_over_and_its_late_write_is_refused(make_stack: MakeStack) -> None:
     stack = make_stack(gateways=2, workers=1, LEASE_S="8")
     client, frozen = stack.client(), stack.workers[0]
-    task_id = client.submit({"do": "answer", "seconds": 3.0, "value": 1})
+    task_id = client.submit({"do": "answer", "seconds": 8.0, "value": 1})
     until(lambda: running(client, task_id), "the run to start")
     child = frozen.model_process()
     for pid in (frozen.pid, child):
