@@ -22,7 +22,6 @@ def registry_url(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathF
 
 @pytest.fixture(scope="session")
 def _session_stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
-    valkey_server.flush()  # another module may have left its installation's mark
     stack = Stack(tmp_path_factory.mktemp("gateways"), valkey_server, registry_url, MODEL)
     stack.env["SYNC_SLO_S"] = "4"
     stack.env["BATCH_OUTPUT_URL"] = str(stack.folder / "matches.parquet")

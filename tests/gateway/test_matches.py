@@ -70,7 +70,6 @@ class Lookups:
 def _gateway(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookups]:
     folder = tmp_path_factory.mktemp("matches")
     file = folder / "matches.parquet"
-    valkey_server.flush()  # another module may have left its installation's mark
     stack = Stack(folder, valkey_server, registry_url, MODEL, {"BATCH_OUTPUT_URL": str(file), "BATCH_REFRESH_S": "0.1"})
     yield Lookups(stack.add_gateway(), file)
     stack.stop()

@@ -47,7 +47,6 @@ MADE_UP = settings(max_examples=60, deadline=None, phases=[Phase.generate], supp
 def _stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     register(registry_url, PICTURE, image={"column": "image", "size": 224, "crop": 0.875})
     uris = ",".join(f"models:/{name}@production" for name in (MODEL, PICTURE))
-    valkey_server.flush()  # another module may have left its installation's mark
     stack = Stack(tmp_path_factory.mktemp("images"), valkey_server, registry_url, MODEL, {"MODEL_URIS": uris})
     stack.add_gateway()
     yield stack
