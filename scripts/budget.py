@@ -112,5 +112,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
 
 
 def _whole(config: pytest.Config) -> bool:
-    whole = config.getoption("every_suite", False) and not hasattr(config, "workerinput")
-    return bool(whole) and not config.option.keyword and not config.option.markexpr
+    return bool(config.getoption("every_suite", False)) and not config.option.keyword and not config.option.markexpr
