@@ -159,15 +159,15 @@ def serve(connection: socket.socket, modules: list[str]) -> None:
     for module in modules:
         import_module(module)
     assert threading.active_count() == 1, "a thread would not be in the forked ones"
+    forker_pid = os.getpid()
+    answer: int | str
     for line in (file := connection.makefile("rw", encoding="utf-8")):
         wish = json.loads(line)
-        forker_pid = os.getpid()
-        answer: int | str
         try:
             answer = os.waitstatus_to_exitcode(os.waitpid(wish["reap"], 0)[1]) if "reap" in wish else os.fork()
         except OSError as error:
             answer = repr(error)
-        if answer == 0 and os.getpid() != forker_pid:
+        if os.getpid() != forker_pid:
             file.close()
             connection.close()
             _become(wish, forker_pid)
