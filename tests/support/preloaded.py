@@ -150,8 +150,9 @@ class Forker:
         return self._process.poll() is not None
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+def die_with_parent() -> None:
+    """Has the kernel end this process when the thread that started it does, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def serve(connection: socket.socket, modules: list[str]) -> None:
@@ -177,7 +178,7 @@ def serve(connection: socket.socket, modules: list[str]) -> None:
 
 def _become(wish: dict[str, Any], forker_pid: int) -> None:
     """Runs what was asked for and ends as an interpreter would."""
-    _die_with_parent()
+    die_with_parent()
     if os.getppid() != forker_pid:
         os._exit(1)
     os.setsid()

@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx2
 
-from tests.support.preloaded import Forked, forker
-from tests.support.servers import Valkey, die_with_parent, free_port
+from tests.support.preloaded import Forked, die_with_parent, forker
+from tests.support.servers import Valkey, free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
