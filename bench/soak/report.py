@@ -31,10 +31,10 @@ keep (`POOLS` in [judge.py](../bench/soak/judge.py)); servers have no client tha
 {slack} MiB, which is what an allocator keeps from its busiest moment, and {each} bytes a prediction: less than the smallest
 thing that can be kept of each, its id alone, is some 150. The servers, by `used_memory` after `MEMORY PURGE`, by {store} MiB.
 
-Keys that stay: `meta` (counters), `schema`, `workers` and one `worker` for each live one; on the broker kombu's two of the
-queue. What goes by itself, but not within minutes, was counted, looked at and then removed before the measure: what is
-remembered of a claim, which expires an hour after its last word, and tickets that a worker held when it was killed, which kombu
-gives back after an hour.
+Keys that stay: `meta` (counters), `schema`, `workers` and one `worker` for each live one, and the installation's `identity`, which
+the first sweep of payloads writes; on the broker kombu's two of the queue. What goes by itself, but not within minutes, was
+counted, looked at and then removed before the measure: what is remembered of a claim, which expires an hour after its last word, and
+tickets that a worker held when it was killed, which kombu gives back after an hour.
 
 *Lost*, *changed*, *innocents*: as in the kill matrix; each end is read from the store when it comes, and again {again:g} s
 later.
