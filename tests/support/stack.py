@@ -220,6 +220,11 @@ class Client:
         query = f"?wait={wait:g}" if wait else ""
         return dict(self.get(f"/monitoring/task_status/{task_id}{query}").json())
 
+    def begun(self, task_id: str) -> str:
+        """Waits until its run has begun: `started` is said from the claim on, a moment before. Returns the id."""
+        until(lambda: self.status(task_id).get("started_at"), f"the run of {task_id} to begin", step_s=0.02)
+        return task_id
+
     def ended(self, task_id: str, limit_s: float = 60) -> dict[str, Any]:
         """The record once it has ended."""
 
