@@ -33,8 +33,8 @@ thing that can be kept of each, its id alone, is some 150. The servers, by `used
 
 Keys that stay: `meta` (counters), `schema`, `workers` and one `worker` for each live one, and the installation's `identity`, which
 the first sweep of payloads writes; on the broker kombu's two of the queue. What goes by itself, but not within minutes, was
-counted, looked at and then removed before the measure: what is remembered of a claim, which expires an hour after its last word, and
-tickets that a worker held when it was killed, which kombu gives back after an hour.
+counted, looked at and then removed before the measure: what is remembered of a claim, which expires an hour after its last word,
+and tickets that a worker held when it was killed, which kombu gives back after an hour.
 
 *Lost*, *changed*, *innocents*: as in the kill matrix; each end is read from the store when it comes, and again {again:g} s
 later.
