@@ -48,11 +48,20 @@ def ending_at_once() -> Iterator[None]:
 
 @contextmanager
 def ending_early(stop: Callable[[], None]) -> Iterator[None]:
-    """Has SIGTERM and SIGINT call `stop` at once: the server ends only when every open request has its answer."""
+    """Has SIGTERM and SIGINT call `stop` at once: the server ends only when every open request has its answer.
+
+    A SIGINT after another signal ends the process at once. uvicorn would wait for nobody either, but cancel its tasks, and log
+    a traceback for each.
+    """
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in SIGNALS}
+    told: list[int] = []
 
     def handle(number: int, frame: FrameType | None) -> None:
+        if told and number == signal.SIGINT:
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+        told.append(number)
         end_within(ANSWERING_S)
         loop.call_soon_threadsafe(stop)
         server = before[signal.Signals(number)]

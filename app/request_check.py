@@ -8,7 +8,7 @@ bytes in memory. The count is a weight: 1 for each comma and colon outside of st
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -221,15 +221,15 @@ def _is_time(value: Any, longest_s: float) -> bool:
     return type(value) in (int, float) and 0 < value <= longest_s
 
 
-def refuse_weight(raw: bytes, models: Iterable[Model], unserved: Iterable[str], bounds: Bounds) -> None:
+def refuse_weight(raw: bytes, models: Iterable[Model], unserved: Sequence[str], bounds: Bounds) -> None:
     """Raises `Refused` for a body that is heavier than any of the models can need.
 
     Where a pool is unserved its model may need that much, so this is `Unserved`: a caller may send the body again later.
     """
     most = FREE_WEIGHT + max((most_weight(model, bounds.max_body_bytes) for model in models), default=0)
     if rough_weight(raw) > most and _is_heavier(raw, most):
-        for pool in unserved:
-            raise Unserved(pool)
+        if unserved:
+            raise Unserved(unserved[0])
         message = "has more lists, objects and values than any model takes that is served here"
         raise Refused("", [FieldError("body", message)])
 

@@ -29,10 +29,14 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 
 @pytest.fixture
-def valkey(valkey_server: Valkey) -> Valkey:
-    """The shared Valkey, empty. A test that kills or freezes one starts its own."""
+def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
+    """The shared Valkey, empty before and after: what a test leaves, an owner mark say, would refuse the next one's gateways.
+
+    A test that kills or freezes one starts its own.
+    """
     valkey_server.flush()
-    return valkey_server
+    yield valkey_server
+    valkey_server.flush()
 
 
 @pytest.fixture(scope="session")

@@ -29,6 +29,9 @@ THREADS = {"gateway": min(32, (os.cpu_count() or 1) + 4) - 1, "worker": 0, "chil
 """Threads that a process may have gained: asyncio's executor makes one whenever all it has are busy, up to these, and keeps them; a
 gateway that reads the registry and looks a host up at one moment for the first time has one more than before."""
 
+IDENTITY = "identity"
+"""The key by which a store is known to the place of its payloads: written once, by the first sweep, whenever that comes."""
+
 
 @dataclass(frozen=True, slots=True)
 class Line:
@@ -55,7 +58,8 @@ def lines(start: Rest, end: Rest, predictions: int) -> Iterator[Line]:
         yield Line(f"clients of the {role}", start.clients[role], end.clients[role], theirs)
         yield Line(f"the {role}'s memory", start.memory[role], end.memory[role], start.memory[role] + STORE_SLACK, "MiB")
     for kind in sorted(start.keys | end.keys):
-        yield Line(f"keys: {kind}", start.keys.get(kind, 0), end.keys.get(kind, 0), start.keys.get(kind, 0))
+        most = max(start.keys.get(kind, 0), int(kind == IDENTITY))
+        yield Line(f"keys: {kind}", start.keys.get(kind, 0), end.keys.get(kind, 0), most)
 
 
 def _process(name: str, before: Held, after: Held, predictions: int) -> Iterator[Line]:

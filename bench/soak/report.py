@@ -40,8 +40,8 @@ is outstanding, all has expired and the callers are gone.
   bytes a prediction. The smallest thing that can be kept of a prediction, its id alone, is some 150 bytes.
 - The servers may have grown by {store} MiB, by `used_memory` after `MEMORY PURGE`.
 
-**Keys that stay** are `meta` (counters), `schema`, `workers` and one `worker` for each live one. On the broker
-kombu's two of the queue stay.
+**Keys that stay** are `meta` (counters), `schema`, `workers` and one `worker` for each live one. The installation's
+`identity` stays as well; the first sweep of payloads writes it. On the broker kombu's two of the queue stay.
 
 **Keys that go by themselves,** but not within minutes, were counted, looked at and then removed before the measure:
 

@@ -32,6 +32,8 @@ PASSING = {
     "tombs",
 }
 """The kinds of keys that a prediction has; none may be left of any."""
+SITE = "inference"
+"""What the keys that are no model's begin with."""
 CLAIMS, UNACKED = "claim", f"{QUEUE}.unacked"
 
 
@@ -90,8 +92,8 @@ def _names(server: "redis.Redis") -> list[str]:
 
 
 def kinds(store: "redis.Redis") -> Counter[str]:
-    """How many keys the store has of each kind."""
-    return Counter(key.removeprefix(f"{KEYS}:").split(":")[0] for key in _names(store))
+    """How many keys the store has of each kind, the model's own and the installation's."""
+    return Counter(key.removeprefix(f"{KEYS}:").removeprefix(f"{SITE}:").split(":")[0] for key in _names(store))
 
 
 def _drop_claims(store: "redis.Redis", trouble: list[str]) -> int:

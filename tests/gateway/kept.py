@@ -29,7 +29,7 @@ class Kept:
         return self.sites[-1]
 
     def names(self) -> list[str]:
-        """What is there, but for what a look at the folder leaves for a moment."""
+        """The names of the payloads. The gateways' own files are left out: the owner's mark, and what a readiness probe writes."""
         inner = self.folder / "inference"
         return sorted(n for n in os.listdir(inner) if not n.startswith(("probe", "owner"))) if inner.exists() else []
 

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.conftest import stop
 from tests.support.clocks import SteppingClock, off_by
 from tests.support.servers import Valkey
-from tests.support.stack import Client, Stack
+from tests.support.stack import Stack
 from tests.support.submitter import Submitter
 from tests.support.waiting import until
 
@@ -48,17 +48,11 @@ def runs_of(stack: Stack) -> Counter[str]:
     return Counter(task_id for worker in stack.workers for row in worker.events("prediction.began") for task_id in row["task_ids"])
 
 
-def running(client: Client, task_id: str) -> str:
-    """Submits what takes longer than any renewal, and waits until a worker has it."""
-    until(lambda: client.status(task_id)["status"] == "started", f"{task_id} to run", step_s=0.02)
-    return task_id
-
-
 def test_a_store_whose_clock_steps_by_an_hour_holds_nothing_up_and_confuses_no_claim(stack: Stack, clock: SteppingClock) -> None:
     client = stack.client()
     with Submitter(stack.client(), seconds=0.02, most_outstanding=20) as submitter:
         for seconds in STEPS:
-            long_run = running(client, client.submit({"do": "answer", "seconds": 4, "value": seconds}))
+            long_run = client.begun(client.submit({"do": "answer", "seconds": 4, "value": seconds}))
             clock.set(seconds)
             more = len(submitter.accepted) + 20
             until(partial(lambda more: len(submitter.accepted) > more, more), "submissions after the step")

@@ -40,7 +40,7 @@ def work_that_fails_in_every_way(client: Client) -> None:
 
 def a_lost_ticket(stack: Stack, client: Client) -> None:
     first = client.submit({"do": "answer", "seconds": 3.0})
-    until(lambda: client.status(first)["status"] == "started", "the first to start")
+    client.begun(first)
     second = client.submit({"do": "answer"})
     with redis.Redis.from_url(stack.valkey.url(1)) as broker:
         until(lambda: broker.delete(queue_name("inference", "fault")), "its ticket in the broker")
@@ -50,7 +50,7 @@ def a_lost_ticket(stack: Stack, client: Client) -> None:
 def a_drain(stack: Stack, client: Client) -> None:
     """The worker hands back what it runs; then the gateways go."""
     task_id = client.submit({"do": "answer", "seconds": 3.0})
-    until(lambda: client.status(task_id)["status"] == "started", "it to start")
+    client.begun(task_id)
     for process in (*stack.workers, *stack.gateways):
         process.signal(signal.SIGTERM)
         process.wait()

@@ -86,7 +86,7 @@ def test_an_input_outlives_a_worker_that_dies_on_it(make_stack: MakeStack, folde
     stack: Stack = make_stack(PAYLOAD_URL=f"file://{folder}", **SETTINGS)
     client = stack.client()
     task_id = client.submit(echo(seconds=2.0))
-    until(lambda: client.status(task_id)["status"] == "started", "it to start")
+    client.begun(task_id)
     stack.workers[0].signal(signal.SIGKILL)
     stack.add_worker()
     assert client.ended(task_id)["result"] == NOTE

@@ -17,7 +17,7 @@ META = "{inference:fault}:meta"
 def held_up(client: Client, count: int) -> list[str]:
     """Submits a long run, and behind it what then waits with its tickets in the broker."""
     first = client.submit({"do": "answer", "seconds": 4.0, "value": 0})
-    until(lambda: client.status(first)["status"] == "started", "the long run to start")
+    client.begun(first)
     return [first, *(client.submit({"do": "answer", "value": value}) for value in range(1, count))]
 
 

@@ -10,10 +10,6 @@ from tests.support.stack import Client, Stack
 from tests.support.waiting import until
 
 
-def running(client: Client, task_id: str) -> bool:
-    return bool(client.status(task_id)["status"] == "started")
-
-
 def test_a_hang_past_the_run_limit_costs_its_record_an_attempt_and_the_mates_nothing(make_stack: MakeStack) -> None:
     client = make_stack(gateways=1, RUN_LIMIT_S="1.5", MAX_ATTEMPTS="2").client()
     ids = [client.submit({"do": "hang" if value == 1 else "answer", "value": value}) for value in range(3)]
@@ -36,7 +32,7 @@ def test_a_stop_lets_the_run_end_that_fits(make_stack: MakeStack) -> None:
     stack = make_stack(gateways=1, DRAIN_TIMEOUT_S="20")
     client, worker = stack.client(), stack.workers[0]
     task_id = client.submit({"do": "answer", "seconds": 2.0, "value": 1})
-    until(lambda: running(client, task_id), "the run to start")
+    client.begun(task_id)
     worker.signal(signal.SIGTERM)
     assert worker.wait() == 0
     assert client.status(task_id)["result"]["value"] == 1
@@ -47,7 +43,7 @@ def test_a_worker_whose_keys_were_handed_over_lets_its_run_end_and_leaves(make_s
     stack = make_stack(gateways=1, INSTALLATION="production/fault", KEY_PREFIX="production")
     client, worker = stack.client(), stack.workers[0]
     task_id = client.submit({"do": "answer", "seconds": 3.0, "value": 1})
-    until(lambda: running(client, task_id), "the run to start")
+    client.begun(task_id)
     with redis.Redis.from_url(stack.valkey.url(0)) as store, redis.Redis.from_url(stack.valkey.url(1)) as broker:
         held = [name.decode() for name in [*store.keys(), *broker.keys(), *store.pubsub_channels()]]
         assert [name for name in held if "production" not in name] == [], "another prefix shares nothing of this"
@@ -63,7 +59,7 @@ def test_a_stop_hands_back_what_does_not_fit_uncharged(make_stack: MakeStack, si
     stack = make_stack(gateways=1, DRAIN_TIMEOUT_S="1" if signals == 1 else "60")
     client, worker = stack.client(), stack.workers[0]
     ids = [client.submit({"do": "answer", "seconds": 30.0 if value == 0 else 0.0, "value": value}) for value in range(3)]
-    until(lambda: running(client, ids[0]), "the run to start")
+    client.begun(ids[0])
     for _ in range(signals):
         worker.signal(signal.SIGTERM)
         until(lambda: drains(client), "the worker to say that it drains", step_s=0.2)
@@ -81,8 +77,8 @@ def drains(client: Client) -> bool:
 def test_a_parent_that_stood_still_is_taken_over_and_its_late_write_is_refused(make_stack: MakeStack) -> None:
     stack = make_stack(gateways=2, workers=1, LEASE_S="8")
     client, frozen = stack.client(), stack.workers[0]
-    task_id = client.submit({"do": "answer", "seconds": 3.0, "value": 1})
-    until(lambda: running(client, task_id), "the run to start")
+    task_id = client.submit({"do": "answer", "seconds": 8.0, "value": 1})
+    client.begun(task_id)
     child = frozen.model_process()
     for pid in (frozen.pid, child):
         stack.stop_process(pid)

@@ -10,8 +10,8 @@ import pytest
 import redis
 
 from app.contract.broker.redis_publisher import ticket
-from tests.support.preloaded import completed
-from tests.support.servers import Valkey, die_with_parent
+from tests.support.preloaded import completed, die_with_parent
+from tests.support.servers import Valkey
 from tests.support.stack import ROOT, Process
 from tests.support.waiting import until
 

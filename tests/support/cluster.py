@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import urlencode
 
-from tests.support.servers import die_with_parent, free_port
+from tests.support.preloaded import die_with_parent
+from tests.support.servers import free_port
 from tests.support.stack import ROOT
 
 TOOLS = Path(os.environ.get("CLUSTER_HOME", "/var/lib/inference-cluster")) / "bin"

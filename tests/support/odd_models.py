@@ -8,10 +8,12 @@ import sys
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import mlflow
 import yaml
+
+if TYPE_CHECKING:
+    from mlflow import MlflowClient
 
 TENSOR = {"type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 2]}}
 PYFUNC = {"python_function": {"loader_module": "nothing"}}
@@ -66,7 +68,7 @@ REASONS = {name: odd.words for name, odd in FILES.items()} | {
 }
 
 
-def register(client: mlflow.MlflowClient, name: str, source: str, run_id: str | None = None) -> None:
+def register(client: "MlflowClient", name: str, source: str, run_id: str | None = None) -> None:
     client.create_registered_model(name)
     client.create_model_version(name, source, run_id)
     if name != NO_ALIAS:
@@ -74,6 +76,8 @@ def register(client: mlflow.MlflowClient, name: str, source: str, run_id: str | 
 
 
 def main(url: str) -> None:
+    import mlflow  # here, since it takes two seconds, and a test that only reads the files needs none of it
+
     mlflow.set_tracking_uri(url)
     client = mlflow.MlflowClient()
     with TemporaryDirectory() as folder, mlflow.start_run() as run:

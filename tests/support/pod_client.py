@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.support.cluster import Cluster, Json
-from tests.support.servers import die_with_parent
+from tests.support.preloaded import die_with_parent
 from tests.support.stack import ROOT
 from tests.support.waiting import until
 

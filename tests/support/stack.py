@@ -13,8 +13,8 @@ from typing import Any
 
 import httpx2
 
-from tests.support.preloaded import Forked, forker
-from tests.support.servers import Valkey, die_with_parent, free_port
+from tests.support.preloaded import Forked, die_with_parent, forker
+from tests.support.servers import Valkey, free_port
 from tests.support.waiting import until
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -219,6 +219,11 @@ class Client:
         """The record of a task, by long-polling when `wait` is given (seconds)."""
         query = f"?wait={wait:g}" if wait else ""
         return dict(self.get(f"/monitoring/task_status/{task_id}{query}").json())
+
+    def begun(self, task_id: str) -> str:
+        """Waits until its run has begun: `started` is said from the claim on, a moment before. Returns the id."""
+        until(lambda: self.status(task_id).get("started_at"), f"the run of {task_id} to begin", step_s=0.02)
+        return task_id
 
     def ended(self, task_id: str, limit_s: float = 60) -> dict[str, Any]:
         """The record once it has ended."""

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from tests.support.cluster import Cluster, Json, name_of
 from tests.support.pod_client import close
-from tests.support.servers import die_with_parent
+from tests.support.preloaded import die_with_parent
 
 
 class WorkerLogs:
