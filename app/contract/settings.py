@@ -69,8 +69,8 @@ class ContractSettings(BaseSettings):
     dead_letter_max_bytes: int = Field(256 * 2**20, ge=0, description="Bytes of their inputs kept; of more the oldest are dropped.")
     payload_url: str = Field(
         "",
-        description="Where large inputs and results go, of this store's services alone: `file:///a/folder` that all share,"
-        " or `s3://bucket/prefix` and the like (fsspec, with its package installed, or the extra s3); empty: into the store.",
+        description="Where large inputs and results go, of this store's services alone. `file:///a/folder` that all share,"
+        " or `s3://bucket/prefix` and the like (fsspec, with its package installed, or the extra s3). Empty: into the store.",
     )
     payload_threshold_bytes: int = Field(
         65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."

@@ -10,8 +10,8 @@ from scripts.settings_table import PAGE, written
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_COLUMNS, MAX_WORDS = 120, 30
-PACKAGES = ("app", "worker")
-FOLDERS = (*PACKAGES, "tests", "bench", "scripts", "charts", "k8s", "keda", "docs", "data")
+PACKAGES = ("app", "worker", "examples")
+FOLDERS = (*PACKAGES, "tests", "bench", "scripts", "charts", "k8s", "keda", "docs")
 PAGES = [
     *(ROOT / folder / "README.md" for folder in ("", "k8s", "keda")),
     ROOT / "CONTRIBUTING.md",
@@ -66,6 +66,13 @@ def test_every_file_of_the_packages_is_on_the_map() -> None:
 
 def test_the_map_answers_25_questions() -> None:
     assert len(re.findall(r"^\| \S.*\?", the_map(), re.MULTILINE)) == 25
+
+
+def test_every_name_on_the_path_of_a_prediction_is_in_its_file() -> None:
+    steps = re.findall(r"`(\w[\w.]*)` in\s+`([\w/.]+\.py)`", the_map())
+    assert len(steps) > 15
+    found = [(name, file, part) for name, file in steps for part in name.split(".")]
+    assert [one for one in found if not re.search(rf"(def|class) {one[2]}\b", (ROOT / one[1]).read_text(encoding="utf-8"))] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in MEASURED], ids=named)
