@@ -17,14 +17,14 @@ from typing import Any
 
 import orjson
 
-from app.api.dead_letters import place_of, row, text_of, whole
-from app.contract.errors import Misconfigured, PayloadUnavailable, StoreUnavailable
-from app.contract.record import DeadLetter
-from app.contract.settings import read_settings
-from app.contract.store_factory import gateway_store
 from app.dead_letters import DeadLetterBox, Filter
-from app.payloads import large_payloads
+from app.http.dead_letters import place_of, row, text_of, whole
+from app.large_payloads import large_payloads
 from app.settings import GatewaySettings
+from inference.errors import Misconfigured, PayloadUnavailable, StoreUnavailable
+from inference.records import DeadLetter
+from inference.settings import read_settings
+from inference.store.factory import gateway_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

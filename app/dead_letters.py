@@ -3,11 +3,11 @@
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from app.contract.ids import model_of
-from app.contract.record import DeadLetter, DeadLetters, Place
-from app.contract.states import State
-from app.contract.store import GatewayStore
-from app.payloads import LargePayloads
+from app.large_payloads import LargePayloads
+from inference.ids import model_of
+from inference.records import DeadLetter, DeadLetters, Place
+from inference.states import State
+from inference.store.protocols import GatewayStore
 
 MOST_IN_A_PAGE = 100
 

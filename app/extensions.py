@@ -1,7 +1,7 @@
 """Extensions add calls of their own to a gateway: `EXTENSIONS=package.module:function,…` names them.
 
 Each function is called once, when the gateway is built, with the application, the gateway's settings and its metrics registry. It
-may add routes (`app.api.routes.add` describes them as the gateway's own), metrics, and settings (`read_settings` of a class of its
+may add routes (`app.http.routes.add` describes them as the gateway's own), metrics, and settings (`read_settings` of a class of its
 own). It returns the tasks that shall run beside the gateway, by name. It raises `Misconfigured` for what the operator has to mend.
 
 The gateway's own routes come first, so an extension can't take one of their paths. Nothing of an extension is imported unless the
@@ -15,8 +15,8 @@ from typing import Protocol
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from app.contract.errors import Misconfigured
 from app.settings import GatewaySettings
+from inference.errors import Misconfigured
 
 Background = Mapping[str, Callable[[], Awaitable[None]]]
 """Tasks by name. Each is started with the gateway, started again when it ends or crashes, and cancelled when the gateway stops."""

@@ -1,4 +1,4 @@
-"""The gateway: `uvicorn --http app.api.connection:Bounded --factory app.main:create_app`.
+"""The gateway: `uvicorn --http app.http.protocol:Bounded --factory app.main:create_app`.
 
 The only place that builds clients, and the order in which everything starts and ends.
 """
@@ -16,38 +16,38 @@ import structlog
 from fastapi import FastAPI
 
 from app import extensions
-from app.api import openapi, routes
-from app.api.dead_letters import DeadLetterCalls
-from app.api.edge import Edge
-from app.api.health import HealthCalls
-from app.api.models import ModelCalls
-from app.api.predictions import PredictCalls
-from app.api.queues_and_workers import QueueAndWorkerCalls
-from app.api.tasks import TaskCalls
-from app.body_checks import BodyChecks
-from app.cards import MlflowReader
-from app.contract.broker.factory import ticket_publisher
-from app.contract.errors import BrokerUnavailable, Misconfigured, Temporary
-from app.contract.gaps import Gap, reach
-from app.contract.retry import retry_until_async
-from app.contract.settings import read_settings
-from app.contract.store_factory import gateway_store, notifications
+from app.background.payload_cleanup import Sweep
+from app.background.readiness import Readiness
+from app.background.reaper import Reaper
+from app.background.result_waiter import ResultWaiter
+from app.background.ticket_rounds import TicketRounds
+from app.background.worker_pods import KubernetesPods, Pods
+from app.checking.body_checks import BodyChecks
+from app.checking.request_check import Bounds
 from app.dead_letters import DeadLetterBox
-from app.ending import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
+from app.http import openapi, routes
+from app.http.dead_letters import DeadLetterCalls
+from app.http.health import HealthCalls
+from app.http.middleware import Edge
+from app.http.models import ModelCalls
+from app.http.predictions import PredictCalls
+from app.http.queues_and_workers import QueueAndWorkerCalls
+from app.http.tasks import TaskCalls
+from app.large_payloads import large_payloads
 from app.metrics import Metrics
-from app.payloads import large_payloads
-from app.pods import KubernetesPods, Pods
+from app.model_version import MlflowReader
 from app.predictions import Predictions
-from app.readiness import Readiness
-from app.reaper import Reaper
-from app.registry import Registry
-from app.request_check import Bounds
+from app.served_models import Registry
 from app.settings import GatewaySettings
-from app.sweep import Sweep
-from app.telemetry import set_up_logging
+from app.shutdown import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
 from app.threads import on_a_thread
-from app.tickets import TicketRounds
-from app.waiting import ResultWaiter
+from inference.broker.factory import ticket_publisher
+from inference.errors import BrokerUnavailable, Misconfigured, Temporary
+from inference.failpoints import Gap, reach
+from inference.retry import retry_until_async
+from inference.settings import read_settings
+from inference.store.factory import gateway_store, notifications
+from inference.telemetry import set_up_logging
 
 log = structlog.get_logger()
 RESTART_AFTER_S = 1.0

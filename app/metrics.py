@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, generate_latest
 
-from app.contract.moves import QueueCounts
+from inference.store.messages import QueueCounts
 
 UNKNOWN = "unknown"
 SOURCES = ("sync", "async")

@@ -8,17 +8,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
-from app.contract.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
-from app.contract.gaps import Gap, reach
-from app.contract.ids import model_of, new_task_id
-from app.contract.moves import SubmitAnswer, Submitted
-from app.contract.record import PredictionRequest, Record
-from app.contract.store import GatewayStore
-from app.payloads import LargePayloads
-from app.registry import Registry
-from app.request_check import Checked, digest
-from app.tickets import TicketRounds
-from app.waiting import ResultWaiter
+from app.background.result_waiter import ResultWaiter
+from app.background.ticket_rounds import TicketRounds
+from app.checking.request_check import Checked, digest
+from app.large_payloads import LargePayloads
+from app.served_models import Registry
+from inference.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
+from inference.failpoints import Gap, reach
+from inference.ids import model_of, new_task_id
+from inference.records import PredictionRequest, Record
+from inference.store.messages import SubmitAnswer, Submitted
+from inference.store.protocols import GatewayStore
 
 REFUSED = (Submitted.CONFLICT, Submitted.FULL, Submitted.LATE)
 """Nothing was written, or joined."""

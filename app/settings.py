@@ -7,8 +7,8 @@ from typing import Annotated, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
-from app.contract.moves import Limits
-from app.contract.settings import ContractSettings, pool_of
+from inference.limits import Limits
+from inference.settings import ContractSettings, pool_of
 
 
 class GatewaySettings(ContractSettings):

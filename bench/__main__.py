@@ -19,8 +19,8 @@ import redis
 
 from bench.results import ROWS, put, section
 from bench.stands import Stands, stands
-from tests.support.servers import Valkey
-from tests.support.stack import ROOT
+from testkit.servers import Valkey
+from testkit.stack import ROOT
 
 CALLERS = 32
 BODY = '{"features":{"do":"answer","value":12345},"model":"fault"}'
@@ -82,7 +82,7 @@ def model_ms() -> float:
     """What the model itself takes for one input, in a process of its own: subtracted from the round trips."""
     program = """
 import time, pandas as pd
-from tests.support.fault_model import Fault
+from testkit.fault_model import Fault
 model, rows = Fault(), pd.DataFrame([{"do": "answer", "value": 1, "seconds": 0.0, "note": None}])
 def once():
     started = time.perf_counter()
@@ -108,7 +108,7 @@ def steps_per_call(at: Stands) -> ROWS:
 
 def counted(server: Valkey, work: Callable[[], dict[str, Any]]) -> dict[str, float]:
     """Runs work and returns script calls per submission and per batch."""
-    from app.contract.redis_store.commands import script
+    from inference.store.redis.commands import script
 
     digests = {script(name).digest: name for name in ("submit", "cover", "claim", "begin", "settle")}
     calls = dict.fromkeys(digests.values(), 0)

@@ -13,9 +13,9 @@ from base64 import b64encode
 from collections.abc import Mapping
 from typing import Any
 
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 from worker.models import Model
-from worker.models.registry import load, resolve
+from worker.models.loader import load, resolve
 
 SIZES = (1, 2, 4, 8, 16)
 

@@ -27,8 +27,8 @@ from typing import Any
 import httpx2
 import psutil
 
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import ROOT, Stack
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import ROOT, Stack
 
 MODEL = "image-classifier"
 LIKE_THE_IMAGE = {"OMP_NUM_THREADS": "1", "MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}

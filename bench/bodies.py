@@ -18,9 +18,9 @@ import httpx2
 
 from bench.payloads import forget_the_peak, memory
 from bench.results import ROWS, put, section
-from tests.support.servers import Valkey, free_port
-from tests.support.stack import Process, answers
-from tests.support.waiting import until
+from testkit.servers import Valkey, free_port
+from testkit.stack import Process, answers
+from testkit.waiting import until
 
 MB = 2**20
 TENSOR = [3, 224, 224]
@@ -97,7 +97,7 @@ def gateway(folder: Path, models: dict[str, Any]) -> Iterator[Process]:
     folder.mkdir()
     valkey, port = Valkey(folder / "valkey"), free_port()
     valkey.start()
-    server = [sys.executable, "-m", "uvicorn", "--http", "app.api.connection:Bounded", "--factory", "bench.ticking:create_app"]
+    server = [sys.executable, "-m", "uvicorn", "--http", "app.http.protocol:Bounded", "--factory", "bench.ticking:create_app"]
     env = {
         "STORE_URL": valkey.url(0),
         "BROKER_URL": valkey.url(1),

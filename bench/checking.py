@@ -2,7 +2,7 @@
 
 Each gets what orjson parsed: a row of match-outcome's columns, and pictures as tensors [3, 224, 224]. Time is the thread's CPU
 time, the median of rounds; memory is what a process of its own has more at the most (VmHWM). The last rows are whole bodies of the
-size that the event loop parses itself (`app.body_checks.MOST_BYTES_HERE`), with parsing, digests and the record's input.
+size that the event loop parses itself (`app.checking.body_checks.MOST_BYTES_HERE`), with parsing, digests and the record's input.
 """
 
 import argparse
@@ -20,12 +20,12 @@ from typing import Annotated, Any, ClassVar
 import msgspec
 import orjson
 
-from app.body_checks import MOST_BYTES_HERE
-from app.contract.schema import compile_inputs, compile_params
-from app.request_check import FREE_WEIGHT, Bounds, Refused, check
+from app.checking.body_checks import MOST_BYTES_HERE
+from app.checking.request_check import FREE_WEIGHT, Bounds, Refused, check
 from bench.payloads import forget_the_peak, memory
 from bench.results import ROWS, put, section
 from examples.football.features import FEATURES
+from inference.models.input_schema import compile_inputs, compile_params
 
 Check = Callable[[Any], object]
 TENSOR = [{"name": "image", "type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3, 224, 224]}}]
@@ -59,7 +59,7 @@ def service(is_row: bool) -> Check:
 
 
 def by_msgspec(is_row: bool) -> Check:
-    """Its types with bounds, as `app.contract.quick_check` makes them."""
+    """Its types with bounds, as `inference.models.quick_check` makes them."""
     if is_row:
         finite = Annotated[float, msgspec.Meta(ge=-DOUBLE, le=DOUBLE)]
         row = msgspec.defstruct("Row", [(name, finite) for name in FEATURES], forbid_unknown_fields=True)

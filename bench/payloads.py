@@ -25,8 +25,8 @@ from pathlib import Path
 import redis
 
 from bench.results import ROWS, put, section
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import ROOT, Process, Stack
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import ROOT, Process, Stack
 
 MB = 2**20
 ALONE_MB = 12
@@ -162,7 +162,7 @@ def main() -> None:
         mlflow = MlflowServer(folder / "mlflow")
         mlflow.start()
         stack.callback(mlflow.stop)
-        subprocess.run([sys.executable, "-m", "tests.support.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
+        subprocess.run([sys.executable, "-m", "testkit.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
         (folder / "large").mkdir()
         beside = {"PAYLOAD_URL": (folder / "large").as_uri()}
         unbounded = {"RECEIVING_MAX_BYTES": str(16 * 2**30)}

@@ -12,9 +12,9 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from tests.support.servers import MlflowServer, Valkey, free_port
-from tests.support.stack import ROOT, Stack
-from tests.support.waiting import until
+from testkit.servers import MlflowServer, Valkey, free_port
+from testkit.stack import ROOT, Stack
+from testkit.waiting import until
 
 SERVER = ["--host", "127.0.0.1", "--no-access-log", "--log-level", "warning"]
 
@@ -88,7 +88,7 @@ def stands(folder: Path) -> Iterator[Stands]:
         mlflow = MlflowServer(folder / "mlflow")
         mlflow.start()
         stack.callback(mlflow.stop)
-        subprocess.run([sys.executable, "-m", "tests.support.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
+        subprocess.run([sys.executable, "-m", "testkit.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
         mine, theirs = Valkey(folder / "ours"), Valkey(folder / "textbook")
         for server in (mine, theirs):
             server.start()

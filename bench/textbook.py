@@ -22,10 +22,10 @@ model: list[Any] = []
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
 def load(**_: Any) -> None:
     """Loads the model once in the child."""
-    from worker.models import registry
+    from worker.models import loader
 
     uri, tracking_uri = os.environ["MODEL_URI"], os.environ["MLFLOW_TRACKING_URI"]
-    model.append(registry.load(registry.resolve(uri, tracking_uri), tracking_uri))
+    model.append(loader.load(loader.resolve(uri, tracking_uri), tracking_uri))
 
 
 @celery.task  # type: ignore[untyped-decorator]

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import app.main
-from app.cards import Card
+from app.model_version import Card
 
 TICK_S = 0.001
 

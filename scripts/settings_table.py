@@ -5,10 +5,10 @@ from typing import Any
 
 from pydantic_settings import BaseSettings
 
-from app.contract.settings import ContractSettings
 from app.settings import GatewaySettings
 from examples.football.gateway.settings import LookupSettings
 from examples.football.scoring.settings import ScoringSettings
+from inference.settings import ContractSettings
 from worker.settings import WorkerSettings
 
 PAGE = Path(__file__).resolve().parents[1] / "docs" / "settings.md"

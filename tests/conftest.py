@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.support import lanes
-from tests.support.servers import MlflowServer, ObjectStore, Valkey
+from testkit import lanes
+from testkit.servers import MlflowServer, ObjectStore, Valkey
 
 
 @pytest.hookimpl(tryfirst=True)

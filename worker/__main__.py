@@ -9,7 +9,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
-from app.contract.errors import Misconfigured
+from inference.errors import Misconfigured
 
 
 def main() -> int:
@@ -20,8 +20,8 @@ def main() -> int:
     folder = Path(tempfile.mkdtemp(prefix="inference-worker-"))
     # Read by prometheus_client when it is imported, and by the child, which inherits it.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
-    from app.contract.settings import read_settings
-    from app.telemetry import set_up_logging
+    from inference.settings import read_settings
+    from inference.telemetry import set_up_logging
     from worker.child_status import RUN_FOLDER
     from worker.main import create_worker
     from worker.settings import WorkerSettings

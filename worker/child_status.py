@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from app.contract.atomic_write import write_atomically
+from inference.blobs.atomic_write import write_atomically
 
 RUN_FOLDER = "INFERENCE_WORKER_FOLDER"
 """The environment variable by which the parent tells its child where the files go."""

@@ -8,9 +8,9 @@ from typing import Any
 
 import structlog
 
-from app.contract.errors import StoreUnavailable
-from app.contract.retry import wait_at_start
-from app.contract.store_factory import worker_store
+from inference.errors import StoreUnavailable
+from inference.retry import wait_at_start
+from inference.store.factory import worker_store
 from worker.celery_edge.app import connect_once, create_app, create_celery_worker
 from worker.celery_edge.tickets import CeleryPublisher
 from worker.child_status import ChildStatusFiles

@@ -4,7 +4,7 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
-from app.contract.moves import WorkerState
+from inference.store.messages import WorkerState
 from worker.metrics import exposition
 from worker.parent.parent_thread import ParentThread
 

@@ -6,9 +6,9 @@ from typing import Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from app.contract.queue import queue_name
-from app.contract.settings import ContractSettings, check_pool, model_of_uri
-from worker.models import InputLimits
+from inference.broker.celery_config import queue_name
+from inference.outbound.input_limits import InputLimits
+from inference.settings import ContractSettings, check_pool, model_of_uri
 
 RUN_MARGIN_S = 5.0
 """What begin, the write and a late look at the clock may add to a run before its lease is refused."""

@@ -2,8 +2,8 @@
 
 from typing import Protocol
 
-from app.contract.gaps import Gap, reach
-from app.contract.store import WorkerStore
+from inference.failpoints import Gap, reach
+from inference.store.protocols import WorkerStore
 
 
 class Publisher(Protocol):

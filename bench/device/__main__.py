@@ -19,7 +19,7 @@ from bench.device.report import as_json, page
 from bench.device.running import Clock, Step
 from bench.device.stand import Stand, stand
 from bench.device.steps import broken, placed, replaced, too_large
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 PAGE = ROOT / "docs" / "device.md"
 STEPS: Sequence[Step[Stand]] = (

@@ -17,7 +17,7 @@ from bench.batching import Stand as Measured
 from bench.device.models import DENSE
 from bench.device.stand import Stand
 from bench.device.steps import Say, check
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 SECONDS, ROUNDS = 3.0, 2
 

@@ -13,7 +13,7 @@ import torch
 from mlflow.models import Model
 
 from bench.device.models import ALLOCATING, DENSE, LOOKUP, LOOKUP_ROWS, DenseSize
-from worker.models.publishing import ColumnsFlavor
+from worker.models.mlflow_export import ColumnsFlavor
 
 
 class Allocating(torch.nn.Module):

@@ -7,7 +7,7 @@ import subprocess
 import sys
 from dataclasses import dataclass
 
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 LOOK = """
 import json, platform, time, torch

@@ -15,9 +15,9 @@ from bench.batching import LIKE_THE_IMAGE
 from bench.batching import MODEL as IMAGES
 from bench.device import models
 from bench.device.machine import Machine
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import ROOT, Process, Stack
-from tests.support.waiting import until
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import ROOT, Process, Stack
+from testkit.waiting import until
 
 FAULT = "fault"
 MODELS = (IMAGES, models.ALLOCATING, models.LOOKUP, models.DENSE)
@@ -109,7 +109,7 @@ def _register(url: str, machine: Machine) -> None:
     python = [sys.executable, "-W", "ignore", "-m"]
     _together(
         [*python, "examples.image_classifier.register", "--tracking-uri", url],
-        [*python, "tests.support.register", url],
+        [*python, "testkit.register", url],
         models.command(url, row_bytes, size),
     )
 

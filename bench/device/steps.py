@@ -15,8 +15,8 @@ from bench.batching import MODEL as IMAGES
 from bench.device.machine import used_mib
 from bench.device.models import ALLOCATING, LOOKUP, LOOKUP_ROWS
 from bench.device.stand import FAULT, WAIT_MS, Stand, lives, loads, metric, until_loaded
-from tests.support.stack import Client, Process
-from tests.support.waiting import until
+from testkit.stack import Client, Process
+from testkit.waiting import until
 
 CATS = {"tabby, tabby cat", "tiger cat", "Egyptian cat", "lynx, catamount"}
 ROWS = 8

@@ -20,7 +20,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from worker.models import registering
+from worker.models import register_cli
 
 if TYPE_CHECKING:
     from examples.football.fitting import Period, Plan, Score
@@ -36,7 +36,7 @@ _CHOICE = (
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _parse(arguments)
-    return registering.run(options, lambda: train(options.data, options.tracking_uri, options.name, options.alias, options.epochs))
+    return register_cli.run(options, lambda: train(options.data, options.tracking_uri, options.name, options.alias, options.epochs))
 
 
 def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | None) -> str:
@@ -74,7 +74,7 @@ def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | No
 def _register(network: Any, tables: Sequence[Any], name: str, alias: str, plan: "Plan") -> str:
     """With the features of all matches, and beside them which matches these are: batch inference needs no other data then."""
     from examples.football.features import OUTCOMES
-    from worker.models.publishing import register
+    from worker.models.mlflow_export import register
 
     metadata = {
         "outputs": list(OUTCOMES),
@@ -112,7 +112,7 @@ def _report(scores: dict[str, "Score"], plan: "Plan") -> None:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = registering.arguments("examples.football.training", "Trains and registers the match-outcome model.", "match-outcome")
+    parser = register_cli.arguments("examples.football.training", "Trains and registers the match-outcome model.", "match-outcome")
     parser.add_argument("--data", type=Path, default=DATA, help="the matches, in date order")
     parser.add_argument("--epochs", type=int, help="at most so many epochs")
     return parser.parse_args(arguments)

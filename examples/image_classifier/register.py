@@ -16,7 +16,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from worker.models import registering
+from worker.models import register_cli
 
 CAT = Path(__file__).with_name("cat.jpg")
 SIZE = 224
@@ -31,14 +31,14 @@ METADATA = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _parse(arguments)
-    return registering.run(options, lambda: register(options.tracking_uri, options.name, options.alias, options.example))
+    return register_cli.run(options, lambda: register(options.tracking_uri, options.name, options.alias, options.example))
 
 
 def register(tracking_uri: str, name: str, alias: str, example: Path) -> str:
     """Logs and registers the network; returns the new version."""
     import mlflow
 
-    from worker.models.publishing import register_images
+    from worker.models.mlflow_export import register_images
 
     mlflow.set_tracking_uri(tracking_uri)
     mlflow.set_experiment(name)
@@ -79,7 +79,7 @@ def class_names() -> list[str]:
 
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
-    parser = registering.arguments(
+    parser = register_cli.arguments(
         "examples.image_classifier.register", "Registers EfficientNet-Lite0 with its ImageNet weights.", "image-classifier"
     )
     parser.add_argument("--example", type=Path, default=CAT, help="the photograph that workers warm up with")

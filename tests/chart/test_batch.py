@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from pydantic_settings import BaseSettings
 
-from app.contract.settings import read_settings
 from app.settings import GatewaySettings
 from examples.football.gateway.settings import LookupSettings
 from examples.football.scoring.settings import ScoringSettings
+from inference.settings import read_settings
 from tests.chart.rendering import OWN_PARTS, TRYOUT, Json, Objects, merged, render, scenario
 from tests.chart.test_security import arrows
 

@@ -6,20 +6,20 @@ from typing import Any
 import pytest
 import redis
 
-from app.contract.ids import new_task_id
-from app.contract.moves import Limits
-from app.contract.payloads import Folder, payloads_at
-from app.contract.record import PredictionRequest
-from app.contract.redis_store import RedisWorkerStore
-from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.commands import Commands
-from app.contract.settings import ContractSettings, read_settings
-from app.pods import POOL_LABEL
+from app.background.worker_pods import POOL_LABEL
 from app.settings import GatewaySettings
 from examples.football.gateway.settings import LookupSettings
+from inference.blobs.blob_store import Folder, payloads_at
+from inference.ids import new_task_id
+from inference.limits import Limits
+from inference.records import PredictionRequest
+from inference.settings import ContractSettings, read_settings
+from inference.store.redis import RedisWorkerStore
+from inference.store.redis.commands import Commands
+from inference.store.redis.sync_client import connect
 from scripts.charts.tools import ROOT
+from testkit.servers import Valkey
 from tests.chart.rendering import OWN_PARTS, SCENARIOS, TRYOUT, Json, Objects, containers, merged, render, scenario
-from tests.support.servers import Valkey
 from worker.settings import RUN_MARGIN_S, WorkerSettings
 
 with_urls = pytest.mark.parametrize("name", [name for name in SCENARIOS if name != "production"])

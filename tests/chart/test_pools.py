@@ -7,9 +7,9 @@ import re
 import pytest
 import yaml
 
-from app.contract.ids import MODEL_NAME
-from app.contract.moves import Limits
-from app.contract.redis_store.commands import Commands
+from inference.ids import MODEL_NAME
+from inference.limits import Limits
+from inference.store.redis.commands import Commands
 from scripts.charts.tools import CHART, ROOT
 from tests.chart.rendering import OWN_PARTS, SCENARIOS, TRYOUT, Json, Objects, merged, render, scenario
 

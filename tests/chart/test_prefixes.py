@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.contract.settings import ContractSettings
+from inference.settings import ContractSettings
 from scripts.charts.tools import CHART, output
 from tests.chart.rendering import Json, scenario
 

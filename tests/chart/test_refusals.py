@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 import yaml
 
-from app.contract.settings import ContractSettings
+from inference.settings import ContractSettings
 from scripts.charts import schema
 from scripts.charts.tools import CHART
 from tests.chart.rendering import OWN_PARTS, TRYOUT, Refused, merged, render

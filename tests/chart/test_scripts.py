@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 
+from testkit.servers import free_port
 from tests.chart.rendering import containers, scenario
-from tests.support.servers import free_port
 
 
 @contextmanager

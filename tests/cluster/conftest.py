@@ -15,10 +15,10 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from tests.support.cluster import GATEWAYS, Cluster, environment, is_ready, name_of, proxied
-from tests.support.pod_client import PodClient
-from tests.support.stack import ROOT
-from tests.support.waiting import until
+from testkit.cluster import GATEWAYS, Cluster, environment, is_ready, name_of, proxied
+from testkit.pod_client import PodClient
+from testkit.stack import ROOT
+from testkit.waiting import until
 
 RELEASE = "inference"
 CHART = "charts/inference"
@@ -111,7 +111,7 @@ def install_fault(name: str, *options: str) -> Callable[[Cluster], Cluster]:
         if fresh:
             found.kubectl("rollout", "status", f"deployment/{RELEASE}-mlflow", "--timeout=10m", limit_s=650)
             with found.forwarded(f"svc/{RELEASE}-mlflow", 5000) as url:
-                subprocess.run([sys.executable, "-m", "tests.support.register", url], check=True, cwd=ROOT)
+                subprocess.run([sys.executable, "-m", "testkit.register", url], check=True, cwd=ROOT)
         found.kubectl("rollout", "status", f"deployment/{RELEASE}-api", "--timeout=10m", limit_s=650)
         return found
 

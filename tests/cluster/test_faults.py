@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
+from testkit.cluster import GATEWAYS, Cluster, is_ready, name_of
+from testkit.pod_client import Load, PodClient
+from testkit.waiting import until
+from testkit.worker_logs import WorkerLogs
 from tests.cluster.conftest import at_rest
-from tests.support.cluster import GATEWAYS, Cluster, is_ready, name_of
-from tests.support.pod_client import Load, PodClient
-from tests.support.waiting import until
-from tests.support.worker_logs import WorkerLogs
 
 RELEASE = "faults"
 WORK = {"model": "fault", "do": "answer", "seconds": 0.2}

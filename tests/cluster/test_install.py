@@ -1,9 +1,9 @@
 """The README's installation, as whoever reads it gets it."""
 
+from testkit.cluster import GATEWAYS, WORKERS, Cluster, is_ready, name_of
+from testkit.pod_client import PodClient
+from testkit.waiting import until
 from tests.cluster.conftest import readme_line
-from tests.support.cluster import GATEWAYS, WORKERS, Cluster, is_ready, name_of
-from tests.support.pod_client import PodClient
-from tests.support.waiting import until
 
 RELEASE = "trial"
 MATCH = {"match_id": 6508}

@@ -8,10 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+from testkit.cluster import Cluster
+from testkit.stack import ROOT
+from testkit.waiting import until
 from tests.cluster.conftest import bring_up
-from tests.support.cluster import Cluster
-from tests.support.stack import ROOT
-from tests.support.waiting import until
 
 RELEASE = "scaling"
 CHART = "charts/inference"

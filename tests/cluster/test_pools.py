@@ -5,10 +5,10 @@ from base64 import b64encode
 
 import pytest
 
-from tests.support.cluster import Cluster, Json
-from tests.support.image_hosts import CAT
-from tests.support.pod_client import PodClient
-from tests.support.waiting import until
+from testkit.cluster import Cluster, Json
+from testkit.image_hosts import CAT
+from testkit.pod_client import PodClient
+from testkit.waiting import until
 
 RELEASE = "trial"
 ASKED: dict[str, Json] = {

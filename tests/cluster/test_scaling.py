@@ -6,11 +6,11 @@ from urllib.parse import quote
 
 import pytest
 
+from testkit.cluster import Cluster, Json, is_ready
+from testkit.pod_client import PodClient
+from testkit.waiting import until
+from testkit.worker_logs import WorkerLogs
 from tests.cluster.conftest import at_rest
-from tests.support.cluster import Cluster, Json, is_ready
-from tests.support.pod_client import PodClient
-from tests.support.waiting import until
-from tests.support.worker_logs import WorkerLogs
 
 RELEASE = "scaling"
 JOBS = 200

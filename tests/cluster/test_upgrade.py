@@ -1,9 +1,9 @@
 """A new image and back, under load."""
 
+from testkit.cluster import GATEWAYS, Cluster, is_ready
+from testkit.pod_client import PodClient
+from testkit.waiting import until
 from tests.cluster.conftest import at_rest
-from tests.support.cluster import GATEWAYS, Cluster, is_ready
-from tests.support.pod_client import PodClient
-from tests.support.waiting import until
 
 RELEASE = "faults"
 NEXT = "next"

@@ -5,7 +5,7 @@ import sys
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from app.contract.moves import ALL, Outcome, Verb, WorkerState
+from inference.store.messages import ALL, Outcome, Verb, WorkerState
 from tests.contract.ledger import Finding
 from tests.contract.machine import PICKS, VERBS, WORKERS, Life
 from tests.contract.picture import Move

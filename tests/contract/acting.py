@@ -4,11 +4,11 @@ from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
 
-from app.contract import moves
-from app.contract.ids import new_task_id
-from app.contract.moves import Ask, Beat, Outcome, Verb, WorkerState
-from app.contract.record import PredictionRequest, Record
-from app.contract.store import GatewayStore, WorkerStore
+from inference.ids import new_task_id
+from inference.records import PredictionRequest, Record
+from inference.store import messages
+from inference.store.messages import Ask, Beat, Outcome, Verb, WorkerState
+from inference.store.protocols import GatewayStore, WorkerStore
 from tests.contract.stores import StoreUnderTest
 
 MODEL = "m"
@@ -33,10 +33,10 @@ class Cast:
         self.answer(task_id=task_id, **fields)
         return task_id
 
-    def answer(self, **fields: Any) -> moves.SubmitAnswer:
+    def answer(self, **fields: Any) -> messages.SubmitAnswer:
         """Submits, and answers what the store said."""
         plain = {"task_id": new_task_id(MODEL), "model": MODEL, "input": b"[1]"}
-        answer: moves.SubmitAnswer = self.tell("submit", PredictionRequest(**(plain | fields)))
+        answer: messages.SubmitAnswer = self.tell("submit", PredictionRequest(**(plain | fields)))
         return answer
 
     def read(self, task_id: str) -> Record:
@@ -44,7 +44,7 @@ class Cast:
         assert record is not None, f"{task_id} is unknown"
         return record  # type: ignore[no-any-return]
 
-    def claim(self, claim_id: str, rows: int = 8, wait_ms: int = 0) -> moves.ClaimAnswer:
+    def claim(self, claim_id: str, rows: int = 8, wait_ms: int = 0) -> messages.ClaimAnswer:
         return self.worker.claim(Ask(MODEL, claim_id, "w", rows, wait_ms))
 
     def claimed(self, claim_id: str, rows: int = 8) -> list[str]:
@@ -55,22 +55,22 @@ class Cast:
         """Claims and begins."""
         return list(self.worker.begin(MODEL, claim_id, self.claimed(claim_id, rows)))
 
-    def settle(self, claim_id: str, verb: Verb, task_id: str = moves.ALL, *, own: bool = False) -> dict[str, str]:
+    def settle(self, claim_id: str, verb: Verb, task_id: str = messages.ALL, *, own: bool = False) -> dict[str, str]:
         payload = b"[2]" if verb is Verb.FINISH else ERROR
         return self.worker.settle(MODEL, claim_id, [Outcome(task_id, verb, payload, own)], "v1").words
 
-    def beat(self, name: str, state: WorkerState, rows: int = 8) -> moves.BeatAnswer:
+    def beat(self, name: str, state: WorkerState, rows: int = 8) -> messages.BeatAnswer:
         return self.worker.heartbeat(Beat(MODEL, name, state, "v1", rows))
 
     def pass_ms(self, milliseconds: int) -> None:
         """Time goes by, and no reaper looks."""
         self.store.clock.offset_ms += milliseconds
 
-    def reap(self) -> moves.Reaped:
-        answer: moves.Reaped = self.tell("reap", MODEL)
+    def reap(self) -> messages.Reaped:
+        answer: messages.Reaped = self.tell("reap", MODEL)
         return answer
 
-    def pass_seconds(self, seconds: int) -> list[moves.Reaped]:
+    def pass_seconds(self, seconds: int) -> list[messages.Reaped]:
         """Time goes by, and a reaper runs each second."""
         answers = []
         for _ in range(seconds):

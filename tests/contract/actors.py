@@ -8,11 +8,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from itertools import count
 
-from app.contract import moves
-from app.contract.moves import ALL, Ask, Claim, Hold, Outcome, RenewAnswer, Verb
-from app.contract.record import Record
-from app.contract.states import FINAL, State
-from app.contract.store import WorkerStore
+from inference.records import Record
+from inference.states import FINAL, State
+from inference.store import messages
+from inference.store.messages import ALL, Ask, Claim, Hold, Outcome, RenewAnswer, Verb
+from inference.store.protocols import WorkerStore
 from tests.contract.stores import Subscription
 
 
@@ -58,7 +58,7 @@ class Parent:
         self.current = Delivery(next(_numbers), ticket, fence)
         return self.current
 
-    def claim(self, max_batch_wait_ms: int = 0) -> moves.ClaimAnswer:
+    def claim(self, max_batch_wait_ms: int = 0) -> messages.ClaimAnswer:
         """The child asks; with nothing to do the delivery is over."""
         delivery = self._delivery()
         answer = self.store.claim(Ask(self.model, delivery.claim_id, self.name, self.batch_rows, max_batch_wait_ms))
@@ -71,7 +71,7 @@ class Parent:
         delivery = self._delivery()
         return self.store.begin(self.model, delivery.claim_id, delivery.granted)
 
-    def end(self, outcomes: list[Outcome]) -> moves.SettleAnswer:
+    def end(self, outcomes: list[Outcome]) -> messages.SettleAnswer:
         """The child's last write of a run."""
         delivery = self._delivery()
         self.current = None

@@ -4,11 +4,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from app.contract.moves import Limits
+from inference.limits import Limits
+from testkit.servers import Valkey
 from tests.contract.acting import Cast
 from tests.contract.redis_store import RedisUnderTest
 from tests.contract.stores import StoreUnderTest
-from tests.support.servers import Valkey
 
 LIMITS = Limits(
     lease_ms=4_000,

@@ -8,9 +8,10 @@ import math
 from dataclasses import dataclass
 from typing import Any
 
-from app.contract.moves import ALL, Claim, ClaimAnswer, Limits, Outcome, Reaped, RenewAnswer, SubmitAnswer, Submitted, Verb
-from app.contract.record import PredictionRequest
-from app.contract.states import State
+from inference.limits import Limits
+from inference.records import PredictionRequest
+from inference.states import State
+from inference.store.messages import ALL, Claim, ClaimAnswer, Outcome, Reaped, RenewAnswer, SubmitAnswer, Submitted, Verb
 from tests.contract.picture import Move, Picture, Row
 
 

@@ -9,9 +9,9 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from app.contract.ids import new_task_id
-from app.contract.moves import ALL, Outcome, Verb, WorkerState
-from app.contract.record import PredictionRequest
+from inference.ids import new_task_id
+from inference.records import PredictionRequest
+from inference.store.messages import ALL, Outcome, Verb, WorkerState
 from tests.contract.actors import Habits, Parent
 from tests.contract.ledger import Finding
 from tests.contract.stage import MODEL, RUN_LIMIT_MS, Stage

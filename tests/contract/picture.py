@@ -6,8 +6,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
-from app.contract.record import Run
-from app.contract.states import FINAL, OUTSTANDING, State
+from inference.records import Run
+from inference.states import FINAL, OUTSTANDING, State
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,15 +12,15 @@ from unittest.mock import patch
 
 import redis
 
-from app.contract.moves import Limits
-from app.contract.record import Run
-from app.contract.redis_store import blocking, event_loop
-from app.contract.redis_store.commands import Command, Commands, Script, command, script
-from app.contract.states import State
+from inference.limits import Limits
+from inference.records import Run
+from inference.states import State
+from inference.store.redis import async_client, sync_client
+from inference.store.redis.commands import Command, Commands, Script, command, script
+from testkit.servers import Valkey
 from tests.contract.picture import Memory, Move, Picture, Post, Row
 from tests.contract.redis_plantings import PLANTINGS
 from tests.contract.stores import Clock, Patch, Planting
-from tests.support.servers import Valkey
 
 GATEWAY_MOVES = frozenset({"submit", "watch", "cancel", "replay", "bury", "reap", "counts", "workers"})
 MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "cover"}
@@ -52,16 +52,16 @@ class RedisUnderTest:
         self._client = redis.Redis(port=server.port)
         self._dump = self._client.register_script(DUMP)
         url, offset = server.url(), self.clock.offset
-        self._worker = blocking.RedisWorkerStore(blocking.connect(url, 10), self._commands, offset)
+        self._worker = sync_client.RedisWorkerStore(sync_client.connect(url, 10), self._commands, offset)
         self._gateways = [
-            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._commands, 10, offset),
-            event_loop.RedisGatewayStore(event_loop.connect(url, 10), self._commands, 10, offset),
+            async_client.RedisGatewayStore(async_client.connect(url, 10), self._commands, 10, offset),
+            async_client.RedisGatewayStore(async_client.connect(url, 10), self._commands, 10, offset),
         ]
 
-    def worker_store(self) -> blocking.RedisWorkerStore:
+    def worker_store(self) -> sync_client.RedisWorkerStore:
         return self._worker
 
-    def gateway_store(self, number: int) -> event_loop.RedisGatewayStore:
+    def gateway_store(self, number: int) -> async_client.RedisGatewayStore:
         return self._gateways[number]
 
     def run(self, coroutine: Any) -> Any:

@@ -7,8 +7,8 @@ up in what it holds after the move, tested against what is allowed, and taken ov
 
 from collections.abc import Callable
 
-from app.contract import moves
-from app.contract.states import OUTSTANDING, State
+from inference.states import OUTSTANDING, State
+from inference.store import messages
 from tests.contract.picture import Move, Picture
 from tests.contract.spec_gateway import GatewayMoves
 from tests.contract.spec_worker import WorkerMoves
@@ -26,12 +26,12 @@ class Spec(GatewayMoves, WorkerMoves):
         act: Callable[..., object] = getattr(self, move.name)
         return act(*move.args)
 
-    def reap(self, model: str) -> moves.Reaped:
+    def reap(self, model: str) -> messages.Reaped:
         """One run for all gateways in half a period; after a pause everybody has a lease's time to renew."""
         del model
         period, age = self.limits.reaper_period_ms, self.now - self.stamp
         if self.stamp and 0 <= age < period / 2:
-            return moves.Reaped(ran=False)
+            return messages.Reaped(ran=False)
         if not self.stamp or not 0 <= age <= 2 * period:
             self.quiet_until = self.now + self.limits.lease_ms
         self.ahead += max(0, self.stamp - self.now) if self.stamp else 0
@@ -48,7 +48,7 @@ class Spec(GatewayMoves, WorkerMoves):
             self._become(task_id, State.EXPIRED)
         forgotten, buried = self._drop_old()
         self.posts = {name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS}
-        return moves.Reaped(True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage())
+        return messages.Reaped(True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage())
 
     def _cut(self) -> None:
         """What can't be so late but by a clock that was ahead."""

@@ -3,10 +3,10 @@
 import json
 import math
 
-from app.contract import moves
-from app.contract.moves import Submitted, WorkerState
-from app.contract.record import PredictionRequest, Record
-from app.contract.states import OUTSTANDING, State
+from inference.records import PredictionRequest, Record
+from inference.states import OUTSTANDING, State
+from inference.store import messages
+from inference.store.messages import Submitted, WorkerState
 from tests.contract.picture import Row
 from tests.contract.spec_rows import NotAllowed, Rows
 
@@ -14,13 +14,13 @@ from tests.contract.spec_rows import NotAllowed, Rows
 class GatewayMoves(Rows):
     """See `GatewayStore`."""
 
-    def submit(self, s: PredictionRequest) -> moves.SubmitAnswer:
+    def submit(self, s: PredictionRequest) -> messages.SubmitAnswer:
         if s.task_id in self.records:
             return self._stands(Submitted.ACCEPTED, s.task_id, s)
         owner, digest = self.idems.get(s.idempotency_key, ("", ""))
         if owner in self.records and digest != s.body_digest:
             row = self.records[owner]
-            return moves.SubmitAnswer(Submitted.CONFLICT, owner, row.state, row.seq, self._shortage())
+            return messages.SubmitAnswer(Submitted.CONFLICT, owner, row.state, row.seq, self._shortage())
         known = owner in self.records
         twin = owner if known else self._twin(s)
         if not twin and (refusal := self._refusal(s)):
@@ -33,17 +33,17 @@ class GatewayMoves(Rows):
             self.idems[s.idempotency_key] = (twin or s.task_id, s.body_digest)
         return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
 
-    def _refusal(self, s: PredictionRequest) -> moves.SubmitAnswer | None:
+    def _refusal(self, s: PredictionRequest) -> messages.SubmitAnswer | None:
         """Too much in records or in bytes; or, by the measured rate, too late for a caller who waits."""
         count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
         over, bytes_over = count + 1 - self.limits.most_outstanding, held + len(s.input) - self.limits.most_outstanding_bytes
         if bytes_over > 0 and count:
             over = max(over, math.ceil(bytes_over * count / max(held, 1)))
         if over > 0:
-            return moves.SubmitAnswer(Submitted.FULL, s.task_id, State.WAITING, 0, 0, self._ms_for(over))
+            return messages.SubmitAnswer(Submitted.FULL, s.task_id, State.WAITING, 0, 0, self._ms_for(over))
         wait = self._ms_for(count)
         if 0 < s.longest_wait_ms < wait and self.among(State.WAITING):
-            return moves.SubmitAnswer(Submitted.LATE, s.task_id, State.WAITING, 0, 0, wait - s.longest_wait_ms)
+            return messages.SubmitAnswer(Submitted.LATE, s.task_id, State.WAITING, 0, 0, wait - s.longest_wait_ms)
         return None
 
     def _ms_for(self, records: int) -> int:
@@ -101,11 +101,11 @@ class GatewayMoves(Rows):
         if s.join_key:
             self.joins[s.join_key] = s.task_id
 
-    def _stands(self, kind: Submitted, task_id: str, s: PredictionRequest) -> moves.SubmitAnswer:
+    def _stands(self, kind: Submitted, task_id: str, s: PredictionRequest) -> messages.SubmitAnswer:
         """The answer for the record that stands for the request, to which its gateway listens from now on."""
         row = self.records[task_id]
         self._listen(row, s.listener)
-        return moves.SubmitAnswer(kind, task_id, row.state, row.seq, self._shortage())
+        return messages.SubmitAnswer(kind, task_id, row.state, row.seq, self._shortage())
 
     def _listen(self, row: Row, channel: str) -> None:
         if row.outstanding and channel:
@@ -140,23 +140,23 @@ class GatewayMoves(Rows):
             starts_in_ms=None if starts_in_ms < 0 else starts_in_ms,
         )
 
-    def cancel(self, task_id: str) -> moves.Cancelled | None:
+    def cancel(self, task_id: str) -> messages.Cancelled | None:
         if task_id not in self.records:
             return None
         if self.records[task_id].outstanding:
             self._become(task_id, State.CANCELLED)
-        return moves.Cancelled(self._view(task_id), self.records[task_id].state is State.CANCELLED)
+        return messages.Cancelled(self._view(task_id), self.records[task_id].state is State.CANCELLED)
 
-    def replay(self, task_id: str, epoch: int) -> moves.Replayed:
+    def replay(self, task_id: str, epoch: int) -> messages.Replayed:
         row = self.records.get(task_id)
         if row is None or row.state is State.FORGOTTEN:
-            return moves.Replayed(0, 0)
+            return messages.Replayed(0, 0)
         if row.epoch == epoch and row.state is State.FAILURE:
             row.epoch, row.attempts, row.suspect, row.error, row.ended = epoch + 1, 0, False, None, 0
             self._become(task_id, State.WAITING)
         elif row.epoch != epoch + 1:
-            return moves.Replayed(0, 0)
-        return moves.Replayed(row.epoch, self._shortage())
+            return messages.Replayed(0, 0)
+        return messages.Replayed(row.epoch, self._shortage())
 
     def bury(self, task_id: str) -> bool:
         row = self.records.get(task_id)
@@ -169,10 +169,10 @@ class GatewayMoves(Rows):
         self.tickets += published
         return self._shortage()
 
-    def counts(self, model: str) -> moves.QueueCounts:
+    def counts(self, model: str) -> messages.QueueCounts:
         del model
         order = self.in_order()
-        return moves.QueueCounts(
+        return messages.QueueCounts(
             waiting=len(order),
             running=len(self.among(State.RUNNING)),
             retry=len(self.among(State.RETRY)),
@@ -186,7 +186,7 @@ class GatewayMoves(Rows):
             rate=self.rate,
         )
 
-    def workers(self, model: str) -> tuple[moves.WorkerInfo, ...]:
+    def workers(self, model: str) -> tuple[messages.WorkerInfo, ...]:
         del model
         posts = sorted(self.posts.items(), key=lambda item: (item[1].seen, item[0]))
-        return tuple(moves.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch, p.problem) for n, p in posts)
+        return tuple(messages.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch, p.problem) for n, p in posts)

@@ -3,9 +3,9 @@
 import json
 import math
 
-from app.contract.moves import Limits
-from app.contract.record import Run
-from app.contract.states import State
+from inference.limits import Limits
+from inference.records import Run
+from inference.states import State
 from tests.contract.picture import Memory, Picture, Post, Row
 
 

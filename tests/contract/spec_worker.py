@@ -2,9 +2,9 @@
 
 from collections.abc import Sequence
 
-from app.contract import moves
-from app.contract.moves import ALL, VOID, Ask, Beat, Claim, Hold, Outcome, Verb, WorkerState
-from app.contract.states import State
+from inference.states import State
+from inference.store import messages
+from inference.store.messages import ALL, VOID, Ask, Beat, Claim, Hold, Outcome, Verb, WorkerState
 from tests.contract.picture import Memory, Post
 from tests.contract.spec_rows import Rows
 
@@ -14,25 +14,25 @@ MAX_BACKOFF_MS = 30_000
 class WorkerMoves(Rows):
     """See `WorkerStore`."""
 
-    def claim(self, ask: Ask) -> moves.ClaimAnswer:
+    def claim(self, ask: Ask) -> messages.ClaimAnswer:
         memory = self.claims.get(ask.claim_id)
         if memory is None:
             self.tickets = max(0, self.tickets - 1)
         elif memory.status == "granted":
             return self._granted(ask)
         elif memory.status == "nothing":
-            return moves.ClaimAnswer(Claim.NOTHING)
+            return messages.ClaimAnswer(Claim.NOTHING)
         elif memory.status == "closed":
-            return moves.ClaimAnswer(Claim.NOTHING, tickets=self.shortage(ask.batch_rows))
+            return messages.ClaimAnswer(Claim.NOTHING, tickets=self.shortage(ask.batch_rows))
         batch, full = self._batch(ask.batch_rows)
         age = max((self._waited(task_id, ask.max_batch_wait_ms) for task_id in batch), default=0)
         if not batch:
             self.claims[ask.claim_id] = Memory("nothing")
-            return moves.ClaimAnswer(Claim.NOTHING)
+            return messages.ClaimAnswer(Claim.NOTHING)
         if not full and age < ask.max_batch_wait_ms:
             self.claims[ask.claim_id] = Memory("asking")
             wait = ask.max_batch_wait_ms - age
-            return moves.ClaimAnswer(Claim.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows))
+            return messages.ClaimAnswer(Claim.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows))
         for task_id in batch:
             row = self._become(task_id, State.RUNNING)
             row.claim, row.named, row.worker = ask.claim_id, len(batch), ask.worker_id
@@ -67,14 +67,14 @@ class WorkerMoves(Rows):
                 return batch, True
         return batch, False
 
-    def _granted(self, ask: Ask) -> moves.ClaimAnswer:
+    def _granted(self, ask: Ask) -> messages.ClaimAnswer:
         """An input only for what the claim still holds."""
         granted = []
         for task_id in self.claims[ask.claim_id].ids:
             row = self.records.get(task_id)
             data = row.input if row is not None and self._held(task_id, ask.claim_id) else None
-            granted.append(moves.Granted(task_id, data, row.rows if row is not None else 0))
-        return moves.ClaimAnswer(Claim.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows))
+            granted.append(messages.Granted(task_id, data, row.rows if row is not None else 0))
+        return messages.ClaimAnswer(Claim.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows))
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
         del model
@@ -85,11 +85,11 @@ class WorkerMoves(Rows):
             memory.begun = memory.begun or row.begun
         return held
 
-    def renew(self, model: str, claim_id: str, limit_ms: int) -> moves.RenewAnswer:
+    def renew(self, model: str, claim_id: str, limit_ms: int) -> messages.RenewAnswer:
         del model
         memory = self.claims.get(claim_id)
         if memory is None or memory.status == "asking":
-            return moves.RenewAnswer(Hold.NOT_YET)
+            return messages.RenewAnswer(Hold.NOT_YET)
         held = tuple(task_id for task_id in memory.ids if self._held(task_id, claim_id))
         if memory.begun:
             passed = self.now - (memory.renewed or memory.begun)
@@ -100,9 +100,9 @@ class WorkerMoves(Rows):
             self.leases |= dict.fromkeys(held, self.now + self.limits.lease_ms)
         by_others = [task_id for task_id in memory.ids if task_id not in held and task_id not in memory.words]
         kind = Hold.HELD if held else Hold.LOST if by_others else Hold.ENDED
-        return moves.RenewAnswer(kind, held, refused, self.now - memory.begun if memory.begun else None)
+        return messages.RenewAnswer(kind, held, refused, self.now - memory.begun if memory.begun else None)
 
-    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> moves.SettleAnswer:
+    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> messages.SettleAnswer:
         """ALL also closes a claim that has not arrived, or waits: nobody is there to run what it would get."""
         del model
         words: dict[str, str] = {}
@@ -114,7 +114,7 @@ class WorkerMoves(Rows):
                 self.claims[claim_id] = Memory("closed")
             else:
                 words |= {task_id: self._settled(claim_id, task_id, outcome, version) for task_id in memory.ids}
-        return moves.SettleAnswer(words, self._shortage())
+        return messages.SettleAnswer(words, self._shortage())
 
     def _settled(self, claim_id: str, task_id: str, outcome: Outcome, version: str) -> str:
         memory = self.claims.get(claim_id)
@@ -135,11 +135,11 @@ class WorkerMoves(Rows):
         memory.words[task_id] = word.value
         return word.value
 
-    def heartbeat(self, beat: Beat) -> moves.BeatAnswer:
+    def heartbeat(self, beat: Beat) -> messages.BeatAnswer:
         waiting = len(self.among(State.WAITING))
         before = self.posts.pop(beat.worker_id, None)
         if beat.state is WorkerState.GONE:
-            return moves.BeatAnswer(waiting, 0)
+            return messages.BeatAnswer(waiting, 0)
         my_turn = self._turn(beat)
         changed = before is None or before.state != beat.state.value
         since = self.now if before is None or changed else before.since
@@ -151,11 +151,11 @@ class WorkerMoves(Rows):
             self.repair_at = self.repair_step = 0
         backing_off = self.now < self.repair_at <= self.now + MAX_BACKOFF_MS
         if beats < 2 or backing_off:
-            return moves.BeatAnswer(waiting, 0, my_turn)
+            return messages.BeatAnswer(waiting, 0, my_turn)
         self.repair_step = min(2 * self.repair_step, MAX_BACKOFF_MS) if self.repair_step else beat.period_ms
         self.repair_at = self.now + self.repair_step
         self.tickets = sum(post.state == WorkerState.IDLE for post in self.posts.values())
-        return moves.BeatAnswer(waiting, self.tickets, my_turn)
+        return messages.BeatAnswer(waiting, self.tickets, my_turn)
 
     def _turn(self, beat: Beat) -> bool:
         """One worker at a time leaves its version; the turn is over when it wants no other and is not loading."""

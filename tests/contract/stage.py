@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from random import Random
 from typing import Any
 
-from app.contract import moves
-from app.contract.moves import ALL, Ask, Beat, Outcome, Verb, WorkerState
-from app.contract.record import PredictionRequest, Record
+from inference.records import PredictionRequest, Record
+from inference.store import messages
+from inference.store.messages import ALL, Ask, Beat, Outcome, Verb, WorkerState
 from tests.contract.actors import Habits, Parent, Waiter
 from tests.contract.ledger import Finding, Ledger, Step, needed
 from tests.contract.picture import Move, Picture, difference
@@ -22,9 +22,9 @@ from tests.contract.stores import StoreUnderTest
 MODEL = "m"
 LARGEST_BATCH = 8
 RUN_LIMIT_MS = 6_000
-TELLS_TICKETS = (moves.SubmitAnswer, moves.ClaimAnswer, moves.SettleAnswer, moves.Replayed, moves.Reaped)
-REFUSED = (moves.Submitted.FULL, moves.Submitted.LATE)
-TELL_NOTHING = (moves.Replayed(0, 0), moves.Reaped(ran=False), moves.ClaimAnswer(moves.Claim.NOTHING))
+TELLS_TICKETS = (messages.SubmitAnswer, messages.ClaimAnswer, messages.SettleAnswer, messages.Replayed, messages.Reaped)
+REFUSED = (messages.Submitted.FULL, messages.Submitted.LATE)
+TELL_NOTHING = (messages.Replayed(0, 0), messages.Reaped(ran=False), messages.ClaimAnswer(messages.Claim.NOTHING))
 
 
 @dataclass
@@ -34,24 +34,24 @@ class SaidByWorker:
     stage: "Stage"
     delivery: int = 0
 
-    def claim(self, ask: Ask) -> moves.ClaimAnswer:
-        answer: moves.ClaimAnswer = self.stage.say("claim", ask, delivery=self.delivery)
+    def claim(self, ask: Ask) -> messages.ClaimAnswer:
+        answer: messages.ClaimAnswer = self.stage.say("claim", ask, delivery=self.delivery)
         return answer
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
         held: tuple[str, ...] = self.stage.say("begin", model, claim_id, tuple(task_ids))
         return held
 
-    def renew(self, model: str, claim_id: str, limit_ms: int) -> moves.RenewAnswer:
-        answer: moves.RenewAnswer = self.stage.say("renew", model, claim_id, limit_ms)
+    def renew(self, model: str, claim_id: str, limit_ms: int) -> messages.RenewAnswer:
+        answer: messages.RenewAnswer = self.stage.say("renew", model, claim_id, limit_ms)
         return answer
 
-    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> moves.SettleAnswer:
-        answer: moves.SettleAnswer = self.stage.say("settle", model, claim_id, tuple(outcomes), version)
+    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> messages.SettleAnswer:
+        answer: messages.SettleAnswer = self.stage.say("settle", model, claim_id, tuple(outcomes), version)
         return answer
 
-    def heartbeat(self, beat: Beat) -> moves.BeatAnswer:
-        answer: moves.BeatAnswer = self.stage.say("heartbeat", beat)
+    def heartbeat(self, beat: Beat) -> messages.BeatAnswer:
+        answer: messages.BeatAnswer = self.stage.say("heartbeat", beat)
         return answer
 
     def cover(self, model: str, published: int) -> int:
@@ -147,7 +147,7 @@ class Stage:
     # Tickets.
 
     def _publish(self, answer: Any) -> None:
-        if isinstance(answer, moves.BeatAnswer):
+        if isinstance(answer, messages.BeatAnswer):
             self._add(answer.repair)
         if not isinstance(answer, TELLS_TICKETS) or answer in TELL_NOTHING or getattr(answer, "kind", None) in REFUSED:
             return
@@ -180,11 +180,11 @@ class Stage:
         assert isinstance(parent.store, SaidByWorker)
         parent.store.delivery = delivery.number
 
-    def submit(self, submission: PredictionRequest) -> moves.SubmitAnswer:
-        answer: moves.SubmitAnswer = self.say("submit", submission)
+    def submit(self, submission: PredictionRequest) -> messages.SubmitAnswer:
+        answer: messages.SubmitAnswer = self.say("submit", submission)
         return answer
 
-    def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> moves.BeatAnswer:
+    def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> messages.BeatAnswer:
         return parent.store.heartbeat(Beat(MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants))
 
     def pass_seconds(self, seconds: int) -> None:

@@ -8,8 +8,8 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.contract.moves import Limits
-from app.contract.store import GatewayStore, WorkerStore
+from inference.limits import Limits
+from inference.store.protocols import GatewayStore, WorkerStore
 from tests.contract.picture import Move, Picture
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.contract.moves import Submitted, Verb
-from app.contract.states import State
+from inference.states import State
+from inference.store.messages import Submitted, Verb
 from tests.contract.acting import MODEL, Cast
 
 

@@ -1,7 +1,7 @@
 """The protocol's most important promises about claims, runs and what they cost, a sentence each."""
 
-from app.contract.moves import Claim, Hold, Verb
-from app.contract.states import State
+from inference.states import State
+from inference.store.messages import Claim, Hold, Verb
 from tests.contract.acting import MODEL, Cast
 
 

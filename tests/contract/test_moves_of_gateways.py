@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.contract.moves import Beat, Replayed, Submitted, Verb, WorkerState
-from app.contract.states import State
+from inference.states import State
+from inference.store.messages import Beat, Replayed, Submitted, Verb, WorkerState
 from tests.contract.acting import MODEL, Cast
 
 

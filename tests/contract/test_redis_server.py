@@ -11,16 +11,17 @@ from typing import Any
 import pytest
 import redis
 
-from app.contract.errors import Misconfigured, PrefixTaken, StoreUnavailable
-from app.contract.moves import Limits, Verb
-from app.contract.redis_store import RedisGatewayStore, RedisWorkerStore, blocking, event_loop
-from app.contract.redis_store.commands import Commands
-from app.contract.redis_store.server import refuse, refuse_policy, refuse_schema, weakness
-from app.contract.states import State
+from inference.errors import Misconfigured, PrefixTaken, StoreUnavailable
+from inference.limits import Limits
+from inference.states import State
+from inference.store.messages import Verb
+from inference.store.redis import RedisGatewayStore, RedisWorkerStore, async_client, sync_client
+from inference.store.redis.commands import Commands
+from inference.store.redis.server_checks import refuse, refuse_policy, refuse_schema, weakness
+from testkit.servers import Valkey
 from tests.contract.acting import MODEL, Cast
 from tests.contract.conftest import make_cast
 from tests.contract.redis_store import RedisUnderTest
-from tests.support.servers import Valkey
 
 
 @pytest.fixture
@@ -98,9 +99,9 @@ def test_both_sides_check_a_live_server(valkey: Valkey) -> None:
 def sides(valkey: Valkey, installation: str, prefix: str = "shared") -> Iterator[list[Callable[[], object]]]:
     """An installation's `own` and `check`, as a worker and as a gateway asks."""
     commands = Commands(prefix, Limits(), installation)
-    worker = RedisWorkerStore(blocking.connect(valkey.url(), 10), commands)
+    worker = RedisWorkerStore(sync_client.connect(valkey.url(), 10), commands)
     with asyncio.Runner() as runner:
-        gateway = RedisGatewayStore(event_loop.connect(valkey.url(), 10), commands, 10)
+        gateway = RedisGatewayStore(async_client.connect(valkey.url(), 10), commands, 10)
         yield [
             lambda: worker.own(MODEL),
             lambda: worker.check(MODEL),

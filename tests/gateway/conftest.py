@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
+from testkit.lanes import once
+from testkit.match_file import season, write_matches
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import Stack
 from tests.gateway.kept import Kept
 from tests.gateway.support import MODEL, Driver, Site, register
-from tests.support.lanes import once
-from tests.support.match_file import season, write_matches
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import Stack
 
 
 @pytest.fixture(scope="session")

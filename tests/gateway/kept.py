@@ -6,11 +6,11 @@ from pathlib import Path
 
 import redis
 
-from app.contract import references
-from app.contract.moves import Outcome, Verb
-from app.contract.payloads import payloads_at
+from inference.blobs import blob_names
+from inference.blobs.blob_store import payloads_at
+from inference.store.messages import Outcome, Verb
+from testkit.stack import Stack
 from tests.gateway.support import GOOD, MODEL, Driver, Site
-from tests.support.stack import Stack
 
 LARGE = GOOD | {"station": "x" * 5000}
 RESULT = {"text": "y" * 5000}
@@ -46,7 +46,7 @@ class Kept:
         data = json.dumps(RESULT).encode()
         place = payloads_at(f"file://{self.folder}", "inference")
         assert place is not None
-        place.write(references.result_name(granted.task_id, driver.claim_id), data)
-        outcome = Outcome(granted.task_id, Verb.FINISH, references.of_result(driver.claim_id, len(data)))
+        place.write(blob_names.result_name(granted.task_id, driver.claim_id), data)
+        outcome = Outcome(granted.task_id, Verb.FINISH, blob_names.of_result(driver.claim_id, len(data)))
         assert driver.store.settle(MODEL, driver.claim_id, [outcome], "1").words[granted.task_id] == "success"
         return granted.task_id

@@ -10,14 +10,14 @@ from typing import Any, Self
 
 import httpx2
 
-from app.contract.ids import new_claim_id
-from app.contract.moves import Ask, Beat, Granted, Outcome, Verb, WorkerState
-from app.contract.redis_store import RedisWorkerStore
-from app.contract.redis_store.blocking import connect
-from app.contract.redis_store.commands import Commands
-from tests.support.preloaded import completed
-from tests.support.stack import KEPT_ALIVE, Stack
-from tests.support.waiting import until
+from inference.ids import new_claim_id
+from inference.store.messages import Ask, Beat, Granted, Outcome, Verb, WorkerState
+from inference.store.redis import RedisWorkerStore
+from inference.store.redis.commands import Commands
+from inference.store.redis.sync_client import connect
+from testkit.preloaded import completed
+from testkit.stack import KEPT_ALIVE, Stack
+from testkit.waiting import until
 
 MODEL = "rain"
 GOOD = {"pressure": 1013.25, "days": 3}

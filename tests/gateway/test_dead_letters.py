@@ -6,10 +6,10 @@ from typing import Any
 
 import pytest
 
-from app.contract.moves import Verb
+from inference.store.messages import Verb
+from testkit.preloaded import completed
+from testkit.waiting import until
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
-from tests.support.preloaded import completed
-from tests.support.waiting import until
 
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
+from testkit.stack import Process, Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, HTTP, Site, problem
-from tests.support.stack import Process, Stack
-from tests.support.waiting import until
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 

@@ -6,12 +6,12 @@ from pathlib import Path
 
 import pytest
 
-from app.contract.errors import Misconfigured
-from app.contract.settings import read_settings
 from app.main import Gateway
 from app.settings import GatewaySettings
+from inference.errors import Misconfigured
+from inference.settings import read_settings
+from testkit.stack import ROOT, Stack
 from tests.gateway.support import HTTP, problem
-from tests.support.stack import ROOT, Stack
 
 FOOTBALL = "examples.football.gateway:install"
 NONE_OF_IT = """

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from testkit.stack import Process
 from tests.gateway.support import GOOD, HTTP, MODEL, Driver, Site, problem
-from tests.support.stack import Process
 
 JSON = {"Content-Type": "application/json"}
 MIB = 2**20

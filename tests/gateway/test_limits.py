@@ -5,10 +5,10 @@ from collections.abc import Iterator
 import pytest
 import redis
 
-from app.contract.moves import WorkerState
+from inference.store.messages import WorkerState
+from testkit.stack import Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
-from tests.support.stack import Stack
-from tests.support.waiting import until
 
 META = f"{{inference:{MODEL}}}:meta"
 

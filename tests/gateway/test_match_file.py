@@ -7,10 +7,10 @@ import pytest
 import structlog
 from prometheus_client import CollectorRegistry
 
-from app.contract.files import file_at
 from examples.football.gateway.metrics import LookupMetrics
 from examples.football.gateway.scored_matches import Matches, MatchesUnavailable
-from tests.support.match_file import content, lead_in_a_circle, season, write_matches
+from inference.blobs.url_files import file_at
+from testkit.match_file import content, lead_in_a_circle, season, write_matches
 
 SEASON = season(40)
 

@@ -9,13 +9,13 @@ import httpx2
 import pyarrow as pa
 import pytest
 
-from app.contract.files import file_at
 from examples.football import file_layout as layout
+from inference.blobs.url_files import file_at
+from testkit.match_file import DIVISIONS, FIRST, content, lead_in_a_circle, match, season, write_matches
+from testkit.servers import Valkey
+from testkit.stack import Process, Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, HTTP, MODEL, problem
-from tests.support.match_file import DIVISIONS, FIRST, content, lead_in_a_circle, match, season, write_matches
-from tests.support.servers import Valkey
-from tests.support.stack import Process, Stack
-from tests.support.waiting import until
 
 SEASON = season(40)
 

@@ -10,10 +10,10 @@ from hypothesis import HealthCheck, Phase, given, settings
 from hypothesis import strategies as st
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from testkit.servers import Valkey
+from testkit.stack import Stack
 from tests.gateway.support import MODEL, Site, problem, register
 from tests.gateway.test_openapi import has_round_float
-from tests.support.servers import Valkey
-from tests.support.stack import Stack
 
 PICTURE = "picture"
 JSON = {"Content-Type": "application/json"}

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.contract.moves import WorkerState
+from inference.store.messages import WorkerState
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
 
 

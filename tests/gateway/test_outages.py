@@ -10,12 +10,12 @@ import httpx2
 import pytest
 import redis
 
-from app.contract.queue import queue_name
-from app.contract.redis_store.server import SCHEMA
+from inference.broker.celery_config import queue_name
+from inference.store.redis.server_checks import SCHEMA
+from testkit.servers import Valkey, free_port
+from testkit.stack import Process, Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem
-from tests.support.servers import Valkey, free_port
-from tests.support.stack import Process, Stack
-from tests.support.waiting import until
 
 BODY = {"features": GOOD}
 

@@ -8,12 +8,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from app.contract import references
-from app.contract.gaps import Gap
+from inference.blobs import blob_names
+from inference.failpoints import Gap
+from testkit.failpoint_hook import Gaps, Role, environment
+from testkit.waiting import until
 from tests.gateway.kept import LARGE, RESULT, Kept
 from tests.gateway.support import GOOD, Driver, problem
-from tests.support.gap_hook import Gaps, Role, environment
-from tests.support.waiting import until
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -112,7 +112,7 @@ def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(kept:
     assert problem(site.get(path), 503)["type"] == "urn:inference:payloads-unavailable"
     mend()
     assert site.get(path).json()["result"] == RESULT
-    (kept.folder / "inference" / references.result_name(task_id, own_driver.claim_id)).unlink()
+    (kept.folder / "inference" / blob_names.result_name(task_id, own_driver.claim_id)).unlink()
     assert problem(site.get(path), 410)["type"] == "urn:inference:result-dropped"
 
 

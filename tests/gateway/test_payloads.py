@@ -5,12 +5,12 @@ import subprocess
 
 import redis
 
-from app.contract import references
-from app.contract.payloads import payloads_at
+from inference.blobs import blob_names
+from inference.blobs.blob_store import payloads_at
+from testkit.preloaded import completed
+from testkit.waiting import until
 from tests.gateway.kept import LARGE, RESULT, Kept
 from tests.gateway.support import GOOD, MODEL, Driver, problem
-from tests.support.preloaded import completed
-from tests.support.waiting import until
 
 
 def test_a_large_input_goes_by_reference_and_a_small_one_does_not(kept: Kept) -> None:
@@ -20,8 +20,8 @@ def test_a_large_input_goes_by_reference_and_a_small_one_does_not(kept: Kept) ->
     assert json.loads(kept.field(small, "input"))["features"] == GOOD
     assert len(kept.field(large, "input")) < 100
     body = json.loads(kept.written(f"{large}.input"))
-    assert references.input_in(body) == {"features": LARGE, "match_id": 7}
-    assert references.input_in(body | {"params": {"top_k": 1}})["params"] == {"top_k": 1}
+    assert blob_names.input_in(body) == {"features": LARGE, "match_id": 7}
+    assert blob_names.input_in(body | {"params": {"top_k": 1}})["params"] == {"top_k": 1}
 
 
 def test_a_large_result_comes_back_as_the_model_gave_it(kept: Kept, own_driver: Driver) -> None:
@@ -38,7 +38,7 @@ def test_payloads_go_with_their_records(kept: Kept, own_driver: Driver) -> None:
     site = kept.start(RESULT_TTL_S="8")
     task_id = site.submit(features=LARGE)
     assert kept.finish_large(own_driver) == task_id
-    result = references.result_name(task_id, own_driver.claim_id)
+    result = blob_names.result_name(task_id, own_driver.claim_id)
     until(lambda: kept.names() == [result], "the input to go, as nobody needs it after a success")
     assert site.status(task_id)["result"] == RESULT
     until(lambda: kept.names() == [], "the result to go with its record")
@@ -47,7 +47,7 @@ def test_payloads_go_with_their_records(kept: Kept, own_driver: Driver) -> None:
 
 def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_stays(kept: Kept, own_driver: Driver) -> None:
     site = kept.start()
-    late = references.result_name(site.submit(), "0" * 32)
+    late = blob_names.result_name(site.submit(), "0" * 32)
     task_id = kept.finish_large(own_driver)
     (kept.folder / "inference" / late).write_bytes(b"null")
     until(lambda: late not in kept.names(), "the late one to go")
@@ -101,8 +101,8 @@ def test_what_is_not_taken_leaves_nothing(kept: Kept) -> None:
 def test_orphans_and_drafts_are_swept_and_what_is_not_ours_stays(kept: Kept) -> None:
     inner = kept.folder / "inference"
     inner.mkdir()
-    orphan = references.input_name(f"{MODEL}-{'0' * 32}")
-    for name in (orphan, references.draft_name(orphan), "notes.txt"):
+    orphan = blob_names.input_name(f"{MODEL}-{'0' * 32}")
+    for name in (orphan, blob_names.draft_name(orphan), "notes.txt"):
         (inner / name).write_bytes(b"{}")
     kept.start()
     until(lambda: kept.names() == ["notes.txt"], "the orphan and the draft to go")
@@ -124,7 +124,7 @@ def test_what_belongs_to_another_store_is_not_swept(kept: Kept) -> None:
 
 def look_twice(kept: Kept) -> None:
     """Until the sweep has looked twice since now: it takes an orphan that is put there."""
-    orphan = kept.folder / "inference" / references.input_name(f"{MODEL}-{'f' * 32}")
+    orphan = kept.folder / "inference" / blob_names.input_name(f"{MODEL}-{'f' * 32}")
     orphan.write_bytes(b"{}")
     until(lambda: not orphan.exists(), "the sweep to look twice")
 

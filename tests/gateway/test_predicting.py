@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.contract.moves import Verb
+from inference.store.messages import Verb
+from testkit.waiting import until
 from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
-from tests.support.waiting import until
 
 
 def test_a_sync_call_gets_its_result(site: Site, driver: Driver) -> None:

@@ -7,8 +7,8 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from jsonschema_rs import is_valid
 
-from app.contract.errors import Misconfigured
-from app.contract.schema import compile_inputs, compile_params
+from inference.errors import Misconfigured
+from inference.models.input_schema import compile_inputs, compile_params
 
 SCALARS = ["boolean", "integer", "long", "float", "double", "string", "binary", "datetime", "any"]
 

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.contract.data_types import COLUMN_TYPES, TENSOR_TYPES, DataType, Form
-from app.contract.quick_check import quick_check_of
-from app.contract.schema import PartSchema, compile_inputs, compile_params, features_schema
-from app.contract.signature import ListOf, Property, read_inputs, read_params
+from inference.models.data_types import COLUMN_TYPES, TENSOR_TYPES, DataType, Form
+from inference.models.input_schema import PartSchema, compile_inputs, compile_params, features_schema
+from inference.models.quick_check import quick_check_of
+from inference.models.signature import ListOf, Property, read_inputs, read_params
 
 WITHOUT_QUICK = {"uint64"}
 """msgspec bounds no integer beyond 64 bits with a sign, so the exact check has these alone."""

@@ -7,14 +7,14 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.contract.errors import Misconfigured
-from app.contract.settings import read_settings
 from app.settings import GatewaySettings
+from inference.errors import Misconfigured
+from inference.settings import read_settings
+from testkit.preloaded import completed
+from testkit.servers import MlflowServer, Valkey, free_port
+from testkit.stack import ROOT, Stack
+from testkit.waiting import until
 from tests.gateway.support import HTTP, MODEL, register
-from tests.support.preloaded import completed
-from tests.support.servers import MlflowServer, Valkey, free_port
-from tests.support.stack import ROOT, Stack
-from tests.support.waiting import until
 
 
 def start(**env: str) -> subprocess.CompletedProcess[str]:
@@ -96,7 +96,7 @@ def test_the_registry_is_read_where_numpy_and_pandas_are_not_installed(registry_
 import sys
 for name in ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "flask", "sqlalchemy"):
     sys.modules[name] = None
-from app.cards import MlflowReader, registered
+from app.model_version import MlflowReader, registered
 model = registered("{MODEL}", MlflowReader({registry_url!r})("models:/{MODEL}@production"))
 print(model.version, model.card.metrics, model.features.errors({{"pressure": 1, "days": 1}}))
 """

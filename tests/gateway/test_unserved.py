@@ -12,19 +12,19 @@ import httpx2
 import pytest
 import redis
 
-from app.cards import Card
-from app.contract.moves import WorkerState
-from app.contract.redis_store import RedisGatewayStore
-from app.contract.redis_store.commands import Commands
-from app.contract.redis_store.event_loop import connect
-from app.registry import Registry
+from app.model_version import Card
+from app.served_models import Registry
+from inference.store.messages import WorkerState
+from inference.store.redis import RedisGatewayStore
+from inference.store.redis.async_client import connect
+from inference.store.redis.commands import Commands
+from testkit.door import Door
+from testkit.odd_models import NO_ALIAS, NOT_REGISTERED, REASONS
+from testkit.preloaded import completed
+from testkit.servers import MlflowServer, Valkey, free_port
+from testkit.stack import Process, Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem, register
-from tests.support.door import Door
-from tests.support.odd_models import NO_ALIAS, NOT_REGISTERED, REASONS
-from tests.support.preloaded import completed
-from tests.support.servers import MlflowServer, Valkey, free_port
-from tests.support.stack import Process, Stack
-from tests.support.waiting import until
 
 S3_AWAY = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_MAX_ATTEMPTS": "1"}
 """For a gateway whose object store, at the MLFLOW_S3_ENDPOINT_URL that is to be added, is away."""
@@ -39,7 +39,7 @@ def uris(*names: str) -> str:
 @pytest.fixture(scope="module")
 def odd_registry(registry_url: str) -> str:
     """The URL of a registry that has the good model and the odd ones."""
-    done = completed("tests.support.odd_models", registry_url, env={})
+    done = completed("testkit.odd_models", registry_url, env={})
     assert done.returncode == 0, done.stderr
     return registry_url
 

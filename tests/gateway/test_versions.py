@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.contract.ids import model_of
-from app.contract.moves import WorkerState
+from inference.ids import model_of
+from inference.store.messages import WorkerState
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, Driver, Site, register
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import Stack
-from tests.support.waiting import until
 
 NAME = "shifting"
 NEWER = GOOD | {"humidity": 0.5}

@@ -9,12 +9,12 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, invariant, rule
 
-from app.contract.record import Record
-from app.contract.states import FINAL, State
-from app.waiting import Waiters
+from app.background.result_waiter import Waiters
+from inference.records import Record
+from inference.states import FINAL, State
+from testkit.stack import Stack
+from testkit.waiting import until
 from tests.gateway.support import GOOD, HTTP, Driver, Site
-from tests.support.stack import Stack
-from tests.support.waiting import until
 
 IDS = st.sampled_from(["m-1", "m-2"])
 STATES = st.sampled_from([State.RUNNING, State.RETRY, State.WAITING, State.SUCCESS, State.FAILURE])

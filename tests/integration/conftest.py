@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.support.lanes import once
-from tests.support.preloaded import completed
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import Stack
+from testkit.lanes import once
+from testkit.preloaded import completed
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import Stack
 
 MakeStack = Callable[..., Stack]
 
@@ -17,7 +17,7 @@ def fault_registry(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPat
     """The URL of an MLflow that knows the fault model."""
 
     def register() -> str:
-        done = completed("tests.support.register", mlflow_server.url, env={})
+        done = completed("testkit.register", mlflow_server.url, env={})
         assert done.returncode == 0, done.stderr
         return mlflow_server.url
 

@@ -10,13 +10,13 @@ from typing import Any
 import pytest
 from mlflow import MlflowClient
 
+from testkit.preloaded import completed
+from testkit.register import BROKEN, FAULT
+from testkit.servers import MlflowServer, Valkey, free_port
+from testkit.stack import Client, Process, Stack
+from testkit.submitter import Submitter
+from testkit.waiting import until
 from tests.integration.conftest import stop
-from tests.support.preloaded import completed
-from tests.support.register import BROKEN, FAULT
-from tests.support.servers import MlflowServer, Valkey, free_port
-from tests.support.stack import Client, Process, Stack
-from tests.support.submitter import Submitter
-from tests.support.waiting import until
 
 NAME, ALIAS = "moving", "served"
 URI = f"models:/{NAME}@{ALIAS}"
@@ -30,7 +30,7 @@ class Versions:
     def __init__(self, url: str) -> None:
         self._client = MlflowClient(url, url)
         for code, more in ((FAULT, ""), (FAULT, ""), (BROKEN, ""), (FAULT, "map")):
-            assert completed("tests.support.register", url, NAME, str(code), more, env={}).returncode == 0
+            assert completed("testkit.register", url, NAME, str(code), more, env={}).returncode == 0
 
     def move(self, version: str) -> None:
         self._client.set_registered_model_alias(NAME, ALIAS, version)

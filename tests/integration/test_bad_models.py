@@ -5,9 +5,9 @@ from typing import Any
 
 import httpx2
 
+from testkit.stack import Client
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.stack import Client
-from tests.support.waiting import until
 
 LEAK_MIB, LIMIT_MIB = 200, 900
 LOAD_S = float(os.environ.get("SLOW_LOAD_S", "14"))

@@ -15,11 +15,11 @@ import pyarrow.parquet as pq
 import pytest
 
 from examples.football import file_layout as layout
-from tests.support.background import Background
-from tests.support.register_matches import FIRST, MATCHES, REFUSED, home_score
-from tests.support.servers import Valkey
-from tests.support.stack import ROOT, Process, Stack
-from tests.support.waiting import until
+from testkit.background import Background
+from testkit.register_matches import FIRST, MATCHES, REFUSED, home_score
+from testkit.servers import Valkey
+from testkit.stack import ROOT, Process, Stack
+from testkit.waiting import until
 
 MODEL = "narrow"
 TRAINED_BEFORE = date(2017, 1, 1)
@@ -31,7 +31,7 @@ BATCH = 8
 
 def register(url: str, first: date) -> None:
     """Registers another version and moves the alias to it."""
-    command = [sys.executable, "-W", "ignore", "-m", "tests.support.register_matches", url, MODEL, first.isoformat()]
+    command = [sys.executable, "-W", "ignore", "-m", "testkit.register_matches", url, MODEL, first.isoformat()]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 

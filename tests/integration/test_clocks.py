@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
+from testkit.clocks import SteppingClock, off_by
+from testkit.servers import Valkey
+from testkit.stack import Stack
+from testkit.submitter import Submitter
+from testkit.waiting import until
 from tests.integration.conftest import stop
-from tests.support.clocks import SteppingClock, off_by
-from tests.support.servers import Valkey
-from tests.support.stack import Stack
-from tests.support.submitter import Submitter
-from tests.support.waiting import until
 
 HOUR_S = 3600
 STEPS = (HOUR_S, 0, -HOUR_S, 0)

@@ -6,13 +6,13 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.contract.gaps import Gap
-from app.contract.queue import queue_name
+from inference.broker.celery_config import queue_name
+from inference.failpoints import Gap
+from testkit.failpoint_hook import Gaps, Role, environment
+from testkit.servers import Valkey
+from testkit.stack import Client, Stack
+from testkit.waiting import until
 from tests.integration.conftest import start, stop
-from tests.support.gap_hook import Gaps, Role, environment
-from tests.support.servers import Valkey
-from tests.support.stack import Client, Stack
-from tests.support.waiting import until
 
 SETTINGS = {"MAX_BATCH_SIZE": "8", "MAX_BATCH_WAIT_MS": "100", "MAX_ATTEMPTS": "1", "RUN_LIMIT_S": "2", "DRAIN_TIMEOUT_S": "0"}
 

@@ -10,13 +10,13 @@ from threading import Event
 
 import pytest
 
+from testkit.stack import Process
+from testkit.waiting import until
+from testkit.wire import Answer, ask, closed, opened, read_answer
 from tests.integration.conftest import MakeStack
 from tests.integration.hostile_bodies import BODIES
 from tests.integration.hostile_calls import CALLS, GOOD, IGNORED, UNREADABLE, Case, chunked, get, post, unsized
 from tests.integration.traffic import Traffic
-from tests.support.stack import Process
-from tests.support.waiting import until
-from tests.support.wire import Answer, ask, closed, opened, read_answer
 
 PATHS = ("/predict/", "/predict/async")
 ARRIVAL_S = 2.0

@@ -11,11 +11,11 @@ from typing import Any
 import httpx2
 import pytest
 
+from testkit.image_hosts import CAT, Host, image_host
+from testkit.servers import MlflowServer, Valkey
+from testkit.stack import ROOT, Client, Stack
+from testkit.waiting import until
 from tests.integration.conftest import start, stop
-from tests.support.image_hosts import CAT, Host, image_host
-from tests.support.servers import MlflowServer, Valkey
-from tests.support.stack import ROOT, Client, Stack
-from tests.support.waiting import until
 
 MODEL = "image-classifier"
 IN_LINE = b64encode(CAT).decode()

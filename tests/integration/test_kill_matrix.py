@@ -9,10 +9,10 @@ from random import Random
 
 import pytest
 
-from app.contract.gaps import Gap
-from bench.kill_matrix.cases import BATCHES, GAPS, all_cases, draw
-from bench.kill_matrix.matrix import Plan, run
-from bench.kill_matrix.report import document
+from inference.failpoints import Gap
+from testkit.kill_matrix.cases import BATCHES, GAPS, all_cases, draw
+from testkit.kill_matrix.matrix import Plan, run
+from testkit.kill_matrix.report import document
 
 CASES, RECORDS = 14, 500
 LAST_START_S = 130.0

@@ -13,9 +13,9 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
+from testkit.stack import Client, Process, Stack
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.stack import Client, Process, Stack
-from tests.support.waiting import until
 
 pytestmark = pytest.mark.kill
 

@@ -8,12 +8,12 @@ import httpx2
 import pytest
 import redis
 
-from app.contract.gaps import Gap
+from inference.failpoints import Gap
+from testkit.failpoint_hook import Gaps, Role, environment
+from testkit.servers import Valkey, free_port
+from testkit.stack import Client, Process, Stack
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.gap_hook import Gaps, Role, environment
-from tests.support.servers import Valkey, free_port
-from tests.support.stack import Client, Process, Stack
-from tests.support.waiting import until
 
 TRIES = 4
 """Celery pauses 1, 2 and 3 s between its first tries to connect; the event loop stands still meanwhile."""

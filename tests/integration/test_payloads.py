@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from testkit.stack import Stack
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.stack import Stack
-from tests.support.waiting import until
 
 NOTE = 'a\n"b" ü€𝄞\\' * 20_000
 """Some 300 kB of what JSON must escape and UTF-8 must lengthen."""

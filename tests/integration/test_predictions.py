@@ -3,9 +3,9 @@
 import httpx2
 import pytest
 
+from testkit.stack import Client, Stack
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.stack import Client, Stack
-from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module", params=["1", "8"], ids=["one at a time", "batches of 8"])

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
+from testkit.stack import Client, Stack
+from testkit.submitter import Submitter
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.stack import Client, Stack
-from tests.support.submitter import Submitter
-from tests.support.waiting import until
 
 CUT_S = 1.0
 

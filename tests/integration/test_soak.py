@@ -7,9 +7,9 @@ from random import Random
 
 import pytest
 
-from bench.soak.faults import Fault, schedule
-from bench.soak.report import document
-from bench.soak.soak import Plan, run
+from testkit.soak.faults import Fault, schedule
+from testkit.soak.report import document
+from testkit.soak.soak import Plan, run
 
 SECONDS, WARM_UP_S, LEAK_S = 75.0, 20.0, 60.0
 

@@ -4,11 +4,11 @@ from pathlib import Path
 
 import redis
 
-from app.contract.queue import queue_name
+from inference.broker.celery_config import queue_name
+from testkit.servers import Valkey
+from testkit.stack import Client
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.servers import Valkey
-from tests.support.stack import Client
-from tests.support.waiting import until
 
 QUEUE = queue_name("inference", "fault")
 META = "{inference:fault}:meta"

@@ -5,9 +5,9 @@ import signal
 import pytest
 import redis
 
+from testkit.stack import Client, Stack
+from testkit.waiting import until
 from tests.integration.conftest import MakeStack
-from tests.support.stack import Client, Stack
-from tests.support.waiting import until
 
 
 def test_a_hang_past_the_run_limit_costs_its_record_an_attempt_and_the_mates_nothing(make_stack: MakeStack) -> None:

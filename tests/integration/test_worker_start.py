@@ -9,11 +9,11 @@ from pathlib import Path
 import pytest
 import redis
 
-from app.contract.broker.redis_publisher import ticket
-from tests.support.preloaded import completed, die_with_parent
-from tests.support.servers import Valkey
-from tests.support.stack import ROOT, Process
-from tests.support.waiting import until
+from inference.broker.redis_publisher import ticket
+from testkit.preloaded import completed, die_with_parent
+from testkit.servers import Valkey
+from testkit.stack import ROOT, Process
+from testkit.waiting import until
 
 
 def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:

@@ -4,8 +4,8 @@ from itertools import count
 
 import httpx2
 
-from tests.support.background import Background
-from tests.support.stack import Client
+from testkit.background import Background
+from testkit.stack import Client
 
 PAUSE_S = 0.05
 """Between two rounds: they are to notice what is done to others, and not to be the load."""

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.lanes import once
-from tests.support.servers import MlflowServer
+from testkit.lanes import once
+from testkit.servers import MlflowServer
 from worker.models import Model
-from worker.models.registry import load, resolve
+from worker.models.loader import load, resolve
 
 REPOSITORY = Path(__file__).parents[2]
 

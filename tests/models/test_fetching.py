@@ -9,11 +9,11 @@ from typing import Any
 import httpcore2
 import pytest
 
-from app.contract.addresses import Address
-from app.contract.errors import InputUnavailable, InvalidInput
-from tests.support.image_hosts import CAT, Host, image_host
-from worker.models import InputLimits
-from worker.models.fetching import Fetched, Fetcher
+from inference.errors import InputUnavailable, InvalidInput
+from inference.outbound.address_policy import Address
+from inference.outbound.fetch import Fetched, Fetcher
+from inference.outbound.input_limits import InputLimits
+from testkit.image_hosts import CAT, Host, image_host
 
 LOOPBACK = (ip_network("127.0.0.1/32"),)
 LIMITS = InputLimits(max_bytes=100_000, fetch_limit_s=3.0, allowed_networks=LOOPBACK)

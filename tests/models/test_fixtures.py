@@ -7,11 +7,11 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from app.contract.errors import InvalidInput, Misconfigured
 from examples.football.scoring.upcoming import upcoming
+from inference.errors import InvalidInput, Misconfigured
 from worker.models.loaded import LoadedModel
+from worker.models.loader import load, resolve
 from worker.models.mlmodel import MLmodel
-from worker.models.registry import load, resolve
 
 
 @pytest.fixture(scope="module")

@@ -9,13 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.contract.errors import InputUnavailable, InvalidInput, Misconfigured
-from app.contract.signature import Column, Param
-from tests.support.image_hosts import CAT, Host, image_host
-from worker.models import InputLimits
-from worker.models.image_input import ImageInput
-from worker.models.images import Picture
-from worker.models.labels import read_labels
+from inference.errors import InputUnavailable, InvalidInput, Misconfigured
+from inference.models.signature import Column, Param
+from inference.outbound.input_limits import InputLimits
+from testkit.image_hosts import CAT, Host, image_host
+from worker.models.images.decoding import Picture
+from worker.models.images.image_input import ImageInput
+from worker.models.images.labels import read_labels
 from worker.models.mlmodel import MLmodel
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")

@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from app.contract.errors import InvalidInput, Misconfigured
-from tests.support.stack import ROOT
-from worker.models.images import Decoder, Picture
+from inference.errors import InvalidInput, Misconfigured
+from testkit.stack import ROOT
+from worker.models.images.decoding import Decoder, Picture
 
 CAT = (ROOT / "examples" / "image_classifier" / "cat.jpg").read_bytes()
 SIZE = 32

@@ -7,8 +7,8 @@ from typing import Any
 import pandas as pd
 import pytest
 
-from app.contract.errors import InvalidInput, Misconfigured
-from app.contract.signature import Column, Tensor
+from inference.errors import InvalidInput, Misconfigured
+from inference.models.signature import Column, Tensor
 from worker.models.inputs import FeatureTable, column_values, tensor_values
 from worker.models.mlmodel import MLmodel
 

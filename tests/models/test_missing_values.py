@@ -16,12 +16,12 @@ from hypothesis import strategies as st
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Object, Property
 
-from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
-from app.contract.signature import Column, Tensor
-from worker.models import InputLimits
+from inference.errors import InvalidInput, Misconfigured, UnfitAnswer
+from inference.models.signature import Column, Tensor
+from inference.outbound.input_limits import InputLimits
 from worker.models.loaded import LoadedModel
 from worker.models.mlmodel import MLmodel, read
-from worker.models.results import rows_of
+from worker.models.outputs import rows_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 

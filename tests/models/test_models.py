@@ -9,11 +9,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from app.contract.errors import DeviceBroken, InvalidInput, Misconfigured, OutOfMemory
 from examples.football.features import FEATURES
+from inference.errors import DeviceBroken, InvalidInput, Misconfigured, OutOfMemory
 from worker.models import Model
 from worker.models.cache import KEPT, ModelCache, Resolved
-from worker.models.registry import load, resolve
+from worker.models.loader import load, resolve
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
@@ -143,7 +143,7 @@ def test_a_model_from_code_that_runs_out_of_memory_says_so(shop: Model) -> None:
 
 
 def test_an_example_that_is_refused_is_said_at_warm_up(tmp_path: Path) -> None:
-    from app.contract.signature import Column
+    from inference.models.signature import Column
     from worker.models.loaded import LoadedModel
     from worker.models.mlmodel import MLmodel
 
@@ -192,7 +192,7 @@ def test_mlflow_itself_serves_the_torch_model_from_the_same_columns(files: Path,
 def test_memory_that_is_too_small_is_told_apart_from_a_models_error() -> None:
     import torch
 
-    from worker.models.memory import guarded
+    from worker.models.device_errors import guarded
 
     def raising(error: BaseException) -> Callable[[], None]:
         def call() -> None:
@@ -215,7 +215,7 @@ def test_memory_that_is_too_small_is_told_apart_from_a_models_error() -> None:
 def test_an_error_of_cuda_says_that_the_device_is_broken() -> None:
     import torch
 
-    from worker.models.memory import guarded
+    from worker.models.device_errors import guarded
 
     def raising(error: BaseException) -> Callable[[], None]:
         def call() -> None:

@@ -6,11 +6,11 @@ import time
 
 import pytest
 
-from app.contract.errors import Misconfigured
+from inference.errors import Misconfigured
+from testkit.servers import free_port
 from tests.models.conftest import REPOSITORY
-from tests.support.servers import free_port
 from worker.models.cache import Resolved
-from worker.models.registry import load, resolve
+from worker.models.loader import load, resolve
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
@@ -59,8 +59,8 @@ def test_an_operator_may_allow_pickles(registry: str, monkeypatch: pytest.Monkey
 WITHOUT_TORCH = """
 import sys
 sys.modules["torch"] = None
-from app.contract.errors import Misconfigured
-from worker.models.registry import load, resolve
+from inference.errors import Misconfigured
+from worker.models.loader import load, resolve
 print(load(resolve("models:/shop/1", sys.argv[1]), sys.argv[1]).predict([{"features": {"item": "tea", "price": 2.0}}]))
 try:
     load(resolve("models:/scale/1", sys.argv[1]), sys.argv[1])

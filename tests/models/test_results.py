@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from app.contract.errors import InvalidInput, Permanent, UnfitAnswer
-from worker.models.results import FORMS, named, rows_of
+from inference.errors import InvalidInput, Permanent, UnfitAnswer
+from worker.models.outputs import FORMS, named, rows_of
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from examples.football import training
 from examples.football.features import ELO, FEATURES, OUTCOMES, Fixture, compute, read_matches
 from examples.football.training import DATA
 from tests.models.conftest import REPOSITORY
-from worker.models.registry import resolve
+from worker.models.loader import resolve
 
 
 def test_the_model_is_better_than_the_base_rate_on_matches_it_never_saw(training_report: str, registry: str) -> None:

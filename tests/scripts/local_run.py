@@ -7,9 +7,9 @@ from pathlib import Path
 
 import httpx2
 
-from tests.support.servers import free_port
-from tests.support.stack import ROOT
-from tests.support.waiting import until
+from testkit.servers import free_port
+from testkit.stack import ROOT
+from testkit.waiting import until
 
 OURS = ("STATE_DIR", "PORT", "WORKERS", "STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "MODEL_URI", "MODEL_URIS", "PYTHON")
 START_S = 240

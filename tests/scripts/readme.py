@@ -5,7 +5,7 @@ import re
 import subprocess
 from typing import Any
 
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 CALL = re.compile(r"^\$ (?P<command>curl .*)\n(?P<output>.*)$", re.MULTILINE)
 TASK_ID = re.compile(r"match-outcome-[0-9a-f]{32}")

@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 
 def test_the_benchmark_prints_its_table() -> None:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
+from testkit.stack import ROOT
 from tests.scripts.local_run import environment
-from tests.support.stack import ROOT
 
 
 def refusal(script: Path, **settings: str) -> str:

@@ -10,12 +10,12 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from testkit.servers import free_port
+from testkit.stack import ROOT
+from testkit.waiting import until
 from tests.scripts import readme
 from tests.scripts.local_run import START_S, LocalRun
 from tests.scripts.readme import Shell
-from tests.support.servers import free_port
-from tests.support.stack import ROOT
-from tests.support.waiting import until
 
 
 @pytest.fixture(scope="module")

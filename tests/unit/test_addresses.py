@@ -4,9 +4,9 @@ from ipaddress import ip_address, ip_network
 
 import pytest
 
-from app.contract.addresses import may_ask, refusal, written
-from app.contract.errors import Misconfigured
-from app.contract.settings import ContractSettings, read_settings
+from inference.errors import Misconfigured
+from inference.outbound.address_policy import may_ask, refusal, written
+from inference.settings import ContractSettings, read_settings
 
 LOOPBACK_SPELLINGS = [
     "127.0.0.1",

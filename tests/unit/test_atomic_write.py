@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from app.contract.atomic_write import DRAFT, write_atomically
+from inference.blobs.atomic_write import DRAFT, write_atomically
 
 
 def test_it_takes_the_place_of_what_was_there_and_leaves_nothing_else(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.contract.moves import Hold, RenewAnswer
+from inference.store.messages import Hold, RenewAnswer
 from worker.parent.current_claims import CurrentClaims
 from worker.parent.lease_keeper import Verdict, judge
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from app.cards import Card, Registered, registered
-from app.contract.description import judging, read_description
-from app.contract.errors import Misconfigured
-from tests.support.odd_models import FILES, GOOD, mlmodel
+from app.model_version import Card, Registered, registered
+from inference.errors import Misconfigured
+from inference.models.description import judging, read_description
+from testkit.odd_models import FILES, GOOD, mlmodel
 from worker.models.mlmodel import MLmodel, read
 
 

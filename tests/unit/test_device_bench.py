@@ -8,7 +8,7 @@ from bench.device.machine import Machine
 from bench.device.report import HEAD, as_json, page
 from bench.device.running import Clock, Step
 from bench.device.steps import Say, check
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 GPU = Machine(torch="2.11.0", cuda="13.0", device="cuda:0", name="NVIDIA H100", memory_bytes=80 * 2**30, driver="580.1")
 CPU = Machine(torch="2.11.0", cuda="", device="cpu", name="CPU")

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from contextlib import suppress
 
-from app.ending import end_tasks
+from app.shutdown import end_tasks
 
 
 async def forgetful(cancels: int) -> None:
@@ -40,7 +40,7 @@ def test_a_task_that_never_ends_holds_nobody_up() -> None:
 
 HANGING = """
 import asyncio, threading
-from app.ending import end_within
+from app.shutdown import end_within
 async def run():
     asyncio.get_running_loop().run_in_executor(None, threading.Event().wait)
     end_within(0.1)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from app.contract.errors import error_text, first_line
+from inference.errors import error_text, first_line
 
 
 class Speechless(Exception):

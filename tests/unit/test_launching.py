@@ -6,16 +6,16 @@ import pytest
 
 from scripts.local.parts import Parts
 from scripts.local.place import Place
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 
 @pytest.mark.parametrize(
-    "place", ["app/Dockerfile", "scripts/local/parts.py", "k8s/dev-values.yaml", "README.md", "tests/support/stack.py"]
+    "place", ["app/Dockerfile", "scripts/local/parts.py", "k8s/dev-values.yaml", "README.md", "testkit/stack.py"]
 )
 def test_whoever_starts_a_gateway_bounds_its_connections(place: str) -> None:
     text = (ROOT / place).read_text(encoding="utf-8")
     starts = sum("app.main:create_app" in line for line in text.splitlines())
-    assert 0 < starts == text.count("app.api.connection:Bounded")
+    assert 0 < starts == text.count("app.http.protocol:Bounded")
 
 
 def _told(place: Place) -> set[str]:

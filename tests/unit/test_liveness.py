@@ -3,7 +3,7 @@
 import threading
 from collections.abc import Callable
 
-from tests.support.waiting import until
+from testkit.waiting import until
 from worker.celery_edge.consumer import RECONNECT_PAUSE_S
 from worker.parent.liveness import Liveness
 from worker.settings import WorkerSettings

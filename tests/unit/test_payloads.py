@@ -8,15 +8,15 @@ from typing import Any
 
 import pytest
 
-from app.contract import references
-from app.contract.errors import InvalidInput, Misconfigured, PayloadGone, PayloadUnavailable
-from app.contract.ids import new_claim_id, new_task_id
-from app.contract.payloads import Folder, Payloads, content, owner, payloads_at, weakness
-from app.contract.record import Record
-from app.contract.references import Kept, Reference
-from app.contract.states import State
-from app.sweep import needed
-from tests.support.servers import ObjectStore
+from app.background.payload_cleanup import needed
+from inference.blobs import blob_names
+from inference.blobs.blob_names import Kept, Reference
+from inference.blobs.blob_store import Folder, Payloads, content, owner, payloads_at, weakness
+from inference.errors import InvalidInput, Misconfigured, PayloadGone, PayloadUnavailable
+from inference.ids import new_claim_id, new_task_id
+from inference.records import Record
+from inference.states import State
+from testkit.servers import ObjectStore
 from worker.models.inputs import FeatureTable
 from worker.models.mlmodel import MLmodel
 
@@ -38,7 +38,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> Payloads:
 
 
 def test_what_is_written_is_read_byte_for_byte_until_it_is_removed(place: Payloads) -> None:
-    name, data = references.input_name(ID), bytes(range(256)) * 4096
+    name, data = blob_names.input_name(ID), bytes(range(256)) * 4096
     assert list(place.names()) == []
     place.write(name, data)
     assert (list(place.names()), content(place, Reference(name, len(data)))) == ([name], data)
@@ -113,27 +113,27 @@ def test_a_place_that_nothing_can_reach_is_one_sentence_without_its_password(url
 
 
 def test_names_say_what_they_are_of_and_nothing_else_is_one() -> None:
-    assert references.what_is(references.input_name(ID)) == Kept(ID, "")
-    assert references.what_is(references.result_name(ID, CLAIM)) == Kept(ID, CLAIM)
-    strange = ["", "probe", ID, f"{ID}.other", f"{ID}.{CLAIM}.input", "../x.input", references.draft_name(f"{ID}.input")]
-    assert [name for name in strange if references.what_is(name)] == []
+    assert blob_names.what_is(blob_names.input_name(ID)) == Kept(ID, "")
+    assert blob_names.what_is(blob_names.result_name(ID, CLAIM)) == Kept(ID, CLAIM)
+    strange = ["", "probe", ID, f"{ID}.other", f"{ID}.{CLAIM}.input", "../x.input", blob_names.draft_name(f"{ID}.input")]
+    assert [name for name in strange if blob_names.what_is(name)] == []
 
 
 def test_a_reference_is_no_input_and_no_result_and_an_old_program_fails_on_it() -> None:
-    held = references.of_input(5)
-    assert references.input_reference(ID, {"payload": {"bytes": 5}}) == Reference(f"{ID}.input", 5)
+    held = blob_names.of_input(5)
+    assert blob_names.input_reference(ID, {"payload": {"bytes": 5}}) == Reference(f"{ID}.input", 5)
     nested = {"features": {"payload": {"bytes": 5}}, "match_id": None}
     inputs: list[Any] = [nested, {"features": None, "match_id": 1}, None, [], "payload"]
     for inline in inputs:
-        assert references.input_reference(ID, inline) is None
-    assert references.result_reference(ID, references.of_result(CLAIM, 7).decode()) == Reference(f"{ID}.{CLAIM}.result", 7)
+        assert blob_names.input_reference(ID, inline) is None
+    assert blob_names.result_reference(ID, blob_names.of_result(CLAIM, 7).decode()) == Reference(f"{ID}.{CLAIM}.result", 7)
     for result in ('{"payload":{"bytes":5}}', '"@payload {}"', "null"):
-        assert references.result_reference(ID, result) is None
+        assert blob_names.result_reference(ID, result) is None
     old_worker = FeatureTable(MLmodel(Path(), frozenset(), (), (), (), None, None))
     with pytest.raises(InvalidInput, match="the input has no features"):
         old_worker.features(json.loads(held))
     with pytest.raises(json.JSONDecodeError):
-        json.loads(references.of_result(CLAIM, 7))
+        json.loads(blob_names.of_result(CLAIM, 7))
 
 
 @pytest.mark.parametrize("state", State)

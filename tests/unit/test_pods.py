@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.pods import Pods, describe
+from app.background.worker_pods import Pods, describe
 
 SCHEDULED = {"type": "PodScheduled", "status": "True"}
 NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-22T04:00:00Z"}

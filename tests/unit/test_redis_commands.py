@@ -3,10 +3,10 @@
 import json
 from typing import Any
 
-from app.contract.moves import Ask, Outcome, QueueCounts, Reaped, Submitted, Verb
-from app.contract.record import PredictionRequest, Run
-from app.contract.redis_store.commands import Command, Commands
-from app.contract.states import State
+from inference.records import PredictionRequest, Run
+from inference.states import State
+from inference.store.messages import Ask, Outcome, QueueCounts, Reaped, Submitted, Verb
+from inference.store.redis.commands import Command, Commands
 
 COMMANDS = Commands("unit")
 SUBMISSION = PredictionRequest("m-1", "m", b"\xff[1]\x00", entity_key=2**63 - 1, fresh=True)

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app import check_process, request_check
-from app.check_process import Signature, models_line, request_line
-from app.contract.schema import PartSchema, compile_inputs, compile_params
-from app.request_check import FREE_WEIGHT, Bounds, Refused, Served, Unserved, check, most_weight, refuse_weight
+from app.checking import check_process, request_check
+from app.checking.check_process import Signature, models_line, request_line
+from app.checking.request_check import FREE_WEIGHT, Bounds, Refused, Served, Unserved, check, most_weight, refuse_weight
+from inference.models.input_schema import PartSchema, compile_inputs, compile_params
 
 BOUNDS = Bounds(max_body_bytes=2**20, max_depth=32, max_time_to_start_s=60.0)
 OPEN_WEIGHT = 2**20 // request_check.BYTES_PER_WEIGHT

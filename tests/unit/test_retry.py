@@ -5,9 +5,9 @@ from collections.abc import Callable
 
 import pytest
 
-from app.contract import retry
-from app.contract.errors import Misconfigured, StoreUnavailable
-from app.contract.retry import retry_until, retry_until_async, wait_at_start
+from inference import retry
+from inference.errors import Misconfigured, StoreUnavailable
+from inference.retry import retry_until, retry_until_async, wait_at_start
 
 
 class Clock:

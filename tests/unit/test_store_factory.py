@@ -4,13 +4,13 @@ from collections.abc import Callable
 
 import pytest
 
-from app.contract.broker.factory import ticket_publisher
-from app.contract.broker.redis_publisher import RedisTicketPublisher
-from app.contract.errors import Misconfigured
-from app.contract.queue import celery_config
-from app.contract.redis_store import RedisGatewayStore, RedisNotifications, RedisWorkerStore
-from app.contract.settings import ContractSettings
-from app.contract.store_factory import gateway_store, notifications, worker_store
+from inference.broker.celery_config import celery_config
+from inference.broker.factory import ticket_publisher
+from inference.broker.redis_publisher import RedisTicketPublisher
+from inference.errors import Misconfigured
+from inference.settings import ContractSettings
+from inference.store.factory import gateway_store, notifications, worker_store
+from inference.store.redis import RedisGatewayStore, RedisNotifications, RedisWorkerStore
 
 BUILDERS: list[Callable[[ContractSettings], object]] = [gateway_store, worker_store, notifications]
 

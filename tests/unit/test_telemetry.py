@@ -4,11 +4,11 @@ import json
 import subprocess
 import sys
 
-from tests.support.stack import ROOT
+from testkit.stack import ROOT
 
 PROGRAM = r"""
 import logging, structlog
-from app.telemetry import set_up_logging
+from inference.telemetry import set_up_logging
 set_up_logging()
 for log in (structlog.get_logger(), logging.getLogger("library")):
     try:

@@ -7,7 +7,7 @@ from celery import Celery
 from celery.platforms import SecurityWarning
 from celery.signals import worker_shutdown, worker_shutting_down
 
-from app.contract.queue import celery_config
+from inference.broker.celery_config import celery_config
 from worker.celery_edge import bootsteps
 from worker.parent.parent_thread import ParentThread
 from worker.settings import WorkerSettings

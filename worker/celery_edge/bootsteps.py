@@ -11,7 +11,7 @@ from celery.exceptions import WorkerShutdown
 from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
-from app.contract.settings import BEAT_S
+from inference.settings import BEAT_S
 from worker.child_status import PINNED
 from worker.parent.parent_thread import ParentThread
 from worker.probes import ProbeServer

@@ -10,8 +10,8 @@ from typing import Any
 from billiard.exceptions import TimeLimitExceeded
 from celery.worker.request import Request
 
-from app.contract.gaps import Gap, reach
-from app.contract.ids import new_claim_id
+from inference.failpoints import Gap, reach
+from inference.ids import new_claim_id
 from worker.parent.parent_thread import ParentThread
 
 ACK_S = 1.0

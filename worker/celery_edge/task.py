@@ -12,12 +12,12 @@ import structlog
 from celery import current_app, shared_task
 from celery.signals import worker_process_init
 
-from app.contract.errors import Misconfigured, StoreUnavailable, error_text
-from app.contract.gaps import Gap, reach
-from app.contract.queue import TASK_NAME
-from app.contract.settings import read_settings
-from app.contract.store_factory import worker_store
-from app.telemetry import set_up_logging
+from inference.broker.celery_config import TASK_NAME
+from inference.errors import Misconfigured, StoreUnavailable, error_text
+from inference.failpoints import Gap, reach
+from inference.settings import read_settings
+from inference.store.factory import worker_store
+from inference.telemetry import set_up_logging
 from worker.celery_edge.tickets import CeleryPublisher
 from worker.child.runner import Runner
 from worker.child_status import RUN_FOLDER, write_failed, write_loaded

@@ -4,8 +4,8 @@ from typing import Any
 
 import structlog
 
-from app.contract.errors import first_line
-from app.contract.queue import TASK_NAME
+from inference.broker.celery_config import TASK_NAME
+from inference.errors import first_line
 
 log = structlog.get_logger()
 

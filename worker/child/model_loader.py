@@ -7,12 +7,12 @@ from random import uniform
 
 import structlog
 
-from app.contract.errors import Misconfigured
-from app.contract.retry import wait_at_start
+from inference.errors import Misconfigured
+from inference.retry import wait_at_start
 from worker.child_status import PINNED, write_moved
-from worker.models import Model, registry
+from worker.models import Model, loader
 from worker.models.cache import ModelCache, Resolved
-from worker.models.laps import Laps, process_age_s
+from worker.models.startup_timing import Laps, process_age_s
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
@@ -23,7 +23,7 @@ def load(settings: WorkerSettings) -> Model:
     began_s, laps, cache = process_age_s(), Laps(), ModelCache(settings.model_cache_dir)
     resolved = resolve(settings, cache, os.environ.get(PINNED, ""))
     laps.lap("registry")
-    model = registry.load(resolved, settings.mlflow_tracking_uri, laps, cache)
+    model = loader.load(resolved, settings.mlflow_tracking_uri, laps, cache)
     model.warm_up(settings.max_batch_size)
     laps.lap("warm_up")
     seconds = {"process": began_s} | laps.seconds
@@ -38,18 +38,18 @@ def resolve(settings: WorkerSettings, cache: ModelCache, pinned: str) -> Resolve
     """
     uri = f"models:/{settings.model_name}/{pinned}" if pinned else settings.model_uri
     try:
-        resolved = registry.resolve(uri, settings.mlflow_tracking_uri)
-    except registry.RegistryUnavailable as error:
+        resolved = loader.resolve(uri, settings.mlflow_tracking_uri)
+    except loader.RegistryUnavailable as error:
         version = pinned or settings.version
         kept = Resolved(settings.model_name, version, uri) if version else cache.recall(uri, settings.model_name)
         if kept is not None and cache.find(kept):
-            log.warning("registry.spared", reason=str(error), version=kept.version)
+            log.warning("loader.spared", reason=str(error), version=kept.version)
             return kept
         resolved = wait_at_start(
             "the registry did not give it",
-            lambda: registry.resolve(uri, settings.mlflow_tracking_uri),
+            lambda: loader.resolve(uri, settings.mlflow_tracking_uri),
             settings.start_timeout_s,
-            registry.RegistryUnavailable,
+            loader.RegistryUnavailable,
         )
     cache.remember(uri, resolved)
     return resolved
@@ -65,7 +65,7 @@ class AliasWatch:
     def start(self) -> None:
         """Starts the thread, unless the model's address names a version for good."""
         if not self._settings.version:
-            registry.keep_patience_short()
+            loader.keep_patience_short()
             threading.Thread(target=self._watch, name="alias", daemon=True).start()
 
     def _watch(self) -> None:
@@ -73,7 +73,7 @@ class AliasWatch:
         period_s, said = self._settings.model_refresh_s, ""
         while not self._never.wait(period_s * uniform(0.75, 1.25)):
             try:
-                found = registry.resolve(self._settings.model_uri, self._settings.mlflow_tracking_uri)
+                found = loader.resolve(self._settings.model_uri, self._settings.mlflow_tracking_uri)
             except Misconfigured as error:
                 log.info("alias.unknown", reason=str(error))
                 continue

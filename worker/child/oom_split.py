@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from app.contract.errors import OutOfMemory
+from inference.errors import OutOfMemory
 
 Inputs = Sequence[Any]
 

@@ -12,11 +12,11 @@ from typing import Any, TypeVar
 
 import orjson
 
-from app.contract import payloads, references
-from app.contract.errors import PayloadGone, PayloadUnavailable
-from app.contract.gaps import Gap, reach
-from app.contract.moves import Granted, Outcome, Verb
-from app.contract.retry import retry_until
+from inference.blobs import blob_names, blob_store
+from inference.errors import PayloadGone, PayloadUnavailable
+from inference.failpoints import Gap, reach
+from inference.retry import retry_until
+from inference.store.messages import Granted, Outcome, Verb
 from worker.settings import WorkerSettings
 
 MOST_AT_ONCE = 8
@@ -31,7 +31,7 @@ class RecordPayloads:
     """Inputs and results as the runner needs them. `failed` is the runner's word on a failure."""
 
     def __init__(self, settings: WorkerSettings, failed: Failed) -> None:
-        self._place = payloads.payloads_at(settings.payload_url, settings.key_prefix)
+        self._place = blob_store.payloads_at(settings.payload_url, settings.key_prefix)
         self._threshold_bytes = settings.payload_threshold_bytes
         self._timeout_s = min(TIMEOUT_S, settings.run_limit_s / 4)
         self._failed = failed
@@ -40,20 +40,20 @@ class RecordPayloads:
     def inputs(self, records: Sequence[Granted]) -> list[Any]:
         """Returns each record's input, or the `PayloadUnavailable` or `PayloadGone` that it is instead."""
         given = [orjson.loads(record.input or b"null") for record in records]
-        apart = [references.input_reference(record.task_id, held) for record, held in zip(records, given, strict=True)]
+        apart = [blob_names.input_reference(record.task_id, held) for record, held in zip(records, given, strict=True)]
         if not any(apart):
             return given
         reading = self._threads.map(self._read, apart)
         return [held if read is None else read for held, read in zip(given, reading, strict=True)]
 
-    def _read(self, reference: references.Reference | None) -> Any:
+    def _read(self, reference: blob_names.Reference | None) -> Any:
         if reference is None:
             return None
         try:
-            kept = self._retry(lambda: payloads.content(self._place, reference))
+            kept = self._retry(lambda: blob_store.content(self._place, reference))
         except (PayloadUnavailable, PayloadGone) as error:
             return error
-        return references.input_in(orjson.loads(kept))
+        return blob_names.input_in(orjson.loads(kept))
 
     def keep_results(self, claim_id: str, outcomes: Iterable[Outcome]) -> list[Outcome]:
         """Writes the large results and returns all outcomes as the store is to have them."""
@@ -72,10 +72,10 @@ class RecordPayloads:
         if place is None or not self._is_large(outcome):
             return outcome
         try:
-            self._retry(lambda: place.write(references.result_name(outcome.task_id, claim_id), outcome.payload))
+            self._retry(lambda: place.write(blob_names.result_name(outcome.task_id, claim_id), outcome.payload))
         except PayloadUnavailable as error:
             return self._failed(outcome.task_id, error)
-        return replace(outcome, payload=references.of_result(claim_id, len(outcome.payload)))
+        return replace(outcome, payload=blob_names.of_result(claim_id, len(outcome.payload)))
 
     def _retry(self, call: Callable[[], T]) -> T:
         return retry_until(call, PayloadUnavailable, timeout_s=self._timeout_s, pause_s=PAUSE_S)

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import orjson
 import structlog
 
-from app.contract.errors import (
+from inference.errors import (
     DeviceBroken,
     InputUnavailable,
     InvalidInput,
@@ -23,10 +23,10 @@ from app.contract.errors import (
     error_text,
     first_line,
 )
-from app.contract.gaps import Gap, reach
-from app.contract.moves import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
-from app.contract.retry import retry_until
-from app.contract.store import WorkerStore
+from inference.failpoints import Gap, reach
+from inference.retry import retry_until
+from inference.store.messages import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
+from inference.store.protocols import WorkerStore
 from worker import metrics
 from worker.child.oom_split import predict_in_halves
 from worker.child.payloads import RecordPayloads

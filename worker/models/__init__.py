@@ -5,21 +5,9 @@ fails there fails alone. *run* is for the device, and gets only what can be run.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any, Protocol
 
-from app.contract.addresses import Network
-
-
-@dataclass(frozen=True, slots=True)
-class InputLimits:
-    """What one input may cost before the device is taken."""
-
-    max_bytes: int = 16 * 2**20
-    max_pixels: int = 50_000_000
-    fetch_limit_s: float = 10.0
-    allowed_networks: tuple[Network, ...] = ()
-    """Networks that may be fetched from although they are not public."""
+from inference.outbound.input_limits import InputLimits
 
 
 class Model(Protocol):

@@ -17,7 +17,7 @@ from tempfile import mkdtemp
 
 import structlog
 
-from app.contract.atomic_write import write_atomically
+from inference.blobs.atomic_write import write_atomically
 
 log = structlog.get_logger()
 

@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from app.contract.data_types import COLUMN_TYPES, DataType, Form
-from app.contract.signature import Kind, ListOf, ObjectOf, Property
+from inference.models.data_types import COLUMN_TYPES, DataType, Form
+from inference.models.signature import Kind, ListOf, ObjectOf, Property
 
 
 class Unfit(ValueError):

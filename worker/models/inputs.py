@@ -11,8 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from app.contract.errors import InvalidInput, Misconfigured
-from app.contract.signature import Column, Param, Tensor
+from inference.errors import InvalidInput, Misconfigured
+from inference.models.signature import Column, Param, Tensor
 from worker.models.conversion import Unfit, converted, given_or_none
 from worker.models.mlmodel import MLmodel
 

@@ -5,14 +5,14 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from app.contract.errors import InputUnavailable, InvalidInput, Misconfigured, Temporary, UnfitAnswer
-from worker.models import InputLimits
+from inference.errors import InputUnavailable, InvalidInput, Misconfigured, Temporary, UnfitAnswer
+from inference.outbound.input_limits import InputLimits
 from worker.models.conversion import is_missing
-from worker.models.images import Picture
+from worker.models.images.decoding import Picture
+from worker.models.images.labels import Labels
 from worker.models.inputs import FeatureTable, param_values
-from worker.models.labels import Labels
 from worker.models.mlmodel import MLmodel
-from worker.models.results import named
+from worker.models.outputs import named
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -128,6 +128,6 @@ def _image_input(picture: Picture | None) -> Any:
     """Imported for models of images alone: it brings an HTTP client."""
     if picture is None:
         return None
-    from worker.models.image_input import ImageInput
+    from worker.models.images.image_input import ImageInput
 
     return ImageInput(picture)

@@ -1,10 +1,13 @@
 """A model's folder: what its `MLmodel` file says, and the files that it brings along.
 
-The file and its signature are read by `app.contract.description`, for the gateway too: a version whose requests can't be checked
-there is not loaded here. Of its free `metadata` these keys are understood: `feature_table`, a parquet inside the folder, indexed by
-the entity key; `outputs`, the names of the output's columns; and of a torch model `image`, which column is an image and how its
-pixels are wanted, `labels`, a text file inside the folder with a class's name a line, and `top_k`, how many of them an answer has
-(docs/models.md).
+The file and its signature are read by `inference.models.description`, for the gateway too: a version whose requests can't be
+checked there is not loaded here. Of its free `metadata` these keys are understood (docs/models.md):
+
+- `feature_table`: a parquet inside the folder, indexed by the entity key;
+- `outputs`: the names of the output's columns;
+- of a torch model `image`: which column is an image and how its pixels are wanted;
+- `labels`: a text file inside the folder with a class's name a line;
+- `top_k`: how many labels an answer has.
 """
 
 import json
@@ -13,9 +16,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from app.contract.description import compile_checkers, read_description, read_signature
-from app.contract.errors import Misconfigured
-from app.contract.signature import Column, Param, Tensor
+from inference.errors import Misconfigured
+from inference.models.description import compile_checkers, read_description, read_signature
+from inference.models.signature import Column, Param, Tensor
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,14 +18,14 @@ import numpy as np
 import pandas as pd
 from mlflow.exceptions import MlflowException
 
-from app.contract.data_types import DataType
-from app.contract.errors import InvalidInput, Misconfigured
-from app.contract.signature import Column
+from inference.errors import InvalidInput, Misconfigured
+from inference.models.data_types import DataType
+from inference.models.signature import Column
+from worker.models.device_errors import guarded
 from worker.models.grouping import run_in_groups
 from worker.models.inputs import column_values, tensor_values
-from worker.models.memory import guarded
 from worker.models.mlmodel import MLmodel
-from worker.models.results import rows_of
+from worker.models.outputs import rows_of
 
 _INTEGERS = ("long", "integer")
 _MARKED = (*_INTEGERS, "boolean")

@@ -14,15 +14,15 @@ import torch
 from numpy.typing import NDArray
 from torch.export.passes import move_to_device_pass
 
-from app.contract.errors import InvalidInput, Misconfigured, UnfitAnswer
-from app.contract.signature import Tensor
+from inference.errors import InvalidInput, Misconfigured, UnfitAnswer
+from inference.models.signature import Tensor
+from worker.models.device_errors import guarded
 from worker.models.grouping import run_in_groups
-from worker.models.images import Picture
+from worker.models.images.decoding import Picture
+from worker.models.images.labels import Labels, read_labels
 from worker.models.inputs import column_values, tensor_values
-from worker.models.labels import Labels, read_labels
-from worker.models.memory import guarded
 from worker.models.mlmodel import MLmodel
-from worker.models.results import rows_of
+from worker.models.outputs import rows_of
 
 TOP_K = "top_k"
 """The one parameter that a torch model may have: how many labels an answer has."""

@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import orjson
 import structlog
 
-from app.contract.errors import error_text
-from app.contract.gaps import Gap, reach
-from app.contract.moves import ALL, Outcome, SettleAnswer, Verb
-from app.contract.store import WorkerStore
+from inference.errors import error_text
+from inference.failpoints import Gap, reach
+from inference.store.messages import ALL, Outcome, SettleAnswer, Verb
+from inference.store.protocols import WorkerStore
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 

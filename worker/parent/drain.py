@@ -9,9 +9,9 @@ from collections.abc import Callable
 
 import structlog
 
-from app.contract.errors import StoreUnavailable
-from app.contract.gaps import Gap, reach
-from app.contract.moves import ALL, Outcome, Verb
+from inference.errors import StoreUnavailable
+from inference.failpoints import Gap, reach
+from inference.store.messages import ALL, Outcome, Verb
 from worker.parent.claim_reports import ClaimReports
 from worker.parent.current_claims import CurrentClaims
 from worker.parent.heartbeat import Heartbeat

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 import structlog
 
-from app.contract.errors import StoreUnavailable
-from app.contract.gaps import Gap, reach
-from app.contract.moves import Beat, BeatAnswer, WorkerState
-from app.contract.settings import BEAT_S
-from app.contract.store import WorkerStore
+from inference.errors import StoreUnavailable
+from inference.failpoints import Gap, reach
+from inference.settings import BEAT_S
+from inference.store.messages import Beat, BeatAnswer, WorkerState
+from inference.store.protocols import WorkerStore
 from worker.parent.child_replacement import ChildReplacement
 from worker.parent.liveness import Liveness
 from worker.parent.ticket_watch import TicketWatch

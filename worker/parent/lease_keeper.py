@@ -6,9 +6,9 @@ from enum import StrEnum
 
 import structlog
 
-from app.contract.gaps import Gap, reach
-from app.contract.moves import ALL, Hold, Outcome, RenewAnswer, Verb
-from app.contract.store import WorkerStore
+from inference.failpoints import Gap, reach
+from inference.store.messages import ALL, Hold, Outcome, RenewAnswer, Verb
+from inference.store.protocols import WorkerStore
 from worker.parent.claim_reports import ClaimReports, failed
 from worker.parent.current_claims import CurrentClaims
 from worker.settings import WorkerSettings

@@ -12,10 +12,10 @@ from collections.abc import Callable
 
 import structlog
 
-from app.contract.errors import PrefixTaken, StoreUnavailable
-from app.contract.moves import WorkerState
-from app.contract.settings import BEAT_S
-from app.contract.store import WorkerStore
+from inference.errors import PrefixTaken, StoreUnavailable
+from inference.settings import BEAT_S
+from inference.store.messages import WorkerState
+from inference.store.protocols import WorkerStore
 from worker.child_status import ChildStatusFiles
 from worker.parent.child_replacement import ChildReplacement
 from worker.parent.child_watch import ChildWatch

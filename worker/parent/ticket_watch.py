@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from app.contract.settings import BEAT_S
+from inference.settings import BEAT_S
 from worker.parent.current_claims import CurrentClaims
 
 DEAF_S = 90.0

@@ -5,14 +5,14 @@ from importlib.util import find_spec
 from fastapi import FastAPI
 from prometheus_client import CollectorRegistry
 
-from app.contract.errors import Misconfigured
-from app.contract.settings import read_settings
 from app.extensions import Background
 from app.settings import GatewaySettings
 from examples.football.gateway.metrics import LookupMetrics
 from examples.football.gateway.routes import MatchCalls, add_matches
 from examples.football.gateway.scored_matches import Matches
 from examples.football.gateway.settings import LookupSettings
+from inference.errors import Misconfigured
+from inference.settings import read_settings
 
 
 def install(app: FastAPI, _settings: GatewaySettings, metrics: CollectorRegistry) -> Background:

@@ -10,9 +10,9 @@ from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
-from app.api import routes
-from app.api.problems import Problem
-from app.api.responses import json_response, rfc3339
+from app.http import routes
+from app.http.problems import Problem
+from app.http.responses import json_response, rfc3339
 from examples.football.gateway.schemas import Match, MatchPage, MatchProblem
 from examples.football.gateway.scored_matches import Matches, MatchesUnavailable, MatchTable, Place, Wanted
 

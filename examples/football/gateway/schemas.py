@@ -1,10 +1,10 @@
-"""Each answer, defined once, and what can be wrong. See app/api/schemas.py."""
+"""Each answer, defined once, and what can be wrong. See app/http/schemas.py."""
 
 from datetime import date
 
 from typing_extensions import TypedDict
 
-from app.api.problems import ProblemKind
+from app.http.problems import ProblemKind
 
 
 class MatchProblem(ProblemKind):

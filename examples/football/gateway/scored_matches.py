@@ -21,10 +21,10 @@ from typing import Any
 
 import structlog
 
-from app.contract.errors import Misconfigured, Temporary
-from app.contract.files import File, file_at, without_secrets
 from examples.football import file_layout as layout
 from examples.football.gateway.metrics import LookupMetrics
+from inference.blobs.url_files import File, file_at, without_secrets
+from inference.errors import Misconfigured, Temporary
 
 log = structlog.get_logger()
 

@@ -7,10 +7,10 @@ from typing import NoReturn
 
 import structlog
 
-from app.contract.errors import Misconfigured
-from app.contract.settings import read_settings
-from app.telemetry import set_up_logging
 from examples.football.scoring.settings import ScoringSettings
+from inference.errors import Misconfigured
+from inference.settings import read_settings
+from inference.telemetry import set_up_logging
 
 log = structlog.get_logger()
 _INTERRUPTED = 128

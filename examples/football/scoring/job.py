@@ -13,16 +13,16 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
 
-from app.contract.errors import InvalidInput, Misconfigured
-from app.contract.files import File, file_at, without_secrets
-from app.contract.retry import wait_at_start
 from examples.football import file_layout as layout
 from examples.football.scoring.parts import Parts, to_bytes
 from examples.football.scoring.progress import Progress
 from examples.football.scoring.settings import ScoringSettings
 from examples.football.scoring.upcoming import Upcoming, upcoming
+from inference.blobs.url_files import File, file_at, without_secrets
+from inference.errors import InvalidInput, Misconfigured
+from inference.retry import wait_at_start
 from worker.child.oom_split import predict_in_halves
-from worker.models import Model, registry
+from worker.models import Model, loader
 
 log = structlog.get_logger()
 
@@ -32,11 +32,11 @@ def run(settings: ScoringSettings) -> None:
     output = file_at(settings.batch_output_url)
     resolved = wait_at_start(
         "the registry did not give it",
-        lambda: registry.resolve(settings.model_uri, settings.mlflow_tracking_uri),
+        lambda: loader.resolve(settings.model_uri, settings.mlflow_tracking_uri),
         settings.start_timeout_s,
-        registry.RegistryUnavailable,
+        loader.RegistryUnavailable,
     )
-    model = registry.load(resolved, settings.mlflow_tracking_uri)
+    model = loader.load(resolved, settings.mlflow_tracking_uri)
     matches = upcoming(model.mlmodel, settings.batch_from_date)
     made_of = _digest(layout.LAYOUT, model.name, model.version, matches.first, matches.digest)
     told = {"model": model.name, "version": model.version, "from_date": matches.first, "matches": len(matches)}

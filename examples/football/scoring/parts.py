@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import structlog
 
-from app.contract.files import File
 from examples.football.file_layout import arrow_schema
+from inference.blobs.url_files import File
 
 log = structlog.get_logger()
 

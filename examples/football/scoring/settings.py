@@ -6,7 +6,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.contract.settings import model_of_uri
+from inference.settings import model_of_uri
 
 
 class ScoringSettings(BaseSettings):

@@ -15,8 +15,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from app.contract.errors import Misconfigured
 from examples.football.file_layout import ORDER, arrow_schema
+from inference.errors import Misconfigured
 from worker.models.mlmodel import MLmodel
 
 _COLUMNS = ("match_id", "date", "division", "home_team", "away_team")

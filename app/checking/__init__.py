@@ -1,0 +1,1 @@
+"""Checks a request's body against the model's signature, on the event loop or in a process beside it."""

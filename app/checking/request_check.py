@@ -1,0 +1,270 @@
+"""Parses and checks the body of a prediction, and makes of it what a record needs.
+
+It knows no HTTP and imports little, so that a process beside the gateway can do it too (app/checking/check_process.py).
+
+What no model can need is refused before it is parsed, by counting in the raw bytes: a list of empty lists takes thirty times its
+bytes in memory. The count is a weight: 1 for each comma and colon outside of strings, 4 for each list or object.
+"""
+
+import json
+import re
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from hashlib import blake2b
+from itertools import islice
+from typing import Any, Protocol
+
+import orjson
+
+from inference.blobs.blob_names import input_of
+from inference.field_errors import MOST_ERRORS, FieldError, shown
+from inference.models.input_schema import PartSchema
+
+FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time_to_start_s"})
+HIGHEST_PRIORITY = 9
+
+FREE_WEIGHT = 10_000
+"""What any body may have beyond what a model needs, so that what is wrong with an ordinary one is named."""
+BYTES_PER_WEIGHT = 8
+"""For a model that sets no bound, by a list of any length or a column of any type, a body may have MAX_BODY_BYTES / 8."""
+
+_MOST_READ_TWICE = 65_536
+_WEIGHTS = ((b",", 1), (b":", 1), (b"[", 4), (b"{", 4))
+_STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
+
+
+class Model(Protocol):
+    """What a body is checked by."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def features(self) -> PartSchema: ...
+    @property
+    def params(self) -> PartSchema: ...
+    @property
+    def has_feature_table(self) -> bool: ...
+
+
+class Served(Protocol):
+    """The models that a body may ask for: `models` are those that can be checked now, by the names of their pools."""
+
+    @property
+    def default(self) -> str: ...
+    @property
+    def names(self) -> list[str]: ...
+    @property
+    def models(self) -> Mapping[str, Model]: ...
+    def pool_of(self, asked: Any) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """What a body may be, and ask for."""
+
+    max_body_bytes: int
+    max_depth: int
+    max_time_to_start_s: float
+
+
+class Refused(Exception):
+    """What is wrong with a body: its fields, or without any that it can't be read. `model` is '' until that is known."""
+
+    def __init__(self, detail: str, errors: Iterable[FieldError] = (), model: str = "") -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.errors = list(errors)
+        self.model = model
+
+
+class Unserved(Exception):
+    """The body asks for a model of this gateway's that can't be served now; others can."""
+
+    def __init__(self, pool: str, reason: str = "") -> None:
+        super().__init__(pool)
+        self.pool = pool
+        self.reason = reason
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A body that passed all checks."""
+
+    model: str
+    entity_key: int | None
+    """The request's `match_id`: it selects features from a feature table, and joins equal requests."""
+    priority: int
+    """0 to 9: each step is a head start in the queue."""
+    time_to_start_s: float
+    """It expires unless it has begun by then; 0: never."""
+    join_digest: str
+    """The same for requests that may share a prediction; '' without an entity key."""
+    body_digest: str
+    """The same for requests that may share an idempotency key; '' where none was given."""
+    input: bytes
+    """As a record holds it; b"" where the body itself is kept."""
+
+
+def check(raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool, whole: bool) -> Checked:
+    """Returns what a body asks for; raises `Refused` or `Unserved`.
+
+    `keyed`: the request has an idempotency key. `whole`: the body itself is kept, so its input is not written out.
+    """
+    body, unreadable = parsed(raw, bounds.max_depth)
+    model = chosen_model(body, served)
+    if errors := _errors(body, model, bounds.max_time_to_start_s):
+        raise Refused("", errors[:MOST_ERRORS], model.name)
+    if unreadable:
+        raise Refused(unreadable, model=model.name)
+    features, params, entity_key = body.get("features"), body.get("params"), body.get("match_id")
+    priority, to_start_s = body.get("priority", 0), body.get("time_to_start_s", 0)
+    about, wishes = (model.name, entity_key, features), {"priority": priority, "to_start": to_start_s}
+    return Checked(
+        model.name,
+        entity_key,
+        priority,
+        to_start_s,
+        digest(*about, params=params) if entity_key is not None else "",
+        digest(*about, params=params, **wishes) if keyed else "",
+        b"" if whole else orjson.dumps(input_of(features, entity_key, params)),
+    )
+
+
+def digest(*parts: object, **more: object) -> str:
+    """Returns a digest of the parts. Empty ones in `more` are left out, so that digests stored before they existed still match."""
+    present = {name: part for name, part in more.items() if part}
+    parts = (*parts, present) if present else parts
+    return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
+
+
+def parsed(raw: bytes | bytearray, max_depth: int) -> tuple[Any, str]:
+    """Returns what a body says, and what is wrong when only a lenient reader could read it (NaN, infinities); raises `Refused`."""
+    try:
+        body, problem = orjson.loads(raw), ""
+    except orjson.JSONDecodeError as error:
+        body, problem = _read_leniently(raw, error, max_depth)
+    if raw.count(b"[") + raw.count(b"{") > max_depth and _deeper(body, max_depth):
+        raise _too_deep(max_depth)
+    return body, problem
+
+
+def _too_deep(max_depth: int) -> Refused:
+    return Refused("", [FieldError("body", f"must not be nested deeper than {max_depth}")])
+
+
+def _read_leniently(raw: bytes | bytearray, error: orjson.JSONDecodeError, max_depth: int) -> tuple[Any, str]:
+    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them.
+
+    Half a surrogate pair would be read as well, and is in no answer: what has one is not read.
+    """
+    if "depth limit" in error.msg:
+        raise _too_deep(max_depth) from error
+    problem = f"The body is not JSON: {error.msg} at byte {error.pos}"
+    if len(raw) > _MOST_READ_TWICE:
+        raise Refused(problem) from error
+    try:
+        body = json.loads(raw)
+        json.dumps(body, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        raise Refused(problem) from error
+    return body, problem
+
+
+def _deeper(body: Any, most: int) -> bool:
+    """Says whether containers are nested deeper than `most`, looking at one level after the other."""
+    level = [body]
+    for _ in range(most + 1):
+        level = [part for whole in level for part in _parts(whole) if type(part) is list or type(part) is dict]
+        if not level:
+            return False
+    return True
+
+
+def _parts(whole: Any) -> Collection[Any]:
+    return whole.values() if type(whole) is dict else whole if type(whole) is list else ()
+
+
+def chosen_model(body: Any, served: Served) -> Model:
+    """Returns the model that a body asks for; raises `Refused` or `Unserved`."""
+    if type(body) is not dict:
+        raise Refused("", [FieldError("body", "must be an object")])
+    pool = served.pool_of(body.get("model", served.default))
+    if not pool:
+        raise Refused("", [FieldError("model", f"must be one of the models served: {', '.join(served.names)}")])
+    if pool not in served.models:
+        raise Unserved(pool)
+    return served.models[pool]
+
+
+def _errors(body: dict[str, Any], model: Model, longest_to_start_s: float) -> list[FieldError]:
+    """Returns what is wrong with which fields."""
+    errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]]
+    entity_key = body.get("match_id")
+    if "match_id" in body and (type(entity_key) is not int or not -(2**63) <= entity_key < 2**63):
+        errors.append(FieldError("match_id", "must be an integer of 64 bits"))
+    if "features" in body:
+        errors += model.features.errors(body["features"])
+    elif entity_key is None or not model.has_feature_table:
+        errors.append(FieldError("features", "is missing"))
+    if "params" in body:
+        errors += model.params.errors(body["params"])
+    priority = body.get("priority", 0)
+    if type(priority) is not int or not 0 <= priority <= HIGHEST_PRIORITY:
+        errors.append(FieldError("priority", f"must be an integer from 0 to {HIGHEST_PRIORITY}"))
+    if "time_to_start_s" in body and not _is_time(body["time_to_start_s"], longest_to_start_s):
+        errors.append(FieldError("time_to_start_s", f"must be a number above 0 and at most {longest_to_start_s:g}"))
+    return errors
+
+
+def _is_time(value: Any, longest_s: float) -> bool:
+    """NaN is no time: it fails the comparison."""
+    return type(value) in (int, float) and 0 < value <= longest_s
+
+
+def refuse_weight(raw: bytes, models: Iterable[Model], unserved: Sequence[str], bounds: Bounds) -> None:
+    """Raises `Refused` for a body that is heavier than any of the models can need.
+
+    Where a pool is unserved its model may need that much, so this is `Unserved`: a caller may send the body again later.
+    """
+    most = FREE_WEIGHT + max((most_weight(model, bounds.max_body_bytes) for model in models), default=0)
+    if rough_weight(raw) > most and _is_heavier(raw, most):
+        if unserved:
+            raise Unserved(unserved[0])
+        message = "has more lists, objects and values than any model takes that is served here"
+        raise Refused("", [FieldError("body", message)])
+
+
+def most_weight(model: Model, max_body_bytes: int) -> int:
+    """Returns what the heaviest of a model's inputs weighs; what its signature leaves open is bounded by the size of a body."""
+    parts = [_weight(part.json_schema) for part in (model.features, model.params)]
+    is_open = any(open_ for _, open_ in parts)
+    return sum(weight for weight, _ in parts) + (max_body_bytes // BYTES_PER_WEIGHT if is_open else 0)
+
+
+def rough_weight(raw: bytes | bytearray, start: int = 0, end: int | None = None) -> int:
+    """Returns the weight of a part of a body, that of what stands in its strings included."""
+    return sum(weight * raw.count(mark, start, end) for mark, weight in _WEIGHTS)
+
+
+def _is_heavier(raw: bytes, most: int) -> bool:
+    """Says whether what stands outside of strings weighs more, looking at thousands of strings at a time."""
+    strings, at, weight = _STRING.finditer(raw), 0, 0
+    while ends := [string.span() for string in islice(strings, 10_000)]:
+        starts = [at, *(end for _, end in ends[:-1])]
+        weight += rough_weight(b"".join([raw[end:start] for end, (start, _) in zip(starts, ends, strict=True)]))
+        at = ends[-1][1]
+        if weight > most:
+            return True
+    return weight + rough_weight(raw, at) > most
+
+
+def _weight(schema: dict[str, Any]) -> tuple[int, bool]:
+    """Returns the weight of a value of a JSON schema (`inference.models.input_schema`), and whether a part's length is open."""
+    if "properties" in schema:
+        parts = [_weight(part) for part in schema["properties"].values()]
+        return 4 + sum(2 + weight for weight, _ in parts), any(open_ for _, open_ in parts)
+    if "items" in schema:
+        weight, open_ = _weight(schema["items"])
+        length = schema.get("maxItems")
+        return (4, True) if length is None else (4 + length * (1 + weight), open_)
+    return 0, "type" not in schema

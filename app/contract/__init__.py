@@ -1,1 +1,0 @@
-"""What gateway and worker must agree on: record, states, moves, store, ticket. A leaf: it imports nothing else of `app`."""

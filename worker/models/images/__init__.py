@@ -1,0 +1,1 @@
+"""Images as inputs: fetched, decoded to pixels, and labelled."""
