@@ -16,19 +16,19 @@ import structlog
 from fastapi import FastAPI
 
 from app import extensions
-from app.background.payload_cleanup import Sweep
+from app.background.payload_cleanup import PayloadCleanup
 from app.background.readiness import Readiness
 from app.background.reaper import Reaper
 from app.background.result_waiter import ResultWaiter
 from app.background.ticket_rounds import TicketRounds
-from app.background.worker_pods import KubernetesPods, Pods
+from app.background.worker_pods import KubernetesPods, WorkerPods
 from app.checking.body_checks import BodyChecks
 from app.checking.request_check import Bounds
 from app.dead_letters import DeadLetterBox
 from app.http import openapi, routes
 from app.http.dead_letters import DeadLetterCalls
 from app.http.health import HealthCalls
-from app.http.middleware import Edge
+from app.http.middleware import GatewayMiddleware
 from app.http.models import ModelCalls
 from app.http.predictions import PredictCalls
 from app.http.queues_and_workers import QueueAndWorkerCalls
@@ -43,7 +43,7 @@ from app.shutdown import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_a
 from app.threads import on_a_thread
 from inference.broker.factory import ticket_publisher
 from inference.errors import BrokerUnavailable, Misconfigured, Temporary
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.retry import retry_until_async
 from inference.settings import read_settings
 from inference.store.factory import gateway_store, notifications
@@ -100,10 +100,10 @@ class Gateway:
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
-        self.sweep = Sweep(self.payloads, self.store, self.readiness, settings.payload_sweep_s)
+        self.sweep = PayloadCleanup(self.payloads, self.store, self.readiness, settings.payload_sweep_s)
         self.dead_letters = DeadLetterBox(self.store, self.payloads, names, self.tickets.need)
         on_kubernetes = settings.pod_namespace and settings.pod_selector
-        self.pods = Pods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
+        self.pods = WorkerPods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
         self.predictions = Predictions(
             self.store, self.payloads, self.tickets, self.waiting, self.registry, priority_step_s=settings.priority_step_s
         )
@@ -127,7 +127,7 @@ class Gateway:
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
         self._extensions = extensions.install(app, self.settings, self.metrics.registry)
-        app.add_middleware(Edge, slashed=routes.slashed(app), metrics=self.metrics)
+        app.add_middleware(GatewayMiddleware, slashed=routes.slashed(app), metrics=self.metrics)
         app.openapi = lambda: openapi.describe(app, self.registry, self.settings.max_time_to_start_s)  # type: ignore[method-assign]
         return app
 
@@ -150,7 +150,7 @@ class Gateway:
     async def _close(self, tasks: list[asyncio.Task[None]]) -> None:
         self.waiting.stop()
         await end_tasks(tasks)
-        reach(Gap.CLOSING)
+        failpoint(Failpoint.CLOSING)
         clients = (self.checks.close(), self.store.close(), self.notifications.close(), self.publisher.close())
         with suppress(TimeoutError):
             async with asyncio.timeout(TASKS_END_S):

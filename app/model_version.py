@@ -1,6 +1,6 @@
 """A model version as the registry describes it: read over HTTP, without torch, pandas or the model itself, or from what was kept.
 
-What the registry said is a `Card`, plain JSON, so that the store can keep it for a gateway that starts while the registry is away.
+What the registry said is a `ModelVersion`, plain JSON, so that the store can keep it for a gateway that starts while the registry is away.
 """
 
 import importlib
@@ -38,7 +38,7 @@ class WrongRegistry(Misconfigured):
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class ModelVersion:
     """What a registry says of a model version; `inputs`, `outputs` and `params` are the signature's."""
 
     uri: str
@@ -70,7 +70,7 @@ class Registered:
     """A model version that is served by a pool of this name, with the checkers of its requests."""
 
     name: str
-    card: Card
+    card: ModelVersion
     features: PartSchema
     params: PartSchema
 
@@ -95,7 +95,7 @@ class Registered:
         return "feature_table" in self.card.metadata
 
 
-def registered(pool: str, card: Card, fetch_allowed: Sequence[Network] = ()) -> Registered:
+def registered(pool: str, card: ModelVersion, fetch_allowed: Sequence[Network] = ()) -> Registered:
     """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be checked."""
     with judging(model_of_uri(card.uri)[0], card.version):
         checkers = compile_checkers(read_signature(card.inputs, card.params, card.metadata), fetch_allowed)
@@ -118,7 +118,7 @@ class MlflowReader:
         """Imports MLflow, on a thread: it takes seconds, and whatever of numpy and pandas is installed."""
         importlib.import_module("mlflow.artifacts")
 
-    def __call__(self, uri: str) -> Card:
+    def __call__(self, uri: str) -> ModelVersion:
         """Returns what the registry says. Raises `RegistryUnavailable`, `NotRegistered`, or `Misconfigured`."""
         import mlflow
         from mlflow.exceptions import MlflowException
@@ -137,7 +137,7 @@ class MlflowReader:
         except Exception as error:  # foreign code: whatever MLflow makes of an answer that is none
             raise _unavailable(f"the registry at {self._shown} did not give {uri}", error) from error
 
-    def _read(self, mlflow: Any, uri: str) -> Card:
+    def _read(self, mlflow: Any, uri: str) -> ModelVersion:
         # For the whole process: fetching an artifact knows no other way to be told.
         mlflow.set_tracking_uri(self._tracking_uri)
         client = mlflow.MlflowClient()
@@ -147,7 +147,7 @@ class MlflowReader:
         with judging(name, version):
             described = self._described(mlflow, name, found)
         metrics = _metrics(client, found)
-        return Card(
+        return ModelVersion(
             uri=uri,
             version=version,
             run_id=found.run_id or "",

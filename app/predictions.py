@@ -14,7 +14,7 @@ from app.checking.request_check import Checked, digest
 from app.large_payloads import LargePayloads
 from app.served_models import Registry
 from inference.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.ids import model_of, new_task_id
 from inference.records import PredictionRequest, Record
 from inference.store.messages import SubmitAnswer, Submitted
@@ -110,10 +110,10 @@ class Predictions:
 
     async def submit(self, request: PredictionRequest) -> SubmitAnswer:
         """Writes the record down, or joins; a large input goes before it. Raises `StoreUnavailable`, `PayloadUnavailable`."""
-        reach(Gap.ASKED)
+        failpoint(Failpoint.ASKED)
         large = self._payloads.takes(len(request.input))
         answer = await (self._submit_large(request) if large else self._store.submit(request))
-        reach(Gap.WRITTEN)
+        failpoint(Failpoint.WRITTEN)
         self._tickets.need(request.model, answer.tickets)
         return answer
 
@@ -121,7 +121,7 @@ class Predictions:
         """Where the outcome is unknown the input stays: the record may be there, and if not the sweep takes it."""
         task_id = request.task_id
         reference = await self._payloads.keep_input(task_id, request.input)
-        reach(Gap.INPUT_KEPT)
+        failpoint(Failpoint.INPUT_KEPT)
         answer = await self._store.submit(replace(request, input=reference))
         if answer.kind is not Submitted.ACCEPTED:
             with suppress(PayloadUnavailable):

@@ -14,7 +14,7 @@ from typing import Any
 
 import structlog
 
-from app.model_version import Card, NotRegistered, Registered, RegistryUnavailable, WrongRegistry, registered
+from app.model_version import ModelVersion, NotRegistered, Registered, RegistryUnavailable, WrongRegistry, registered
 from app.threads import on_a_thread
 from inference.errors import Misconfigured, ServiceError, StoreUnavailable
 from inference.outbound.address_policy import Network
@@ -32,7 +32,7 @@ AGAIN_S = 2.0
 PATIENCE_S = 20.0
 """How long a look waits for the registry. MLflow gives up before, an artifact store's client may not."""
 
-Read = Callable[[str], Card]
+Read = Callable[[str], ModelVersion]
 
 
 class Registry:
@@ -58,8 +58,8 @@ class Registry:
         self.models: dict[str, Registered] = {}
         self.problems: dict[str, str] = {}
         self._named: dict[str, Registered] = {}
-        self._kept: dict[str, Card] = {}
-        self._asked: dict[str, asyncio.Future[Card]] = {}
+        self._kept: dict[str, ModelVersion] = {}
+        self._asked: dict[str, asyncio.Future[ModelVersion]] = {}
         self._read = read
         self._store = store
         self._refresh_s = refresh_s
@@ -133,7 +133,7 @@ class Registry:
                 await self._store.keep_card(name, card.kept())
                 self._kept[name] = card
 
-    async def _told(self, uri: str) -> Card:
+    async def _told(self, uri: str) -> ModelVersion:
         """Returns what the registry says. One that hangs has one thread a model: the next look waits for the same answer."""
         asked = self._asked.get(uri)
         if asked is None or asked.done():
@@ -146,12 +146,12 @@ class Registry:
     async def _spare(self, name: str, error: RegistryUnavailable) -> None:
         """The registry is away and nothing was read yet: what another gateway kept will do, if it can be checked."""
         with suppress(StoreUnavailable, Misconfigured):
-            kept = Card.read(await self._store.card(name) or b"")
+            kept = ModelVersion.read(await self._store.card(name) or b"")
             if kept is not None and kept.uri == self.uris[name]:
                 self._name(name, kept)
                 log.warning("registry.spared", reason=str(error), model=name, version=kept.version)
 
-    def _name(self, name: str, card: Card) -> None:
+    def _name(self, name: str, card: ModelVersion) -> None:
         """Takes what the registry names; raises `Misconfigured` for what can't be served."""
         if name in self._named and self._named[name].card == card:
             return

@@ -97,7 +97,15 @@ def gateway(folder: Path, models: dict[str, Any]) -> Iterator[Process]:
     folder.mkdir()
     valkey, port = Valkey(folder / "valkey"), free_port()
     valkey.start()
-    server = [sys.executable, "-m", "uvicorn", "--http", "app.http.protocol:Bounded", "--factory", "bench.ticking:create_app"]
+    server = [
+        sys.executable,
+        "-m",
+        "uvicorn",
+        "--http",
+        "app.http.protocol:BoundedHttpProtocol",
+        "--factory",
+        "bench.ticking:create_app",
+    ]
     env = {
         "STORE_URL": valkey.url(0),
         "BROKER_URL": valkey.url(1),

@@ -13,7 +13,7 @@ from typing import Any
 from fastapi import FastAPI
 
 import app.main
-from app.model_version import Card
+from app.model_version import ModelVersion
 
 TICK_S = 0.001
 
@@ -27,8 +27,8 @@ class _Reader:
     def prepare(self) -> None:
         """Nothing is imported."""
 
-    def __call__(self, uri: str) -> Card:
-        return Card(uri=uri, version="1", inputs=self._inputs[uri.removeprefix("models:/").partition("@")[0]])
+    def __call__(self, uri: str) -> ModelVersion:
+        return ModelVersion(uri=uri, version="1", inputs=self._inputs[uri.removeprefix("models:/").partition("@")[0]])
 
 
 class _Ticks:

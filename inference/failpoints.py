@@ -8,7 +8,7 @@ from collections.abc import Callable
 from enum import StrEnum
 
 
-class Gap(StrEnum):
+class Failpoint(StrEnum):
     """Every one, in the order in which a prediction meets them: the gateway's, the worker's child's, the worker's parent's."""
 
     ASKED = "request read / record written"
@@ -50,11 +50,11 @@ class Gap(StrEnum):
     WORKER_TICKETS_PUBLISHED = "worker's tickets published / guess raised"
 
 
-hook: Callable[[Gap], None] | None = None
+hook: Callable[[Failpoint], None] | None = None
 """Set by tests alone, from outside: testkit/failpoint_hook.py."""
 
 
-def reach(gap: Gap) -> None:
+def failpoint(gap: Failpoint) -> None:
     """Says that this process stands in a gap; nothing happens but in a test."""
     if hook is not None:
         hook(gap)

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from inference import failpoints
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER, ROLE = "GAPS_FOLDER", "GAPS_ROLE"
@@ -36,9 +36,9 @@ class _Hook:
 
     def __init__(self, folder: Path, role: Role) -> None:
         self._folder, self._role = folder, role
-        self._hit: set[Gap] = set()
+        self._hit: set[Failpoint] = set()
 
-    def __call__(self, gap: Gap) -> None:
+    def __call__(self, gap: Failpoint) -> None:
         if gap not in self._hit:
             self._hit.add(gap)
             with (self._folder / f"hit.{self._role}.{os.getpid()}").open("a") as file:
@@ -68,7 +68,7 @@ def _reach_into_kombu() -> None:
     append: Callable[..., None] = QoS.append
 
     def reach_and_append(*args: Any) -> None:
-        failpoints.reach(Gap.TICKET_POPPED)
+        failpoints.failpoint(Failpoint.TICKET_POPPED)
         append(*args)
 
     setattr(QoS, "append", reach_and_append)  # noqa: B010 (mypy: a method is not assigned to)
@@ -79,7 +79,7 @@ def environment(folder: Path, role: Role) -> dict[str, str]:
     return {"PYTHONPATH": f"{ROOT / 'testkit/gapped'}:{ROOT}", FOLDER: str(folder), ROLE: role}
 
 
-def _armed(folder: Path, gap: Gap, role: Role) -> Path:
+def _armed(folder: Path, gap: Failpoint, role: Role) -> Path:
     return folder / f"{gap.name}.{role}.armed"
 
 
@@ -90,19 +90,19 @@ class Gaps:
         folder.mkdir()
         self.folder = folder
 
-    def hit(self) -> set[tuple[Gap, Role]]:
+    def hit(self) -> set[tuple[Failpoint, Role]]:
         """What was reached so far, and by whom."""
         found = set()
         for file in self.folder.glob("hit.*"):
             role = Role(file.name.split(".")[1])
-            found |= {(Gap[line], role) for line in file.read_text().splitlines()}
+            found |= {(Failpoint[line], role) for line in file.read_text().splitlines()}
         return found
 
-    def arm(self, gap: Gap, role: Role) -> None:
+    def arm(self, gap: Failpoint, role: Role) -> None:
         """The next process of that role that reaches the gap will wait in it."""
         _armed(self.folder, gap, role).touch()
 
-    def disarm(self, gap: Gap, role: Role) -> None:
+    def disarm(self, gap: Failpoint, role: Role) -> None:
         """Nobody shall wait, whether or not somebody did."""
         _armed(self.folder, gap, role).unlink(missing_ok=True)
         self.release()

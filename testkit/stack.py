@@ -140,7 +140,7 @@ class Stack:
         """Starts a gateway that need not become ready."""
         port = free_port()
         options = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-        server = [sys.executable, "-m", "uvicorn", "--http", "app.http.protocol:Bounded"]
+        server = [sys.executable, "-m", "uvicorn", "--http", "app.http.protocol:BoundedHttpProtocol"]
         command = [*server, "--factory", "app.main:create_app", *options]
         name = f"gateway-{len(self.gateways)}"
         process = Process(

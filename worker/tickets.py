@@ -2,7 +2,7 @@
 
 from typing import Protocol
 
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.store.protocols import WorkerStore
 
 
@@ -27,7 +27,7 @@ class Tickets:
             published = self.publish(missing)
             if published < missing:
                 return
-            reach(Gap.WORKER_TICKETS_PUBLISHED)
+            failpoint(Failpoint.WORKER_TICKETS_PUBLISHED)
             missing = self._store.cover(self._model, published)
 
     def publish(self, count: int) -> int:

@@ -25,7 +25,7 @@ log = structlog.get_logger()
 ASKED_TOGETHER = 64
 
 
-class Sweep:
+class PayloadCleanup:
     """Looks once a period."""
 
     def __init__(self, payloads: LargePayloads, store: GatewayStore, readiness: Readiness, period_s: float) -> None:

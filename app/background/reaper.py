@@ -9,7 +9,7 @@ from app.background.readiness import Readiness
 from app.background.ticket_rounds import TicketRounds
 from app.settings import GatewaySettings
 from inference.errors import StoreUnavailable
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.store.messages import Reaped
 from inference.store.protocols import GatewayStore
 
@@ -42,7 +42,7 @@ class Reaper:
         except StoreUnavailable as error:
             log.warning("reaper.missed", model=model, reason=str(error))
             return
-        reach(Gap.REAPED)
+        failpoint(Failpoint.REAPED)
         self._tickets.need(model, reaped.tickets)
         _tell(model, reaped)
 

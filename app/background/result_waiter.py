@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import structlog
 
 from inference.errors import StoreUnavailable
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.records import Record
 from inference.states import FINAL
 from inference.store.notifications import Notifications
@@ -113,7 +113,7 @@ class ResultWaiter:
                 async with asyncio.timeout_at(min(deadline, loop.time() + self._reread_s)):
                     await event.wait()
             event.clear()
-            reach(Gap.NEWS_HEARD)
+            failpoint(Failpoint.NEWS_HEARD)
             over = self.stopping or loop.time() >= deadline
             try:
                 record = await self._store.watch(task_id, self.channel)
@@ -123,13 +123,13 @@ class ResultWaiter:
                 continue
             self.waiters.saw(task_id, record)
             if over or record is None or record.final:
-                reach(Gap.END_READ)
+                failpoint(Failpoint.END_READ)
                 return record
 
     def stop(self) -> None:
         """Ends all waits, and any that comes: the gateway is about to end."""
         self.stopping = True
-        reach(Gap.STOPPING)
+        failpoint(Failpoint.STOPPING)
         self.waiters.wake_all()
 
     async def run(self) -> None:
@@ -138,7 +138,7 @@ class ResultWaiter:
 
     async def on_subscribed(self) -> None:
         """Watches all that is waited for: what was announced before the subscription stood is lost."""
-        reach(Gap.SUBSCRIBED)
+        failpoint(Failpoint.SUBSCRIBED)
         ids = self.waiters.ids
         records = await asyncio.gather(*(self._store.watch(task_id, self.channel) for task_id in ids))
         for task_id, record in zip(ids, records, strict=True):

@@ -13,7 +13,7 @@ from prometheus_client import Counter
 from app.settings import GatewaySettings
 from inference.broker.protocols import TicketPublisher
 from inference.errors import BrokerUnavailable, StoreUnavailable, first_line
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.store.protocols import GatewayStore
 
 log = structlog.get_logger()
@@ -68,11 +68,11 @@ class TicketRounds:
     async def _cover(self, model: str, line: _Line) -> None:
         missing = line.take()
         while missing > 0:
-            reach(Gap.TICKETS_MISSING)
+            failpoint(Failpoint.TICKETS_MISSING)
             published = min(missing, MOST_AT_ONCE)
             await self._publisher.publish(model, published)
             self._counter.labels(model, "published").inc(published)
-            reach(Gap.TICKETS_PUBLISHED)
+            failpoint(Failpoint.TICKETS_PUBLISHED)
             missing = await self._store.cover(model, published)
             # Answers that came meanwhile were counted before these tickets were: only the store knows what is still missing.
             while missing == 0 and line.take():

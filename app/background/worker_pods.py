@@ -28,7 +28,7 @@ Reason = Literal["pending", "image", "creating", "crashing", "loading"]
 
 
 @dataclass(frozen=True, slots=True)
-class Coming:
+class PendingPod:
     """A worker's pod that is not ready."""
 
     pod: str
@@ -44,16 +44,16 @@ class PodLister(Protocol):
     def __call__(self) -> list[dict[str, Any]]: ...
 
 
-class Pods:
+class WorkerPods:
     """The workers on their way, asked at most every two seconds. Where nobody can be asked, the answer is None."""
 
     def __init__(self, lister: PodLister | None) -> None:
         self._lister = lister
         self._asked = -KEPT_S
-        self._answer: tuple[Coming, ...] | None = None
+        self._answer: tuple[PendingPod, ...] | None = None
         self._lock = asyncio.Lock()
 
-    async def coming(self) -> tuple[Coming, ...] | None:
+    async def coming(self) -> tuple[PendingPod, ...] | None:
         """Returns the pods that are not ready; None off Kubernetes, or when it doesn't answer (the log says why)."""
         if self._lister is None:
             return None
@@ -64,7 +64,7 @@ class Pods:
             return self._answer
 
     @staticmethod
-    def _ask(lister: PodLister) -> tuple[Coming, ...] | None:
+    def _ask(lister: PodLister) -> tuple[PendingPod, ...] | None:
         try:
             pods = lister()
         except Exception as error:  # the client raises its own, urllib3's and the system's
@@ -95,7 +95,7 @@ class KubernetesPods:
         return items
 
 
-def describe(pod: dict[str, Any]) -> Coming | None:
+def describe(pod: dict[str, Any]) -> PendingPod | None:
     """Returns why a pod is not ready; None for one that is, or that is on its way out.
 
     Source of the fields: https://kubernetes.io/docs/concepts/workloads/pods/pod-lifecycle/
@@ -107,7 +107,7 @@ def describe(pod: dict[str, Any]) -> Coming | None:
         return None
     reason, message = _why(status, conditions.get("PodScheduled", {}))
     since = ready.get("lastTransitionTime") or metadata["creationTimestamp"]
-    return Coming(metadata["name"], metadata.get("labels", {}).get(POOL_LABEL, ""), reason, message, since)
+    return PendingPod(metadata["name"], metadata.get("labels", {}).get(POOL_LABEL, ""), reason, message, since)
 
 
 def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[Reason, str]:

@@ -17,16 +17,16 @@ SMALL_BYTES = 65_536
 PATIENCE_S = 10.0
 
 
-class Receiving:
+class BodyMemory:
     """The room of a gateway, `most_bytes`."""
 
     def __init__(self, most_bytes: int) -> None:
         self._free = most_bytes
         self._queue: deque[tuple[int, asyncio.Future[None]]] = deque()
 
-    def room(self) -> "Room":
+    def room(self) -> "Reservation":
         """Returns the room of one body, none yet."""
-        return Room(self)
+        return Reservation(self)
 
     def take_now(self, size: int) -> bool:
         """Takes room unless others wait for it or there is too little; says whether it did."""
@@ -66,10 +66,10 @@ class Receiving:
                 turn.set_result(None)
 
 
-class Room:
+class Reservation:
     """What one body holds, given back at the end of the `with` block or before."""
 
-    def __init__(self, receiving: Receiving) -> None:
+    def __init__(self, receiving: BodyMemory) -> None:
         self._receiving = receiving
         self._bytes = 0
 

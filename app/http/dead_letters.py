@@ -11,7 +11,7 @@ from typing_extensions import TypedDict
 
 from app.background.readiness import Readiness
 from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
-from app.http.body_memory import SMALL_BYTES, Receiving
+from app.http.body_memory import SMALL_BYTES, BodyMemory
 from app.http.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.http.request_body import read_body, small_body
 from app.http.responses import entity, json_response, rfc3339, task_error
@@ -90,7 +90,7 @@ class DeadLetterCalls:
         """Replays all that the filters of the body choose; `{}` is all there are."""
         self._check_writable()
         most_bytes, within_s = min(SMALL_BYTES, self._settings.max_body_bytes), self._settings.arrival_timeout_s
-        raw = await read_body(request, most_bytes, within_s, Receiving(0).room())
+        raw = await read_body(request, most_bytes, within_s, BodyMemory(0).room())
         body, unreadable = small_body(raw, self._settings.max_depth)
         if type(body) is not dict:
             raise invalid([FieldError("body", "must be an object")])

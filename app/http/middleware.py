@@ -19,7 +19,7 @@ log = structlog.get_logger()
 _SANE_ID = re.compile(rb"[A-Za-z0-9._:-]{1,128}")
 
 
-class Edge:
+class GatewayMiddleware:
     """Wraps the application. `slashed` are the paths that are known with a trailing slash."""
 
     def __init__(self, app: ASGIApp, slashed: Iterable[str], metrics: Metrics) -> None:

@@ -12,10 +12,10 @@ from starlette.responses import Response
 from app.background.readiness import Readiness
 from app.checking.body_checks import BodyChecks, ChecksUnavailable
 from app.checking.request_check import Checked, Refused, Unserved
-from app.http.body_memory import Receiving, Room
+from app.http.body_memory import BodyMemory, Reservation
 from app.http.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unserved_model
 from app.http.request_body import problem_of, read_body
-from app.http.request_headers import Wish, idempotency_key, trace_id, wants_fresh, wish_of
+from app.http.request_headers import WaitPreference, idempotency_key, trace_id, wants_fresh, wish_of
 from app.http.responses import entity, json_response, task_error
 from app.http.schemas import Accepted, Prediction, TaskError
 from app.http.tasks import used_model
@@ -52,7 +52,7 @@ class PredictCalls:
         self._readiness = readiness
         self._metrics = metrics
         self._settings = settings
-        self._receiving = Receiving(settings.receiving_max_bytes)
+        self._receiving = BodyMemory(settings.receiving_max_bytes)
 
     async def sync(self, request: Request) -> Response:
         """Waits for the result, up to the limit or the shorter `Prefer: wait=5`; after a 504 the work goes on."""
@@ -60,16 +60,16 @@ class PredictCalls:
 
     async def background(self, request: Request) -> Response:
         """Takes the request and answers where to ask for its result."""
-        return await self._answer(request, Wish(0.0, background=True))
+        return await self._answer(request, WaitPreference(0.0, background=True))
 
-    async def _answer(self, request: Request, wish: Wish) -> Response:
+    async def _answer(self, request: Request, wish: WaitPreference) -> Response:
         tally = _Tally("async" if wish.background else "sync")
         try:
             return await self._predict(request, wish, tally)
         finally:
             self._metrics.requests.labels(tally.source, tally.model, tally.outcome).inc()
 
-    async def _predict(self, request: Request, wish: Wish, tally: _Tally) -> Response:
+    async def _predict(self, request: Request, wish: WaitPreference, tally: _Tally) -> Response:
         with self._receiving.room() as room:
             asked = await self._received(request, wish, tally, room)
             task_id, record = asked.task_id, None
@@ -91,7 +91,7 @@ class PredictCalls:
                 raise payload_trouble(error) from error
         return self._told(answer, record, wish, tally)
 
-    async def _received(self, request: Request, wish: Wish, tally: _Tally, room: Room) -> PredictionRequest:
+    async def _received(self, request: Request, wish: WaitPreference, tally: _Tally, room: Reservation) -> PredictionRequest:
         """Reads and checks the body. What was parsed of it lives no longer than the checks."""
         raw = await read_body(request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room)
         checked, kept = await self._checked(request, raw, tally)
@@ -128,7 +128,7 @@ class PredictCalls:
         tally.model = checked.model
         return checked, kept
 
-    def _told(self, answer: SubmitAnswer, record: Record | None, wish: Wish, tally: _Tally) -> Response:
+    def _told(self, answer: SubmitAnswer, record: Record | None, wish: WaitPreference, tally: _Tally) -> Response:
         if answer.kind is Submitted.CONFLICT:
             tally.outcome = "invalid"
             raise _conflict()
@@ -143,7 +143,7 @@ class PredictCalls:
             return _accepted(answer.task_id, record.state if record else answer.state, wish)
         raise self._too_late(answer.task_id, tally.model, wish)
 
-    def _too_late(self, task_id: str, model: str, wish: Wish) -> Problem:
+    def _too_late(self, task_id: str, model: str, wish: WaitPreference) -> Problem:
         if self._predictions.stopping:
             return about_task(Kind.STOPPING, "Ask for the task at another gateway", task_id, wish.applied(False))
         self._metrics.timeouts.labels(model, "wait" if wish.own_wait else "slo").inc()
@@ -165,7 +165,7 @@ def _refused(answer: SubmitAnswer) -> Problem:
     return Problem(Kind.FULL, "As much is waiting as may be", headers)
 
 
-def _ended(record: Record, wish: Wish) -> Response:
+def _ended(record: Record, wish: WaitPreference) -> Response:
     headers = wish.applied(False)
     if record.state is not State.SUCCESS:
         raise _bad_end(record, headers)
@@ -195,7 +195,7 @@ def _bad_end(record: Record, headers: dict[str, str]) -> Problem:
     return about_task(kind, detail, record.task_id, headers, error=error, attempts=record.attempts)
 
 
-def _accepted(task_id: str, state: State, wish: Wish) -> Response:
+def _accepted(task_id: str, state: State, wish: WaitPreference) -> Response:
     url = status_url(task_id)
     body: Accepted = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
     return json_response(body, 202, {"Location": url, "Retry-After": "1"} | wish.applied(True))

@@ -23,7 +23,7 @@ _TOO_LARGE = b"The head of the request is too large."
 _INVALID = "Invalid HTTP request received."
 
 
-class Bounded(HttpToolsProtocol):
+class BoundedHttpProtocol(HttpToolsProtocol):
     """uvicorn's connection with these bounds. The lifespan's state says `arrival_timeout_s`."""
 
     _timer: TimerHandle | None = None

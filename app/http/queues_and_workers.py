@@ -4,7 +4,7 @@ import asyncio
 
 from starlette.responses import Response
 
-from app.background.worker_pods import Coming, Pods
+from app.background.worker_pods import PendingPod, WorkerPods
 from app.http.responses import json_response, rfc3339, worker_word
 from app.http.schemas import Queue, Queues, Starting, Worker, Workers
 from inference.store.messages import QueueCounts, WorkerInfo
@@ -14,7 +14,7 @@ from inference.store.protocols import GatewayStore
 class QueueAndWorkerCalls:
     """The handlers."""
 
-    def __init__(self, store: GatewayStore, models: tuple[str, ...], pods: Pods) -> None:
+    def __init__(self, store: GatewayStore, models: tuple[str, ...], pods: WorkerPods) -> None:
         self._store = store
         self._models = models
         self._pods = pods
@@ -58,5 +58,5 @@ def _worker(model: str, worker: WorkerInfo) -> Worker:
     }
 
 
-def _starting(pod: Coming) -> Starting:
+def _starting(pod: PendingPod) -> Starting:
     return {"pod": pod.pod, "model": pod.model, "reason": pod.reason, "message": pod.message, "since": pod.since}

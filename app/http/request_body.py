@@ -6,11 +6,11 @@ from typing import Any
 from starlette.requests import ClientDisconnect, Request
 
 from app.checking.request_check import Refused, parsed
-from app.http.body_memory import Room
+from app.http.body_memory import Reservation
 from app.http.problems import Kind, Problem, invalid
 
 
-async def read_body(request: Request, max_bytes: int, within_s: float, room: Room) -> bytearray:
+async def read_body(request: Request, max_bytes: int, within_s: float, room: Reservation) -> bytearray:
     """Returns a body that says it is JSON, of at most so many bytes and in so many seconds, with room until `room` is closed."""
     media = request.headers.get("content-type", "")
     if media != "application/json" and media.partition(";")[0].strip(" \t").lower() != "application/json":
@@ -41,7 +41,7 @@ def problem_of(refused: Refused) -> Problem:
     return invalid(refused.errors) if refused.errors else Problem(Kind.BAD_REQUEST, refused.detail)
 
 
-async def _read(request: Request, max_bytes: int, room: Room) -> bytearray:
+async def _read(request: Request, max_bytes: int, room: Reservation) -> bytearray:
     body = bytearray()
     try:
         async for chunk in request.stream():

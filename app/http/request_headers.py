@@ -21,7 +21,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(
 
 
 @dataclass(frozen=True, slots=True)
-class Wish:
+class WaitPreference:
     """How long to wait for a result, and whether 202 is welcome when there is none."""
 
     wait_s: float
@@ -51,16 +51,16 @@ def parse_prefer(values: Iterable[str]) -> dict[str, str]:
     return found
 
 
-def wish_of(headers: Headers, slo_s: float) -> Wish:
+def wish_of(headers: Headers, slo_s: float) -> WaitPreference:
     """Returns what a caller of POST /predict/ wants: a shorter wait than `slo_s` is honoured, a longer one is not."""
     if "prefer" not in headers:
-        return Wish(slo_s)
+        return WaitPreference(slo_s)
     prefer = parse_prefer(headers.getlist("prefer"))
     background = "respond-async" in prefer
     asked = prefer.get("wait", "")
     if _SECONDS.fullmatch(asked) and int(asked) <= slo_s:
-        return Wish(float(asked), background, own_wait=True)
-    return Wish(0.0 if background else slo_s, background)
+        return WaitPreference(float(asked), background, own_wait=True)
+    return WaitPreference(0.0 if background else slo_s, background)
 
 
 def idempotency_key(headers: Headers) -> str:

@@ -37,7 +37,7 @@ class SubmitAnswer:
 
 
 @dataclass(frozen=True, slots=True)
-class Ask:
+class ClaimRequest:
     """A claim: whoever holds a ticket asks for up to `batch_rows` rows of a model under a fresh claim id."""
 
     model: str
@@ -47,7 +47,7 @@ class Ask:
     max_batch_wait_ms: int = 0
 
 
-class Claim(StrEnum):
+class ClaimStatus(StrEnum):
     """What a claim got."""
 
     GRANTED = "granted"
@@ -56,7 +56,7 @@ class Claim(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Granted:
+class ClaimedRecord:
     """One record of a claim. `input` is None when the claim's hold on it has ended meanwhile (only seen by a claim sent again)."""
 
     task_id: str
@@ -66,15 +66,15 @@ class Granted:
 
 @dataclass(frozen=True, slots=True)
 class ClaimAnswer:
-    """`wait_ms` says when to ask again with the same claim id, for `Claim.WAIT`."""
+    """`wait_ms` says when to ask again with the same claim id, for `ClaimStatus.WAIT`."""
 
-    kind: Claim
-    records: tuple[Granted, ...] = ()
+    kind: ClaimStatus
+    records: tuple[ClaimedRecord, ...] = ()
     wait_ms: int = 0
     tickets: int = 0
 
 
-class Hold(StrEnum):
+class LeaseStatus(StrEnum):
     """What a renewal found; only `LOST` is a reason to stop the child."""
 
     NOT_YET = "not_yet"
@@ -87,7 +87,7 @@ class Hold(StrEnum):
 class RenewAnswer:
     """`refused`: the claim is over its run limit and its lease was left to run out. `begun_for_ms` is None before *begin*."""
 
-    kind: Hold
+    kind: LeaseStatus
     held: tuple[str, ...] = ()
     refused: bool = False
     begun_for_ms: int | None = None
@@ -97,7 +97,7 @@ ALL = "*"
 """In place of a task id: every record that the claim still holds."""
 
 
-class Verb(StrEnum):
+class OutcomeKind(StrEnum):
     """How a claim lets go of a record. Whether a failure is charged, or only puts it in doubt, is the store's to say."""
 
     FINISH = "finish"
@@ -111,20 +111,20 @@ class Outcome:
     """One record's end of run. `payload` is the result as JSON for FINISH, the error object as JSON for the failures."""
 
     task_id: str
-    verb: Verb
+    verb: OutcomeKind
     payload: bytes = b""
     own: bool = False
     """The failure is the record's own, whoever its batch mates were."""
     run_ms: int = 0
 
 
-VOID = "void"
+STALE = "void"
 """In an answer to `settle`: the claim no longer holds the record, which was left alone."""
 
 
 @dataclass(frozen=True, slots=True)
 class SettleAnswer:
-    """`words` has for each record the state it was moved to by the first such move of this claim, or `VOID`."""
+    """`words` has for each record the state it was moved to by the first such move of this claim, or `STALE`."""
 
     words: dict[str, str]
     tickets: int
@@ -141,7 +141,7 @@ class WorkerState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Beat:
+class HeartbeatRequest:
     """A heartbeat; `WorkerState.GONE` is the last one."""
 
     model: str

@@ -9,11 +9,11 @@ from typing import Protocol
 
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record
 from inference.store.messages import (
-    Ask,
-    Beat,
     BeatAnswer,
     Cancelled,
     ClaimAnswer,
+    ClaimRequest,
+    HeartbeatRequest,
     Outcome,
     QueueCounts,
     Reaped,
@@ -28,7 +28,7 @@ from inference.store.messages import (
 class WorkerStore(Protocol):
     """What a worker asks of the store; safe to share between threads."""
 
-    def claim(self, ask: Ask) -> ClaimAnswer:
+    def claim(self, ask: ClaimRequest) -> ClaimAnswer:
         """Takes records for a claim id, or answers again what that claim id got."""
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
@@ -40,7 +40,7 @@ class WorkerStore(Protocol):
     def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> SettleAnswer:
         """Ends the claim's hold on the records named: finish, fail, doubt or hand back, all in one write."""
 
-    def heartbeat(self, beat: Beat) -> BeatAnswer:
+    def heartbeat(self, beat: HeartbeatRequest) -> BeatAnswer:
         """Says that the worker lives, and learns how much waits."""
 
     def cover(self, model: str, published: int) -> int:

@@ -98,7 +98,7 @@ class Parts:
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
         server = _uvicorn("app.main:create_app", port=str(self.place.port))
-        command = [*server, "--factory", "--http", "app.http.protocol:Bounded", "--timeout-graceful-shutdown", "5"]
+        command = [*server, "--factory", "--http", "app.http.protocol:BoundedHttpProtocol", "--timeout-graceful-shutdown", "5"]
         malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
         env = (
             malloc

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from random import Random
 
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.failpoint_hook import Role
 
 
@@ -19,20 +19,20 @@ class Signal(StrEnum):
 
 BATCHES = (1, 8)
 ANY_MOMENT = "any moment"
-_SHARED = (Gap.WORKER_TICKETS_PUBLISHED,)
-_CHILD_FROM, _PARENT_FROM = list(Gap).index(Gap.LOADED), list(Gap).index(Gap.TICKET_POPPED)
-GAPS: dict[Role, tuple[Gap, ...]] = {
-    Role.GATEWAY: tuple(Gap)[:_CHILD_FROM],
-    Role.CHILD: tuple(gap for gap in tuple(Gap)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,
-    Role.PARENT: tuple(Gap)[_PARENT_FROM:],
+_SHARED = (Failpoint.WORKER_TICKETS_PUBLISHED,)
+_CHILD_FROM, _PARENT_FROM = list(Failpoint).index(Failpoint.LOADED), list(Failpoint).index(Failpoint.TICKET_POPPED)
+GAPS: dict[Role, tuple[Failpoint, ...]] = {
+    Role.GATEWAY: tuple(Failpoint)[:_CHILD_FROM],
+    Role.CHILD: tuple(gap for gap in tuple(Failpoint)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,
+    Role.PARENT: tuple(Failpoint)[_PARENT_FROM:],
 }
-"""In which process a gap lies; the order of `Gap` says it. The child's are struck with its parent, too."""
+"""In which process a gap lies; the order of `Failpoint` says it. The child's are struck with its parent, too."""
 GAPS[Role.WORKER] = GAPS[Role.CHILD]
 
 SIGNALS = {Role.WORKER: (Signal.KILL, Signal.STOP)}
 """A child is never told to end together with its parent."""
 
-_NOT_ALONE = (Gap.CLAIM_WAITS,)
+_NOT_ALONE = (Failpoint.CLAIM_WAITS,)
 """What B = 1 has not: a batch of one is full."""
 
 
@@ -41,7 +41,7 @@ class Case:
     """One strike. `gap` is None for a random moment."""
 
     role: Role
-    gap: Gap | None
+    gap: Failpoint | None
     signal: Signal
     batch: int
 
@@ -76,7 +76,7 @@ def draw(count: int, random: Random) -> list[Case]:
     left = all_cases()
     random.shuffle(left)
     drawn: list[Case] = []
-    times: Counter[tuple[Role, Gap | None]] = Counter()
+    times: Counter[tuple[Role, Failpoint | None]] = Counter()
     while left and len(drawn) < count:
         turn = BATCHES[len(drawn) % len(BATCHES)]
         case = min(left, key=lambda case: (times[case.role, case.gap], case.batch != turn))

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from random import Random
 
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.kill_matrix.cases import BATCHES, Case
 from testkit.kill_matrix.play import Player, Verdict
 from testkit.kill_matrix.stand import Stand
@@ -31,7 +31,7 @@ class Result:
 
     verdicts: list[Verdict] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
-    hit: set[Gap] = field(default_factory=set)
+    hit: set[Failpoint] = field(default_factory=set)
 
     @property
     def good(self) -> bool:

@@ -9,7 +9,7 @@ import httpx2
 import redis
 
 from inference.errors import PayloadGone
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from inference.states import FINAL, PUBLIC_WORDS, State
 from testkit.failpoint_hook import Role
 from testkit.kill_matrix.cases import Case
@@ -86,7 +86,7 @@ class Player:
         return verdict
 
     def _strike(self, case: Case, load: Load, observer: Observer) -> None:
-        moment = 0 if case.gap is Gap.CLAIM_WAITS else self._random.randrange(self._records // 10, self._records // 2)
+        moment = 0 if case.gap is Failpoint.CLAIM_WAITS else self._random.randrange(self._records // 10, self._records // 2)
         until(lambda: len(load.accepted) >= moment, f"{moment} to be accepted", 60, step_s=0.001)
         target = 0
         try:

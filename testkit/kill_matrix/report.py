@@ -7,7 +7,7 @@ from itertools import groupby
 
 import psutil
 
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.failpoint_hook import Role
 from testkit.kill_matrix.cases import ANY_MOMENT, BATCHES, GAPS, SIGNALS, Case, Signal, all_cases
 from testkit.kill_matrix.play import Verdict
@@ -104,7 +104,7 @@ def totals(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
 def _table(role: Role, verdicts: Sequence[Verdict]) -> list[str]:
     columns = [(signal, batch) for signal in SIGNALS.get(role, tuple(Signal)) for batch in BATCHES]
     head = "".join(f" {signal}, B = {batch} |" for signal, batch in columns)
-    places: list[Gap | None] = [*GAPS.get(role, ()), None]
+    places: list[Failpoint | None] = [*GAPS.get(role, ()), None]
     by_case = {case: list(found) for case, found in groupby(sorted(verdicts, key=_order), key=lambda one: one.case)}
     rows = []
     for gap in places:

@@ -4,7 +4,7 @@ import signal
 from collections.abc import Callable
 from random import Random
 
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.failpoint_hook import Role
 from testkit.kill_matrix.cases import Case, Signal
 from testkit.kill_matrix.load import Load
@@ -106,18 +106,18 @@ def stop_a_gateway(stand: Stand, load: Load, reached: Reached) -> None:
     send(stand.stack.gateways[0].pid, signal.SIGTERM)
 
 
-PROVOCATIONS: dict[Gap, Callable[[Stand, Load, Reached], None]] = {
-    Gap.SUBSCRIBED: cut_the_subscriptions,
-    Gap.STOPPING: stop_a_gateway,
-    Gap.CLOSING: stop_a_gateway,
-    Gap.LOADED: kill_a_child_at_work,
-    Gap.REPAIR_DUE: lose_the_tickets,
-    Gap.REPORT_DUE: kill_a_child_at_work,
-    Gap.REPORTED: kill_a_child_at_work,
-    Gap.STOP_TOLD: take_over_from_the_living,
-    Gap.DRAINING: drain_a_worker_at_work,
-    Gap.HANDED_BACK: drain_a_worker_at_work,
-    Gap.GOODBYE: drain_a_worker_at_work,
+PROVOCATIONS: dict[Failpoint, Callable[[Stand, Load, Reached], None]] = {
+    Failpoint.SUBSCRIBED: cut_the_subscriptions,
+    Failpoint.STOPPING: stop_a_gateway,
+    Failpoint.CLOSING: stop_a_gateway,
+    Failpoint.LOADED: kill_a_child_at_work,
+    Failpoint.REPAIR_DUE: lose_the_tickets,
+    Failpoint.REPORT_DUE: kill_a_child_at_work,
+    Failpoint.REPORTED: kill_a_child_at_work,
+    Failpoint.STOP_TOLD: take_over_from_the_living,
+    Failpoint.DRAINING: drain_a_worker_at_work,
+    Failpoint.HANDED_BACK: drain_a_worker_at_work,
+    Failpoint.GOODBYE: drain_a_worker_at_work,
 }
 
 
@@ -137,7 +137,7 @@ def target_of(stand: Stand, load: Load, case: Case, random: Random) -> int:
 
 
 def _provocation(case: Case) -> Callable[[Stand, Load, Reached], None]:
-    if case.gap is Gap.WORKER_TICKETS_PUBLISHED:
+    if case.gap is Failpoint.WORKER_TICKETS_PUBLISHED:
         return drain_a_worker_at_work if case.role is Role.PARENT else miscount_the_tickets
     return PROVOCATIONS.get(case.gap, no_help) if case.gap else no_help
 

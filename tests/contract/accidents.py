@@ -5,9 +5,9 @@ import sys
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
-from inference.store.messages import ALL, Outcome, Verb, WorkerState
+from inference.store.messages import ALL, Outcome, OutcomeKind, WorkerState
 from tests.contract.ledger import Finding
-from tests.contract.machine import PICKS, VERBS, WORKERS, Life
+from tests.contract.machine import PICKS, VERBS, WORKERS, StoreStateMachine
 from tests.contract.picture import Move
 from tests.contract.stage import MODEL, RUN_LIMIT_MS
 
@@ -15,8 +15,8 @@ JUMPS = st.sampled_from([-3_600_000, -30_000, -3_000, -400, 400, 600, 1_500, 2_5
 MOST_ROUNDS_TO_THE_END = 60
 
 
-class Accidents(Life):
-    """A whole life; see `Life`."""
+class FaultRules(StoreStateMachine):
+    """A whole life; see `StoreStateMachine`."""
 
     @rule(milliseconds=JUMPS)
     def jump(self, milliseconds: int) -> None:
@@ -150,7 +150,7 @@ class Accidents(Life):
 
     @precondition(lambda self: bool(self.stage.claims) and bool(self.ids))
     @rule(claim=PICKS, pick=PICKS, verb=VERBS, own=st.booleans())
-    def ghost(self, claim: int, pick: int, verb: Verb, own: bool) -> None:
+    def ghost(self, claim: int, pick: int, verb: OutcomeKind, own: bool) -> None:
         """A worker that was given up speaks: of a record of its own or any other, under any claim there ever was."""
         claims = self.stage.claims
         claim_id = claims[-1 - claim % len(claims)]

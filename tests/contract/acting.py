@@ -7,7 +7,7 @@ from typing import Any
 from inference.ids import new_task_id
 from inference.records import PredictionRequest, Record
 from inference.store import messages
-from inference.store.messages import Ask, Beat, Outcome, Verb, WorkerState
+from inference.store.messages import ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
 from inference.store.protocols import GatewayStore, WorkerStore
 from tests.contract.stores import StoreUnderTest
 
@@ -45,7 +45,7 @@ class Cast:
         return record  # type: ignore[no-any-return]
 
     def claim(self, claim_id: str, rows: int = 8, wait_ms: int = 0) -> messages.ClaimAnswer:
-        return self.worker.claim(Ask(MODEL, claim_id, "w", rows, wait_ms))
+        return self.worker.claim(ClaimRequest(MODEL, claim_id, "w", rows, wait_ms))
 
     def claimed(self, claim_id: str, rows: int = 8) -> list[str]:
         """Claims, and answers the ids that came with an input."""
@@ -55,12 +55,12 @@ class Cast:
         """Claims and begins."""
         return list(self.worker.begin(MODEL, claim_id, self.claimed(claim_id, rows)))
 
-    def settle(self, claim_id: str, verb: Verb, task_id: str = messages.ALL, *, own: bool = False) -> dict[str, str]:
-        payload = b"[2]" if verb is Verb.FINISH else ERROR
+    def settle(self, claim_id: str, verb: OutcomeKind, task_id: str = messages.ALL, *, own: bool = False) -> dict[str, str]:
+        payload = b"[2]" if verb is OutcomeKind.FINISH else ERROR
         return self.worker.settle(MODEL, claim_id, [Outcome(task_id, verb, payload, own)], "v1").words
 
     def beat(self, name: str, state: WorkerState, rows: int = 8) -> messages.BeatAnswer:
-        return self.worker.heartbeat(Beat(MODEL, name, state, "v1", rows))
+        return self.worker.heartbeat(HeartbeatRequest(MODEL, name, state, "v1", rows))
 
     def pass_ms(self, milliseconds: int) -> None:
         """Time goes by, and no reaper looks."""

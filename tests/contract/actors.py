@@ -11,13 +11,13 @@ from itertools import count
 from inference.records import Record
 from inference.states import FINAL, State
 from inference.store import messages
-from inference.store.messages import ALL, Ask, Claim, Hold, Outcome, RenewAnswer, Verb
+from inference.store.messages import ALL, ClaimRequest, ClaimStatus, LeaseStatus, Outcome, OutcomeKind, RenewAnswer
 from inference.store.protocols import WorkerStore
 from tests.contract.stores import Subscription
 
 
 @dataclass(frozen=True)
-class Habits:
+class InjectedBugs:
     """The bugs that actors can have; without any they keep to the protocol."""
 
     fence_is_the_tickets: bool = False
@@ -46,7 +46,7 @@ class Parent:
     model: str
     name: str
     batch_rows: int
-    habits: Habits
+    habits: InjectedBugs
     new_claim_id: Callable[[], str]
     current: Delivery | None = None
     answers: list[tuple[str, RenewAnswer]] = field(default_factory=list)
@@ -61,9 +61,9 @@ class Parent:
     def claim(self, max_batch_wait_ms: int = 0) -> messages.ClaimAnswer:
         """The child asks; with nothing to do the delivery is over."""
         delivery = self._delivery()
-        answer = self.store.claim(Ask(self.model, delivery.claim_id, self.name, self.batch_rows, max_batch_wait_ms))
+        answer = self.store.claim(ClaimRequest(self.model, delivery.claim_id, self.name, self.batch_rows, max_batch_wait_ms))
         delivery.granted = tuple(record.task_id for record in answer.records if record.input is not None)
-        if answer.kind is Claim.NOTHING:
+        if answer.kind is ClaimStatus.NOTHING:
             self.current = None
         return answer
 
@@ -86,7 +86,7 @@ class Parent:
         """Acts on the oldest answer; answers the delivery whose child it stopped."""
         claim_id, answer = self.answers.pop(0)
         delivery = self.current
-        if delivery is None or answer.kind is not Hold.LOST:
+        if delivery is None or answer.kind is not LeaseStatus.LOST:
             return None
         if claim_id != delivery.claim_id and not self.habits.any_refusal_stops_the_child:
             return None
@@ -94,7 +94,7 @@ class Parent:
 
     def stop(self) -> None:
         """A stop the parent orders is a hand back, never a fail."""
-        self.end([Outcome(ALL, Verb.HAND_BACK)])
+        self.end([Outcome(ALL, OutcomeKind.HAND_BACK)])
 
     def _delivery(self) -> Delivery:
         assert self.current is not None
@@ -108,7 +108,7 @@ class Waiter:
     ear: Subscription
     channel: str
     watch: Callable[[str, str], Record | None]
-    habits: Habits
+    habits: InjectedBugs
     confirmed: bool = False
     known: dict[str, tuple[int, State | None]] = field(default_factory=dict)
     """For each id waited for, the highest sequence heard of, and the state then."""

@@ -11,8 +11,18 @@ from typing import Any
 from inference.limits import Limits
 from inference.records import PredictionRequest
 from inference.states import State
-from inference.store.messages import ALL, Claim, ClaimAnswer, Outcome, Reaped, RenewAnswer, SubmitAnswer, Submitted, Verb
-from tests.contract.picture import Move, Picture, Row
+from inference.store.messages import (
+    ALL,
+    ClaimAnswer,
+    ClaimStatus,
+    Outcome,
+    OutcomeKind,
+    Reaped,
+    RenewAnswer,
+    SubmitAnswer,
+    Submitted,
+)
+from tests.contract.picture import Move, Row, StoreSnapshot
 
 
 class Finding(AssertionError):
@@ -31,8 +41,8 @@ class Step:
     move: Move
     answer: Any
     delivery: int
-    before: Picture
-    after: Picture
+    before: StoreSnapshot
+    after: StoreSnapshot
 
     def changed(self) -> list[tuple[str, Row, Row]]:
         """The records that were there before and went through a move."""
@@ -40,7 +50,7 @@ class Step:
         return [(i, old, new) for i, old, new in both if new is not None and new.seq != old.seq]
 
 
-class Ledger:
+class Invariants:
     """Remembers what was granted and begun, and looks at every step."""
 
     def __init__(self, limits: Limits) -> None:
@@ -60,9 +70,9 @@ class Ledger:
         self._given = {hold: to for hold, to in self._given.items() if hold[0] in step.after.records}
         self._final_is_final(step)
         self._fence(step)
-        if step.move.name == "claim" and step.answer.kind is Claim.GRANTED:
+        if step.move.name == "claim" and step.answer.kind is ClaimStatus.GRANTED:
             self._granted(step, step.move.args[0].claim_id, step.answer)
-        if step.move.name == "claim" and step.answer.kind is Claim.WAIT:
+        if step.move.name == "claim" and step.answer.kind is ClaimStatus.WAIT:
             self._waits(step)
         if step.move.name == "begin":
             self._begun |= {(step.move.args[1], task_id) for task_id in step.answer}
@@ -208,7 +218,7 @@ class Ledger:
                 ids = self._named.get(claim_id, ()) if outcome.task_id == ALL else (outcome.task_id,)
                 failed += [(task_id, outcome) for task_id in ids]
         elif step.move.name == "reap":
-            failed = [(i, Outcome(i, Verb.FAIL)) for i, old, _ in step.changed() if old.state is State.RUNNING]
+            failed = [(i, Outcome(i, OutcomeKind.FAIL)) for i, old, _ in step.changed() if old.state is State.RUNNING]
         costs: dict[str, tuple[int, bool]] = {}
         for task_id, outcome in failed:
             if task_id not in costs:
@@ -220,13 +230,13 @@ class Ledger:
         claim_id = step.move.args[1] if step.move.name == "settle" else old.claim if old else ""
         if old is None or old.state is not State.RUNNING or old.claim != claim_id or (claim_id, task_id) not in self._begun:
             return 0, False
-        if outcome.verb not in (Verb.FAIL, Verb.FAIL_FOR_GOOD):
+        if outcome.verb not in (OutcomeKind.FAIL, OutcomeKind.FAIL_FOR_GOOD):
             return 0, False
-        alone, permanent = len(self._named[claim_id]) == 1, outcome.verb is Verb.FAIL_FOR_GOOD
+        alone, permanent = len(self._named[claim_id]) == 1, outcome.verb is OutcomeKind.FAIL_FOR_GOOD
         return int(alone or (outcome.own and not permanent)), permanent and (alone or outcome.own)
 
 
-def indexes(seen: Picture) -> None:
+def indexes(seen: StoreSnapshot) -> None:
     """What is counted is what the records say."""
     state = {task_id: row.state for task_id, row in seen.records.items()}
     if set(seen.outstanding) != {task_id for task_id, row in seen.records.items() if row.outstanding}:
@@ -244,6 +254,6 @@ def indexes(seen: Picture) -> None:
         raise Finding("waiting_rows is not what the records say", seen.meta)
 
 
-def needed(seen: Picture, batch: int) -> int:
+def needed(seen: StoreSnapshot, batch: int) -> int:
     """Tickets that what waits needs."""
     return math.ceil(seen.meta.get("waiting_rows", 0) / batch) + len(seen.suspects)

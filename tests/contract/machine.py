@@ -1,4 +1,4 @@
-"""The state machine: hypothesis picks what happens next, and `Stage` looks at every move.
+"""The state machine: hypothesis picks what happens next, and `Harness` looks at every move.
 
 Rules are what clients, workers, operators, brokers, clocks and accidents do; none expects anything, the ledger and the
 specification do. `accidents.py` has the rest of the rules, and the end.
@@ -11,28 +11,28 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from inference.ids import new_task_id
 from inference.records import PredictionRequest
-from inference.store.messages import ALL, Outcome, Verb, WorkerState
-from tests.contract.actors import Habits, Parent
+from inference.store.messages import ALL, Outcome, OutcomeKind, WorkerState
+from tests.contract.actors import InjectedBugs, Parent
 from tests.contract.ledger import Finding
-from tests.contract.stage import MODEL, RUN_LIMIT_MS, Stage
+from tests.contract.stage import MODEL, RUN_LIMIT_MS, Harness
 from tests.contract.stores import StoreUnderTest
 
 MOST_OUTSTANDING = 12
 WORKERS = st.integers(0, 2)
 PICKS = st.integers(0, 30)
-VERBS = st.sampled_from(list(Verb))
+VERBS = st.sampled_from(list(OutcomeKind))
 KEYS = st.sampled_from(["", "", "", "k1", "k2"])
 BODIES, HEAD_STARTS = st.sampled_from(["x", "y"]), st.sampled_from([0, 0, 5_000])
 STATES = st.sampled_from(list(WorkerState))
-NO_HABITS = Habits()
+NO_HABITS = InjectedBugs()
 
 
-class Life(RuleBasedStateMachine):
+class StoreStateMachine(RuleBasedStateMachine):
     """A model's life; made by a factory that brings the store."""
 
-    def __init__(self, store: StoreUnderTest, habits: Habits = NO_HABITS, *, with_spec: bool = True) -> None:
+    def __init__(self, store: StoreUnderTest, habits: InjectedBugs = NO_HABITS, *, with_spec: bool = True) -> None:
         super().__init__()
-        self.stage = Stage(store, habits, with_spec=with_spec)
+        self.stage = Harness(store, habits, with_spec=with_spec)
         self.ids: list[str] = []
 
     @initialize(seed=st.integers(0, 255))
@@ -172,12 +172,12 @@ class Life(RuleBasedStateMachine):
             self.stage.finish_run(parent)
 
     @rule(worker=WORKERS, verb=VERBS, own=st.booleans(), whole=st.booleans(), pick=PICKS)
-    def end(self, worker: int, verb: Verb, own: bool, whole: bool, pick: int) -> None:
+    def end(self, worker: int, verb: OutcomeKind, own: bool, whole: bool, pick: int) -> None:
         """Ends somehow: as a whole, or each record its own way."""
         parent = self._parent(worker, busy=True)
         if parent is None or parent.current is None:
             return
-        granted, verbs = parent.current.granted, list(Verb)
+        granted, verbs = parent.current.granted, list(OutcomeKind)
         if whole:
             outcomes = [Outcome(ALL, verb, b'{"type":"e"}', own)]
         else:
@@ -196,7 +196,7 @@ class Life(RuleBasedStateMachine):
                 return
             granted = parent.current.granted
             parent.begin()
-            parent.end([Outcome(ALL, Verb.FAIL_FOR_GOOD, b'{"type":"e"}')])
+            parent.end([Outcome(ALL, OutcomeKind.FAIL_FOR_GOOD, b'{"type":"e"}')])
             for task_id in granted if again + 1 < times else ():
                 self.stage.say("replay", task_id, self.stage.seen.records[task_id].epoch)
 
@@ -211,11 +211,11 @@ class Life(RuleBasedStateMachine):
             parent.claim()
             if parent.current is not None:
                 parent.begin()
-                parent.end([Outcome(i, Verb.FAIL, b'{"type":"fetch"}', own=True) for i in parent.current.granted])
+                parent.end([Outcome(i, OutcomeKind.FAIL, b'{"type":"fetch"}', own=True) for i in parent.current.granted])
             self.stage.pass_seconds(4)
 
-    @rule(worker=WORKERS, late=st.booleans(), verb=st.sampled_from([Verb.HAND_BACK, Verb.FAIL]))
-    def give_up(self, worker: int, late: bool, verb: Verb) -> None:
+    @rule(worker=WORKERS, late=st.booleans(), verb=st.sampled_from([OutcomeKind.HAND_BACK, OutcomeKind.FAIL]))
+    def give_up(self, worker: int, late: bool, verb: OutcomeKind) -> None:
         """The parent ends a delivery whose claim has not arrived; it may arrive afterwards, or just before."""
         parent = self._parent(worker, busy=False)
         if parent is None:

@@ -82,7 +82,7 @@ class Post:
 
 
 @dataclass(slots=True)
-class Picture:
+class StoreSnapshot:
     """The whole store of a model."""
 
     records: dict[str, Row] = field(default_factory=dict)
@@ -105,10 +105,10 @@ class Picture:
     """The numbers of the meta key by their names there; those that are 0 left out."""
 
 
-def difference(seen: Picture, told: Picture) -> str:
+def difference(seen: StoreSnapshot, told: StoreSnapshot) -> str:
     """Says where the store and the specification part, or ''."""
     said = []
-    for name in Picture.__slots__:
+    for name in StoreSnapshot.__slots__:
         mine, yours = getattr(seen, name), getattr(told, name)
         if mine == yours:
             continue

@@ -11,8 +11,8 @@ from typing import Any, cast
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.accidents import Accidents
-from tests.contract.actors import Habits
+from tests.contract.accidents import FaultRules
+from tests.contract.actors import InjectedBugs
 from tests.contract.ledger import Finding
 from tests.contract.stores import StoreUnderTest
 
@@ -25,7 +25,7 @@ class Bug:
 
     name: str
     how: str = ""
-    habits: Habits | None = None
+    habits: InjectedBugs | None = None
 
 
 BUGS = (
@@ -33,12 +33,12 @@ BUGS = (
     Bug("alone judged by who is left after a cancel"),
     Bug("a resent claim that gets other records"),
     Bug("a resent replay that opens a third epoch"),
-    Bug("a fence reused", "the parent takes the ticket's id for the claim id", Habits(fence_is_the_tickets=True)),
+    Bug("a fence reused", "the parent takes the ticket's id for the claim id", InjectedBugs(fence_is_the_tickets=True)),
     Bug("an unfenced write"),
     Bug(
         "a refused renewal that stops the next claim's child",
         "the parent does not ask which claim the answer is about",
-        Habits(any_refusal_stops_the_child=True),
+        InjectedBugs(any_refusal_stops_the_child=True),
     ),
     Bug("a batch whose members' own temporary failures are never charged and never end"),
     Bug("a take-over right after a pause, also by the other gateway's reaper"),
@@ -48,7 +48,7 @@ BUGS = (
     Bug(
         "a watch before the subscription is confirmed",
         "the gateway watches when it sends the subscription, and not again",
-        Habits(watches_before_confirmed=True),
+        InjectedBugs(watches_before_confirmed=True),
     ),
     Bug("outstanding off by one"),
     Bug("a backlog that grows by one too many"),
@@ -66,7 +66,7 @@ BUGS = (
 
 def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
     """Lives with the bug planted (or none), and answers the name of what was found, or ''."""
-    habits = bug.habits if bug is not None and bug.habits is not None else Habits()
+    habits = bug.habits if bug is not None and bug.habits is not None else InjectedBugs()
     patched = store.planted(store.plantings[bug.name].patches) if bug is not None and bug.habits is None else nullcontext()
     settled = settings(
         max_examples=MOST_LIVES,
@@ -80,7 +80,7 @@ def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
     )
     with patched:
         try:
-            run_state_machine_as_test(cast(Any, partial(Accidents, store, habits, with_spec=with_spec)), settings=settled)
+            run_state_machine_as_test(cast(Any, partial(FaultRules, store, habits, with_spec=with_spec)), settings=settled)
         except BaseException as error:
             return _name_in(error)
     return ""

@@ -18,7 +18,7 @@ from inference.states import State
 from inference.store.redis import async_client, sync_client
 from inference.store.redis.commands import Command, Commands, Script, command, script
 from testkit.servers import Valkey
-from tests.contract.picture import Memory, Move, Picture, Post, Row
+from tests.contract.picture import Memory, Move, Post, Row, StoreSnapshot
 from tests.contract.redis_plantings import PLANTINGS
 from tests.contract.stores import Clock, Patch, Planting
 
@@ -79,7 +79,7 @@ class RedisUnderTest:
     def subscription(self, channel: str) -> "RedisSubscription":
         return RedisSubscription(self._server.port, channel)
 
-    def picture(self, model: str) -> Picture:
+    def picture(self, model: str) -> StoreSnapshot:
         keys = {name.decode(): held for name, held in self._dump(args=[self._commands.prefix(model)])}
         return _picture(keys)
 
@@ -155,7 +155,7 @@ class RedisSubscription:
                 heard.append((task_id, int(seq), state))
 
 
-def _picture(keys: dict[str, Any]) -> Picture:
+def _picture(keys: dict[str, Any]) -> StoreSnapshot:
     indexes = {name: _scores(keys.get(name, [])) for name in ("waiting", "running", "retry", "outstanding", "suspects")}
     ages = {name: _scores(keys.get(name, [])) for name in ("starts_by", "ended", "dead", "tombs")}
     records = {name.removeprefix("record:"): _row(held) for name, held in keys.items() if name.startswith("record:")}
@@ -163,7 +163,7 @@ def _picture(keys: dict[str, Any]) -> Picture:
         records[task_id].ended = at
     seen = _scores(keys.get("workers", []))
     meta = {name: int(value) for name, value in _fields(keys.get("meta", [])).items() if name != "drift"}
-    return Picture(
+    return StoreSnapshot(
         records=records,
         waiting=tuple(indexes["waiting"]),
         running=indexes["running"],

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from inference.states import OUTSTANDING, State
 from inference.store import messages
-from tests.contract.picture import Move, Picture
+from tests.contract.picture import Move, StoreSnapshot
 from tests.contract.spec_gateway import GatewayMoves
 from tests.contract.spec_worker import WorkerMoves
 
@@ -20,7 +20,7 @@ WORKER_LOST = b'{"type":"worker_lost","message":"the worker that ran it stopped 
 class Spec(GatewayMoves, WorkerMoves):
     """All moves; `apply` makes one, `picture` is what a store must hold now."""
 
-    def apply(self, now: int, move: Move, seen: Picture) -> object:
+    def apply(self, now: int, move: Move, seen: StoreSnapshot) -> object:
         """Makes a move at a time of the store's; `seen` is what the store held afterwards."""
         self.now, self.seen, self.told = now, seen, []
         act: Callable[..., object] = getattr(self, move.name)
@@ -91,13 +91,13 @@ class Spec(GatewayMoves, WorkerMoves):
     def _older(self, age_ms: int, *states: State) -> list[str]:
         return [task_id for task_id in self.among(*states) if self.records[task_id].ended <= self.now - age_ms]
 
-    def picture(self) -> Picture:
+    def picture(self) -> StoreSnapshot:
         """All that a store must hold, with every index derived from the records."""
         rows = self.records
         names = "tickets batch stamp ahead quiet_until repair_at repair_step ended ended_before backlog rate"
         meta = {"waiting_rows": self.waiting_rows()} | {name: getattr(self, name) for name in names.split()}
         meta |= {"bytes": self.bytes_of(*OUTSTANDING), "dead_bytes": self.bytes_of(State.FAILURE)}
-        return Picture(
+        return StoreSnapshot(
             records=rows,
             waiting=tuple(self.in_order()),
             running=self.leases,

@@ -6,7 +6,7 @@ import math
 from inference.limits import Limits
 from inference.records import Run
 from inference.states import State
-from tests.contract.picture import Memory, Picture, Post, Row
+from tests.contract.picture import Memory, Post, Row, StoreSnapshot
 
 
 class NotAllowed(AssertionError):
@@ -30,7 +30,7 @@ class Rows:
         self.ended = self.ended_before = self.backlog = self.rate = self.ahead = 0
         self.told: list[tuple[str, str, int, str]] = []
         self.now = 0
-        self.seen = Picture()
+        self.seen = StoreSnapshot()
 
     # What is derived.
 

@@ -4,7 +4,17 @@ from collections.abc import Sequence
 
 from inference.states import State
 from inference.store import messages
-from inference.store.messages import ALL, VOID, Ask, Beat, Claim, Hold, Outcome, Verb, WorkerState
+from inference.store.messages import (
+    ALL,
+    STALE,
+    ClaimRequest,
+    ClaimStatus,
+    HeartbeatRequest,
+    LeaseStatus,
+    Outcome,
+    OutcomeKind,
+    WorkerState,
+)
 from tests.contract.picture import Memory, Post
 from tests.contract.spec_rows import Rows
 
@@ -14,25 +24,25 @@ MAX_BACKOFF_MS = 30_000
 class WorkerMoves(Rows):
     """See `WorkerStore`."""
 
-    def claim(self, ask: Ask) -> messages.ClaimAnswer:
+    def claim(self, ask: ClaimRequest) -> messages.ClaimAnswer:
         memory = self.claims.get(ask.claim_id)
         if memory is None:
             self.tickets = max(0, self.tickets - 1)
         elif memory.status == "granted":
             return self._granted(ask)
         elif memory.status == "nothing":
-            return messages.ClaimAnswer(Claim.NOTHING)
+            return messages.ClaimAnswer(ClaimStatus.NOTHING)
         elif memory.status == "closed":
-            return messages.ClaimAnswer(Claim.NOTHING, tickets=self.shortage(ask.batch_rows))
+            return messages.ClaimAnswer(ClaimStatus.NOTHING, tickets=self.shortage(ask.batch_rows))
         batch, full = self._batch(ask.batch_rows)
         age = max((self._waited(task_id, ask.max_batch_wait_ms) for task_id in batch), default=0)
         if not batch:
             self.claims[ask.claim_id] = Memory("nothing")
-            return messages.ClaimAnswer(Claim.NOTHING)
+            return messages.ClaimAnswer(ClaimStatus.NOTHING)
         if not full and age < ask.max_batch_wait_ms:
             self.claims[ask.claim_id] = Memory("asking")
             wait = ask.max_batch_wait_ms - age
-            return messages.ClaimAnswer(Claim.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows))
+            return messages.ClaimAnswer(ClaimStatus.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows))
         for task_id in batch:
             row = self._become(task_id, State.RUNNING)
             row.claim, row.named, row.worker = ask.claim_id, len(batch), ask.worker_id
@@ -67,14 +77,14 @@ class WorkerMoves(Rows):
                 return batch, True
         return batch, False
 
-    def _granted(self, ask: Ask) -> messages.ClaimAnswer:
+    def _granted(self, ask: ClaimRequest) -> messages.ClaimAnswer:
         """An input only for what the claim still holds."""
         granted = []
         for task_id in self.claims[ask.claim_id].ids:
             row = self.records.get(task_id)
             data = row.input if row is not None and self._held(task_id, ask.claim_id) else None
-            granted.append(messages.Granted(task_id, data, row.rows if row is not None else 0))
-        return messages.ClaimAnswer(Claim.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows))
+            granted.append(messages.ClaimedRecord(task_id, data, row.rows if row is not None else 0))
+        return messages.ClaimAnswer(ClaimStatus.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows))
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
         del model
@@ -89,7 +99,7 @@ class WorkerMoves(Rows):
         del model
         memory = self.claims.get(claim_id)
         if memory is None or memory.status == "asking":
-            return messages.RenewAnswer(Hold.NOT_YET)
+            return messages.RenewAnswer(LeaseStatus.NOT_YET)
         held = tuple(task_id for task_id in memory.ids if self._held(task_id, claim_id))
         if memory.begun:
             passed = self.now - (memory.renewed or memory.begun)
@@ -99,7 +109,7 @@ class WorkerMoves(Rows):
         if not refused:
             self.leases |= dict.fromkeys(held, self.now + self.limits.lease_ms)
         by_others = [task_id for task_id in memory.ids if task_id not in held and task_id not in memory.words]
-        kind = Hold.HELD if held else Hold.LOST if by_others else Hold.ENDED
+        kind = LeaseStatus.HELD if held else LeaseStatus.LOST if by_others else LeaseStatus.ENDED
         return messages.RenewAnswer(kind, held, refused, self.now - memory.begun if memory.begun else None)
 
     def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> messages.SettleAnswer:
@@ -122,20 +132,20 @@ class WorkerMoves(Rows):
             return memory.words[task_id]
         if memory is None or not self._held(task_id, claim_id):
             if memory is not None and memory.status == "granted":
-                memory.words[task_id] = VOID
-            return VOID
+                memory.words[task_id] = STALE
+            return STALE
         row = self.records[task_id]
-        if outcome.verb is Verb.FINISH:
+        if outcome.verb is OutcomeKind.FINISH:
             row.result, row.error, row.version, row.run_ms = outcome.payload, None, version, outcome.run_ms
             word = self._become(task_id, State.SUCCESS).state
-        elif outcome.verb is Verb.HAND_BACK:
+        elif outcome.verb is OutcomeKind.HAND_BACK:
             word = self._become(task_id, State.WAITING).state
         else:
-            word = self._fail(task_id, outcome.payload, outcome.verb is Verb.FAIL_FOR_GOOD, outcome.own, version)
+            word = self._fail(task_id, outcome.payload, outcome.verb is OutcomeKind.FAIL_FOR_GOOD, outcome.own, version)
         memory.words[task_id] = word.value
         return word.value
 
-    def heartbeat(self, beat: Beat) -> messages.BeatAnswer:
+    def heartbeat(self, beat: HeartbeatRequest) -> messages.BeatAnswer:
         waiting = len(self.among(State.WAITING))
         before = self.posts.pop(beat.worker_id, None)
         if beat.state is WorkerState.GONE:
@@ -157,7 +167,7 @@ class WorkerMoves(Rows):
         self.tickets = sum(post.state == WorkerState.IDLE for post in self.posts.values())
         return messages.BeatAnswer(waiting, self.tickets, my_turn)
 
-    def _turn(self, beat: Beat) -> bool:
+    def _turn(self, beat: HeartbeatRequest) -> bool:
         """One worker at a time leaves its version; the turn is over when it wants no other and is not loading."""
         free = not self.turn or self.turn == beat.worker_id or self.turn not in self.posts
         if beat.wants and free:

@@ -11,10 +11,10 @@ from typing import Any
 
 from inference.records import PredictionRequest, Record
 from inference.store import messages
-from inference.store.messages import ALL, Ask, Beat, Outcome, Verb, WorkerState
-from tests.contract.actors import Habits, Parent, Waiter
-from tests.contract.ledger import Finding, Ledger, Step, needed
-from tests.contract.picture import Move, Picture, difference
+from inference.store.messages import ALL, ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
+from tests.contract.actors import InjectedBugs, Parent, Waiter
+from tests.contract.ledger import Finding, Invariants, Step, needed
+from tests.contract.picture import Move, StoreSnapshot, difference
 from tests.contract.spec import Spec
 from tests.contract.spec_rows import NotAllowed
 from tests.contract.stores import StoreUnderTest
@@ -24,17 +24,17 @@ LARGEST_BATCH = 8
 RUN_LIMIT_MS = 6_000
 TELLS_TICKETS = (messages.SubmitAnswer, messages.ClaimAnswer, messages.SettleAnswer, messages.Replayed, messages.Reaped)
 REFUSED = (messages.Submitted.FULL, messages.Submitted.LATE)
-TELL_NOTHING = (messages.Replayed(0, 0), messages.Reaped(ran=False), messages.ClaimAnswer(messages.Claim.NOTHING))
+TELL_NOTHING = (messages.Replayed(0, 0), messages.Reaped(ran=False), messages.ClaimAnswer(messages.ClaimStatus.NOTHING))
 
 
 @dataclass
 class SaidByWorker:
     """A worker's side of the store whose every call is looked at; `delivery` says for which one it speaks."""
 
-    stage: "Stage"
+    stage: "Harness"
     delivery: int = 0
 
-    def claim(self, ask: Ask) -> messages.ClaimAnswer:
+    def claim(self, ask: ClaimRequest) -> messages.ClaimAnswer:
         answer: messages.ClaimAnswer = self.stage.say("claim", ask, delivery=self.delivery)
         return answer
 
@@ -50,7 +50,7 @@ class SaidByWorker:
         answer: messages.SettleAnswer = self.stage.say("settle", model, claim_id, tuple(outcomes), version)
         return answer
 
-    def heartbeat(self, beat: Beat) -> messages.BeatAnswer:
+    def heartbeat(self, beat: HeartbeatRequest) -> messages.BeatAnswer:
         answer: messages.BeatAnswer = self.stage.say("heartbeat", beat)
         return answer
 
@@ -66,18 +66,18 @@ class SaidByWorker:
         del model
 
 
-class Stage:
+class Harness:
     """See the module."""
 
-    def __init__(self, store: StoreUnderTest, habits: Habits, *, with_spec: bool = True) -> None:
+    def __init__(self, store: StoreUnderTest, habits: InjectedBugs, *, with_spec: bool = True) -> None:
         store.flush()
         store.clock.offset_ms = 0
         self.store = store
         self._with_spec = with_spec
         self.dice = Random(0)
         self.spec = Spec(store.limits)
-        self.ledger = Ledger(store.limits)
-        self.seen = Picture()
+        self.ledger = Invariants(store.limits)
+        self.seen = StoreSnapshot()
         self.sent: list[tuple[Move, int]] = []
         self.tickets: list[str] = []
         self.share_sent_twice = 1 / 3
@@ -88,7 +88,7 @@ class Stage:
         self.parents = [self._parent(name, rows, habits) for name, rows in (("w1", 1), ("w8", 8), ("v8", 8))]
         self.waiter = Waiter(store.subscription("gateway-a"), "gateway-a", self.watch, habits)
 
-    def _parent(self, name: str, batch_rows: int, habits: Habits) -> Parent:
+    def _parent(self, name: str, batch_rows: int, habits: InjectedBugs) -> Parent:
         return Parent(SaidByWorker(self), MODEL, name, batch_rows, habits, self.new_claim_id)
 
     def new_claim_id(self) -> str:
@@ -185,7 +185,9 @@ class Stage:
         return answer
 
     def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> messages.BeatAnswer:
-        return parent.store.heartbeat(Beat(MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants))
+        return parent.store.heartbeat(
+            HeartbeatRequest(MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants)
+        )
 
     def pass_seconds(self, seconds: int) -> None:
         """Time goes by while a gateway's reaper runs each second."""
@@ -199,6 +201,6 @@ class Stage:
         ids = parent.current.granted
         rows = [self.seen.records.get(task_id) for task_id in ids]
         if any(row is not None and row.input == b'"poison"' for row in rows):
-            parent.end([Outcome(ALL, Verb.FAIL, b'{"type":"poison"}')])
+            parent.end([Outcome(ALL, OutcomeKind.FAIL, b'{"type":"poison"}')])
         else:
-            parent.end([Outcome(task_id, Verb.FINISH, b"[1]", run_ms=7) for task_id in ids])
+            parent.end([Outcome(task_id, OutcomeKind.FINISH, b"[1]", run_ms=7) for task_id in ids])

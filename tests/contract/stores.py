@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from inference.limits import Limits
 from inference.store.protocols import GatewayStore, WorkerStore
-from tests.contract.picture import Move, Picture
+from tests.contract.picture import Move, StoreSnapshot
 
 
 @dataclass
@@ -78,7 +78,7 @@ class StoreUnderTest(Protocol):
     def subscription(self, channel: str) -> Subscription:
         """An ear for a gateway's channel, not yet confirmed."""
 
-    def picture(self, model: str) -> Picture:
+    def picture(self, model: str) -> StoreSnapshot:
         """All that it holds of a model."""
 
     def meddle(self, model: str, tickets: int) -> None:

@@ -3,7 +3,7 @@
 import pytest
 
 from inference.states import State
-from inference.store.messages import Submitted, Verb
+from inference.store.messages import OutcomeKind, Submitted
 from tests.contract.acting import MODEL, Cast
 
 
@@ -36,7 +36,7 @@ def test_what_has_begun_once_is_joined_whatever_its_time_to_start(cast: Cast) ->
     own = cast.submit(join_key="k", time_to_start_ms=500)
     assert cast.answer(join_key="j").kind is Submitted.ACCEPTED, "claimed is not begun: it may come back and expire"
     cast.run("c2")
-    cast.settle("c2", Verb.FAIL, own, own=True)
+    cast.settle("c2", OutcomeKind.FAIL, own, own=True)
     assert cast.read(own).state is State.RETRY
     assert cast.answer(join_key="k").task_id == own
     assert cast.read(held).state is State.RUNNING
@@ -68,7 +68,7 @@ def test_a_record_that_was_joined_while_it_ran_waits_again_in_the_joiners_place(
     cast.run("c1")
     urgent = cast.submit(head_start_ms=5_000)
     assert cast.answer(join_key="j", head_start_ms=9_000).task_id == held
-    cast.settle("c1", Verb.HAND_BACK)
+    cast.settle("c1", OutcomeKind.HAND_BACK)
     assert cast.claimed("c2", rows=1) == [held]
     assert cast.claimed("c3", rows=1) == [urgent]
 
@@ -76,7 +76,7 @@ def test_a_record_that_was_joined_while_it_ran_waits_again_in_the_joiners_place(
 def test_a_record_that_has_ended_keeps_its_place(cast: Cast) -> None:
     held = cast.submit(join_key="j")
     cast.run("c1")
-    cast.settle("c1", Verb.FINISH)
+    cast.settle("c1", OutcomeKind.FINISH)
     before = cast.store.picture(MODEL).records[held].order
     assert cast.answer(join_key="j", join_version="v1", head_start_ms=5_000).task_id == held
     assert cast.store.picture(MODEL).records[held].order == before

@@ -3,7 +3,7 @@
 import pytest
 
 from inference.states import State
-from inference.store.messages import Beat, Replayed, Submitted, Verb, WorkerState
+from inference.store.messages import HeartbeatRequest, OutcomeKind, Replayed, Submitted, WorkerState
 from tests.contract.acting import MODEL, Cast
 
 
@@ -35,7 +35,7 @@ def test_a_request_joins_the_one_that_is_outstanding(cast: Cast) -> None:
 def test_a_request_joins_a_success_of_the_same_version_only(cast: Cast) -> None:
     task_id = cast.submit(join_key="j")
     cast.run("c1")
-    cast.settle("c1", Verb.FINISH)
+    cast.settle("c1", OutcomeKind.FINISH)
     assert cast.answer(join_key="j", join_version="v1").task_id == task_id
     assert cast.answer(join_key="j", join_version="v2").kind is Submitted.ACCEPTED
 
@@ -64,7 +64,7 @@ def test_a_claim_that_finds_only_what_is_past_its_time_asks_for_no_ticket(cast: 
 def test_what_has_begun_once_does_not_expire(cast: Cast) -> None:
     task_id = cast.submit(time_to_start_ms=500)
     cast.run("c1")
-    cast.settle("c1", Verb.HAND_BACK)
+    cast.settle("c1", OutcomeKind.HAND_BACK)
     cast.pass_ms(600)
     assert cast.reap().expired == 0
     assert cast.claimed("c2") == [task_id]
@@ -76,7 +76,7 @@ def test_what_waits_is_told_when_it_should_be_claimed_by_the_rate_measured_while
     cast.reap()
     assert cast.read(ids[5]).starts_in_ms is None, "nobody has measured a rate"
     cast.run("c1", rows=2)
-    cast.settle("c1", Verb.FINISH)
+    cast.settle("c1", OutcomeKind.FINISH)
     cast.pass_ms(1_000)
     cast.beat("w", WorkerState.BUSY)
     cast.reap()
@@ -91,7 +91,7 @@ def test_what_waits_is_told_when_it_should_be_claimed_by_the_rate_measured_while
 def test_a_result_is_gone_after_its_time_and_later_nobody_knows_it(cast: Cast) -> None:
     task_id = cast.submit(idempotency_key="k")
     cast.run("c1")
-    cast.settle("c1", Verb.FINISH)
+    cast.settle("c1", OutcomeKind.FINISH)
     cast.pass_ms(cast.store.limits.result_ttl_ms)
     assert cast.reap().forgotten == 1
     assert cast.read(task_id).state is State.FORGOTTEN
@@ -106,7 +106,7 @@ def test_a_cancelled_record_is_final_at_once_and_its_claim_writes_nothing(cast: 
     task_id = cast.submit()
     cast.run("c1")
     assert cast.tell("cancel", task_id).done
-    assert cast.settle("c1", Verb.FINISH) == {task_id: "void"}
+    assert cast.settle("c1", OutcomeKind.FINISH) == {task_id: "void"}
     assert cast.tell("cancel", task_id).done
 
 
@@ -114,7 +114,7 @@ def test_a_replay_names_its_epoch_and_opens_one_however_often_it_arrives(cast: C
     task_id = cast.submit()
     for claim_id, epoch in (("c1", 1), ("c2", 2)):
         cast.run(claim_id)
-        cast.settle(claim_id, Verb.FAIL_FOR_GOOD)
+        cast.settle(claim_id, OutcomeKind.FAIL_FOR_GOOD)
         assert cast.tell("replay", task_id, 1).epoch == 2
         assert cast.read(task_id).epoch == 2
         assert cast.read(task_id).state is (State.WAITING if epoch == 1 else State.FAILURE)
@@ -126,7 +126,7 @@ def test_a_dead_letter_is_buried_once(cast: Cast) -> None:
     task_id = cast.submit()
     assert not cast.tell("bury", task_id)
     cast.run("c1")
-    cast.settle("c1", Verb.FAIL_FOR_GOOD)
+    cast.settle("c1", OutcomeKind.FAIL_FOR_GOOD)
     assert cast.tell("bury", task_id)
     assert cast.tell("bury", task_id)
     assert cast.read(task_id).state is State.FORGOTTEN
@@ -205,7 +205,7 @@ def test_tickets_cover_what_waits_a_batch_each_and_a_suspect_one_to_itself(cast:
     assert cast.answer().tickets == 0
     assert cast.answer().tickets == 1
     cast.run("c1", rows=2)
-    cast.settle("c1", Verb.FAIL)
+    cast.settle("c1", OutcomeKind.FAIL)
     assert cast.worker.cover(MODEL, 0) == 3
 
 
@@ -215,7 +215,7 @@ def test_listeners_are_told_id_sequence_and_state(cast: Cast) -> None:
     task_id = cast.submit()
     assert cast.tell("watch", task_id, "gateway").sequence == 1
     cast.run("c1")
-    cast.settle("c1", Verb.FINISH)
+    cast.settle("c1", OutcomeKind.FINISH)
     assert ear.heard() == [(task_id, 2, "running"), (task_id, 3, "success")]
     ear.drop()
 
@@ -249,5 +249,5 @@ def test_what_is_submitted_comes_back_to_the_last_digit_and_byte(cast: Cast) -> 
 
 def test_a_worker_s_problem_may_be_any_text(cast: Cast) -> None:
     problem = 'a "quoted" \\ line\nand a second one, \u2028\x00 …'
-    cast.worker.heartbeat(Beat(MODEL, "w", WorkerState.IDLE, "v1", 8, problem=problem))
+    cast.worker.heartbeat(HeartbeatRequest(MODEL, "w", WorkerState.IDLE, "v1", 8, problem=problem))
     assert [worker.problem for worker in cast.tell("workers", MODEL)] == [problem]

@@ -14,7 +14,7 @@ import redis
 from inference.errors import Misconfigured, PrefixTaken, StoreUnavailable
 from inference.limits import Limits
 from inference.states import State
-from inference.store.messages import Verb
+from inference.store.messages import OutcomeKind
 from inference.store.redis import RedisGatewayStore, RedisWorkerStore, async_client, sync_client
 from inference.store.redis.commands import Commands
 from inference.store.redis.server_checks import refuse, refuse_policy, refuse_schema, weakness
@@ -42,7 +42,7 @@ def test_a_full_store_refuses_submissions_and_drains(small: tuple[Valkey, Cast])
     with pytest.raises(StoreUnavailable, match="submit"):
         cast.submit()
     assert cast.run("c1") == [first]
-    assert cast.settle("c1", Verb.FINISH) == {first: "success"}
+    assert cast.settle("c1", OutcomeKind.FINISH) == {first: "success"}
     assert cast.read(first).state is State.SUCCESS
     assert cast.reap().ran
 

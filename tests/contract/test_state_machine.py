@@ -10,7 +10,7 @@ from typing import Any, cast
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.accidents import Accidents
+from tests.contract.accidents import FaultRules
 from tests.contract.stores import StoreUnderTest
 
 LIVES = int(os.environ.get("MACHINE_LIVES", "0"))
@@ -26,11 +26,11 @@ def test_no_order_of_moves_breaks_the_protocol(store: StoreUnderTest) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(cast(Any, partial(Accidents, store)), settings=settled)
+    run_state_machine_as_test(cast(Any, partial(FaultRules, store)), settings=settled)
 
 
 def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_letter(store: StoreUnderTest) -> None:
-    life = Accidents(store)
+    life = FaultRules(store)
     life.start(seed=1)
     for _ in range(2):
         life.submit(poison=False, rows=1, number=1, waits=False)
@@ -44,7 +44,7 @@ def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_l
 
 
 def test_a_submission_that_arrives_when_its_record_was_forgotten_makes_another_record(store: StoreUnderTest) -> None:
-    life = Accidents(store)
+    life = FaultRules(store)
     life.start(seed=1)
     life.submit(poison=False, rows=1, number=1, waits=False)
     submitted = next(move for move, _ in life.stage.sent if move.name == "submit")

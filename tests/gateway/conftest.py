@@ -10,7 +10,7 @@ from testkit.match_file import season, write_matches
 from testkit.servers import MlflowServer, Valkey
 from testkit.stack import Stack
 from tests.gateway.kept import Kept
-from tests.gateway.support import MODEL, Driver, Site, register
+from tests.gateway.support import MODEL, FakeWorker, GatewayClient, register
 
 
 @pytest.fixture(scope="session")
@@ -34,17 +34,17 @@ def _session_stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: p
 
 
 @pytest.fixture
-def site(_session_stack: Stack, valkey: Valkey) -> Iterator[Site]:
+def site(_session_stack: Stack, valkey: Valkey) -> Iterator[GatewayClient]:
     """Two gateways on an empty store, called in turn."""
     assert valkey.answers()
-    with Site(_session_stack) as site:
+    with GatewayClient(_session_stack) as site:
         yield site
 
 
 @pytest.fixture
-def driver(valkey: Valkey) -> Iterator[Driver]:
+def driver(valkey: Valkey) -> Iterator[FakeWorker]:
     """A worker played by the test."""
-    with Driver(valkey.url()) as driver:
+    with FakeWorker(valkey.url()) as driver:
         yield driver
 
 
@@ -73,6 +73,6 @@ def kept(own_stack: Stack, tmp_path: Path) -> Iterator[Kept]:
 
 
 @pytest.fixture
-def own_driver(kept: Kept) -> Iterator[Driver]:
-    with Driver(kept.stack.valkey.url()) as driver:
+def own_driver(kept: Kept) -> Iterator[FakeWorker]:
+    with FakeWorker(kept.stack.valkey.url()) as driver:
         yield driver

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from inference.ids import new_claim_id
-from inference.store.messages import Ask, Beat, Granted, Outcome, Verb, WorkerState
+from inference.store.messages import Ask, ClaimedRecord, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
 from inference.store.redis import RedisWorkerStore
 from inference.store.redis.commands import Commands
 from inference.store.redis.sync_client import connect
@@ -47,7 +47,7 @@ def problem(answer: httpx2.Response, status: int) -> dict[str, Any]:
     return body
 
 
-class Site:
+class GatewayClient:
     """A client that goes to one gateway after the other, and can call from threads."""
 
     def __init__(self, stack: Stack) -> None:
@@ -112,7 +112,7 @@ HTTP = httpx2.Client(timeout=60, verify=False, limits=KEPT_ALIVE)
 """One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of certificates."""
 
 
-class Driver:
+class FakeWorker:
     """A worker on the worker's store, one claim at a time."""
 
     def __init__(self, url: str, model: str = MODEL) -> None:
@@ -128,12 +128,12 @@ class Driver:
         self._client.close()
 
     def beat(self, state: WorkerState, version: str = "1") -> None:
-        self.store.heartbeat(Beat(self.model, "driver", state, version, 8))
+        self.store.heartbeat(HeartbeatRequest(self.model, "driver", state, version, 8))
 
-    def claim(self, rows: int = 1) -> tuple[Granted, ...]:
+    def claim(self, rows: int = 1) -> tuple[ClaimedRecord, ...]:
         """Claims and begins what waits, once something does."""
 
-        def granted() -> tuple[Granted, ...]:
+        def granted() -> tuple[ClaimedRecord, ...]:
             self.claim_id = new_claim_id()
             return self.store.claim(Ask(self.model, self.claim_id, "driver", rows)).records
 
@@ -141,25 +141,25 @@ class Driver:
         self.store.begin(self.model, self.claim_id, [r.task_id for r in records])
         return records
 
-    def settle(self, task_id: str, verb: Verb, payload: Any, version: str = "1") -> str:
+    def settle(self, task_id: str, verb: OutcomeKind, payload: Any, version: str = "1") -> str:
         outcome = Outcome(task_id, verb, json.dumps(payload).encode(), run_ms=7)
         return self.store.settle(self.model, self.claim_id, [outcome], version).words[task_id]
 
     def finish(self, task_id: str) -> None:
         """Ends one of the records claimed last well."""
-        assert self.settle(task_id, Verb.FINISH, 0.5) == "success"
+        assert self.settle(task_id, OutcomeKind.FINISH, 0.5) == "success"
 
     def run(self, result: Any = 0.5, version: str = "1") -> str:
         """Runs the next record and returns its id."""
         (record,) = self.claim()
-        assert self.settle(record.task_id, Verb.FINISH, result, version) == "success"
+        assert self.settle(record.task_id, OutcomeKind.FINISH, result, version) == "success"
         return record.task_id
 
     def fail(self, error_type: str = "model_error") -> str:
         """Fails the next record for good and returns its id."""
         (record,) = self.claim()
         error = {"type": error_type, "message": "as the test wants"}
-        assert self.settle(record.task_id, Verb.FAIL_FOR_GOOD, error) == "failure"
+        assert self.settle(record.task_id, OutcomeKind.FAIL_FOR_GOOD, error) == "failure"
         return record.task_id
 
 

@@ -7,13 +7,13 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.support import GOOD, MODEL, Site, problem
+from tests.gateway.support import GOOD, MODEL, GatewayClient, problem
 
 JSON = {"Content-Type": "application/json"}
 
 
 @pytest.fixture(autouse=True)
-def _nothing_is_written(site: Site) -> Iterator[None]:
+def _nothing_is_written(site: GatewayClient) -> Iterator[None]:
     yield
     assert site.get("/monitoring/queues").json()["queues"][0]["outstanding"] == 0
 
@@ -77,12 +77,12 @@ WRONG = [
 
 @pytest.mark.parametrize("path", ["/predict/", "/predict/async"])
 @pytest.mark.parametrize(("body", "field"), WRONG)
-def test_a_wrong_field_is_named(site: Site, path: str, body: str, field: str) -> None:
+def test_a_wrong_field_is_named(site: GatewayClient, path: str, body: str, field: str) -> None:
     answer = problem(site.call("POST", path, content=body, headers=JSON), 422)
     assert [error["field"] for error in answer["errors"]] == [field]
 
 
-def test_all_wrong_fields_are_named_but_not_without_end(site: Site) -> None:
+def test_all_wrong_fields_are_named_but_not_without_end(site: GatewayClient) -> None:
     body = {"features": {f"f{i}": 1 for i in range(1000)}, "match_id": "x"}
     errors = problem(site.post("/predict/", body), 422)["errors"]
     assert {"match_id", "features.pressure", "features.days"} <= {error["field"] for error in errors}
@@ -102,11 +102,11 @@ def test_all_wrong_fields_are_named_but_not_without_end(site: Site) -> None:
         b"{}{}",
     ],
 )
-def test_a_body_that_is_no_json_is_a_400(site: Site, body: bytes) -> None:
+def test_a_body_that_is_no_json_is_a_400(site: GatewayClient, body: bytes) -> None:
     problem(site.call("POST", "/predict/", content=body, headers=JSON), 400)
 
 
-def test_a_lone_surrogate_is_a_400(site: Site) -> None:
+def test_a_lone_surrogate_is_a_400(site: GatewayClient) -> None:
     body = b'{"features":{"pressure":1,"days":1,"station":"\\ud800"}}'
     problem(site.call("POST", "/predict/", content=body, headers=JSON), 400)
 
@@ -114,20 +114,20 @@ def test_a_lone_surrogate_is_a_400(site: Site) -> None:
 @pytest.mark.parametrize(
     "media", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", "multipart/form-data"]
 )
-def test_another_content_type_is_a_415(site: Site, media: str) -> None:
+def test_another_content_type_is_a_415(site: GatewayClient, media: str) -> None:
     problem(site.call("POST", "/predict/", content=features(), headers={"Content-Type": media}), 415)
 
 
-def test_a_body_over_the_bound_is_a_413(site: Site) -> None:
+def test_a_body_over_the_bound_is_a_413(site: GatewayClient) -> None:
     problem(site.call("POST", "/predict/", content=b" " * (16 * 1024 * 1024 + 1), headers=JSON), 413)
 
 
-def test_a_body_over_the_bound_that_hides_its_length_is_a_413(site: Site) -> None:
+def test_a_body_over_the_bound_that_hides_its_length_is_a_413(site: GatewayClient) -> None:
     chunks = (b" " * 1024 * 1024 for _ in range(17))
     problem(site.call("POST", "/predict/", content=chunks, headers=JSON), 413)
 
 
-def test_a_body_cut_off_leaves_the_gateway_well(site: Site) -> None:
+def test_a_body_cut_off_leaves_the_gateway_well(site: GatewayClient) -> None:
     async def cut() -> None:
         host, port = site.urls[0].removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
@@ -143,20 +143,20 @@ def test_a_body_cut_off_leaves_the_gateway_well(site: Site) -> None:
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/nowhere"), ("GET", "/"), ("POST", "/predictx"), ("GET", "/predict/1/2"), ("GET", "//")]
 )
-def test_an_unknown_path_is_a_404(site: Site, method: str, path: str) -> None:
+def test_an_unknown_path_is_a_404(site: GatewayClient, method: str, path: str) -> None:
     problem(site.call(method, path), 404)
 
 
 @pytest.mark.parametrize(
     ("method", "path"), [("GET", "/predict/"), ("DELETE", "/predict/async"), ("POST", "/monitoring/queues"), ("PUT", "/livez")]
 )
-def test_a_wrong_method_is_a_405(site: Site, method: str, path: str) -> None:
+def test_a_wrong_method_is_a_405(site: GatewayClient, method: str, path: str) -> None:
     answer = site.call(method, path)
     problem(answer, 405)
     assert answer.headers["allow"]
 
 
-def test_a_model_not_served_is_counted_as_unknown(site: Site) -> None:
+def test_a_model_not_served_is_counted_as_unknown(site: GatewayClient) -> None:
     sample = 'prediction_requests_total{model="unknown",outcome="invalid",source="sync"}'
     before = site.metric(sample)
     site.post("/predict/", {"features": GOOD, "model": "m" * 30})
@@ -167,7 +167,7 @@ def test_a_model_not_served_is_counted_as_unknown(site: Site) -> None:
     "good",
     [{"pressure": 1}, {"days": -(2**63)}, {"station": "\u0000 é 💩"}, {"coastal": False}, {"coastal": None}, {"pressure": 2**64}],
 )
-def test_odd_but_right_input_is_taken(site: Site, good: dict[str, Any]) -> None:
+def test_odd_but_right_input_is_taken(site: GatewayClient, good: dict[str, Any]) -> None:
     task_id = site.submit(features=GOOD | good)
     assert task_id.startswith(MODEL)
     site.stack.valkey.flush()

@@ -12,7 +12,7 @@ import pytest
 
 from testkit.stack import Process, Stack
 from testkit.waiting import until
-from tests.gateway.support import GOOD, HTTP, Site, problem
+from tests.gateway.support import GOOD, HTTP, GatewayClient, problem
 
 TERM, INT = signal.SIGTERM, signal.SIGINT
 
@@ -25,7 +25,7 @@ def silent() -> Iterator[socket.socket]:
         yield server
 
 
-def another(site: Site, folder: Path, **env: str) -> Process:
+def another(site: GatewayClient, folder: Path, **env: str) -> Process:
     """Starts one more gateway on the port of the first."""
     first = site.stack.gateways[0]
     process = replace(first, name="another", log=folder / "another.log", popen=None, env=first.env | env)
@@ -33,7 +33,7 @@ def another(site: Site, folder: Path, **env: str) -> Process:
     return process
 
 
-def test_a_gateway_whose_port_is_taken_ends_with_one_sentence(site: Site, tmp_path: Path) -> None:
+def test_a_gateway_whose_port_is_taken_ends_with_one_sentence(site: GatewayClient, tmp_path: Path) -> None:
     gateway = another(site, tmp_path)
     try:
         assert gateway.wait(120) != 0
@@ -47,7 +47,7 @@ def test_a_gateway_whose_port_is_taken_ends_with_one_sentence(site: Site, tmp_pa
 @pytest.mark.parametrize("number", [TERM, INT])
 @pytest.mark.parametrize("name", ["STORE_URL", "MLFLOW_TRACKING_URI"])
 def test_a_gateway_that_waits_for_its_parts_ends_at_a_signal(
-    site: Site, silent: socket.socket, tmp_path: Path, name: str, number: signal.Signals
+    site: GatewayClient, silent: socket.socket, tmp_path: Path, name: str, number: signal.Signals
 ) -> None:
     scheme = "redis" if name == "STORE_URL" else "http"
     gateway = another(site, tmp_path, **{name: f"{scheme}://127.0.0.1:{silent.getsockname()[1]}"})
@@ -61,7 +61,7 @@ def test_a_gateway_that_waits_for_its_parts_ends_at_a_signal(
         gateway.kill()
 
 
-def test_a_signal_during_the_imports_is_heeded(site: Site, silent: socket.socket, tmp_path: Path) -> None:
+def test_a_signal_during_the_imports_is_heeded(site: GatewayClient, silent: socket.socket, tmp_path: Path) -> None:
     """uvicorn handles signals before it imports the application."""
     gateway = another(site, tmp_path, STORE_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}")
     try:

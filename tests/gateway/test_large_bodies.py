@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from testkit.stack import Process
-from tests.gateway.support import GOOD, HTTP, MODEL, Driver, Site, problem
+from tests.gateway.support import GOOD, HTTP, MODEL, FakeWorker, GatewayClient, problem
 
 JSON = {"Content-Type": "application/json"}
 MIB = 2**20
@@ -37,7 +37,7 @@ DENSE = {
 
 
 @pytest.fixture
-def gateway(site: Site) -> Process:
+def gateway(site: GatewayClient) -> Process:
     """The first of the gateways, with its process for large bodies."""
     for _ in site.urls:
         assert (
@@ -70,7 +70,7 @@ def more_memory_than(*pids: int) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("body", DENSE.values(), ids=DENSE)
-def test_what_no_model_can_need_is_refused_before_it_takes_memory(site: Site, gateway: Process, body: bytes) -> None:
+def test_what_no_model_can_need_is_refused_before_it_takes_memory(site: GatewayClient, gateway: Process, body: bytes) -> None:
     with more_memory_than(gateway.pid, check_process(gateway)) as more:
         answer = problem(HTTP.post(f"{gateway.url}/predict/", content=body, headers=JSON), 422)
     assert [error["field"] for error in answer["errors"]] == ["body"]
@@ -78,7 +78,7 @@ def test_what_no_model_can_need_is_refused_before_it_takes_memory(site: Site, ga
     assert site.outstanding() == 0
 
 
-def test_a_text_may_have_any_marks_in_it(site: Site, driver: Driver) -> None:
+def test_a_text_may_have_any_marks_in_it(site: GatewayClient, driver: FakeWorker) -> None:
     text = ',:[{"\\' * (MIB // 2)
     task_id = site.submit(features=GOOD | {"station": text})
     (granted,) = driver.claim()
@@ -86,7 +86,7 @@ def test_a_text_may_have_any_marks_in_it(site: Site, driver: Driver) -> None:
     driver.finish(task_id)
 
 
-def test_a_list_that_may_be_long_may_be_long(site: Site, driver: Driver) -> None:
+def test_a_list_that_may_be_long_may_be_long(site: GatewayClient, driver: FakeWorker) -> None:
     quantiles = [i / 1_000_000 for i in range(500_000)]
     task_id = site.submit(params={"quantiles": quantiles})
     (granted,) = driver.claim()
@@ -94,7 +94,7 @@ def test_a_list_that_may_be_long_may_be_long(site: Site, driver: Driver) -> None
     driver.finish(task_id)
 
 
-def test_a_large_body_is_told_what_is_wrong_as_a_small_one_is(site: Site) -> None:
+def test_a_large_body_is_told_what_is_wrong_as_a_small_one_is(site: GatewayClient) -> None:
     wrong = {"features": GOOD | {"days": 1.5, "height": 1}, "urgency": 1, "match_id": "x"}
     small, large = (
         problem(site.call("POST", "/predict/", content=json.dumps(wrong) + blanks, headers=JSON), 422) for blanks in ("", BLANKS)
@@ -104,7 +104,7 @@ def test_a_large_body_is_told_what_is_wrong_as_a_small_one_is(site: Site) -> Non
     assert cut["detail"].startswith("The body is not JSON")
 
 
-def test_a_large_body_joins_a_small_one_that_says_the_same(site: Site) -> None:
+def test_a_large_body_joins_a_small_one_that_says_the_same(site: GatewayClient) -> None:
     body = json.dumps({"features": GOOD, "match_id": 7})
     for headers in ({}, {"Idempotency-Key": '"a"', "Cache-Control": "no-cache"}):
         ids = {
@@ -115,7 +115,7 @@ def test_a_large_body_joins_a_small_one_that_says_the_same(site: Site) -> None:
     site.stack.valkey.flush()
 
 
-def test_others_are_served_while_a_large_body_is_checked(site: Site, gateway: Process, driver: Driver) -> None:
+def test_others_are_served_while_a_large_body_is_checked(site: GatewayClient, gateway: Process, driver: FakeWorker) -> None:
     """The process stands still, so the check takes as long as this test wants."""
     pid = check_process(gateway)
     os.kill(pid, signal.SIGSTOP)
@@ -131,7 +131,7 @@ def test_others_are_served_while_a_large_body_is_checked(site: Site, gateway: Pr
     assert {driver.run() for _ in range(4)} == ids
 
 
-def test_a_check_process_that_died_is_replaced(site: Site, gateway: Process) -> None:
+def test_a_check_process_that_died_is_replaced(site: GatewayClient, gateway: Process) -> None:
     before = check_process(gateway)
     os.kill(before, signal.SIGKILL)
     ids = [site.submit(features=GOOD | {"station": "x" * MIB}) for _ in site.urls]

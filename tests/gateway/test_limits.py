@@ -8,48 +8,48 @@ import redis
 from inference.store.messages import WorkerState
 from testkit.stack import Stack
 from testkit.waiting import until
-from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
+from tests.gateway.support import GOOD, MODEL, FakeWorker, GatewayClient, problem
 
 META = f"{{inference:{MODEL}}}:meta"
 
 
 @pytest.fixture
-def small(own_stack: Stack) -> Iterator[Site]:
+def small(own_stack: Stack) -> Iterator[GatewayClient]:
     """A gateway that takes five predictions, or some four hundred bytes of them."""
     own_stack.add_gateway(BACKLOG_MAX_RECORDS="5", BACKLOG_MAX_BYTES="400", SYNC_SLO_S="2")
-    with Site(own_stack) as site:
+    with GatewayClient(own_stack) as site:
         yield site
 
 
-def test_a_full_backlog_is_a_503_and_room_is_taken_again(small: Site) -> None:
+def test_a_full_backlog_is_a_503_and_room_is_taken_again(small: GatewayClient) -> None:
     ids = [small.submit() for _ in range(5)]
     answer = small.post("/predict/async/", {"features": GOOD})
     assert problem(answer, 503)["type"] == "urn:inference:backlog-full"
     assert answer.headers["retry-after"] == "30", "no worker lives, so nobody knows when there is room"
     assert small.metric(f'prediction_requests_total{{model="{MODEL}",outcome="refused",source="async"}}') == 1
-    with Driver(small.stack.valkey.url()) as driver:
+    with FakeWorker(small.stack.valkey.url()) as driver:
         assert driver.run() == ids[0]
     assert small.submit()
 
 
-def test_a_backlog_is_bounded_in_bytes_too(small: Site) -> None:
+def test_a_backlog_is_bounded_in_bytes_too(small: GatewayClient) -> None:
     large = GOOD | {"station": "x" * 250}
     small.submit(features=large)
     assert problem(small.post("/predict/async/", {"features": large}), 503)["type"] == "urn:inference:backlog-full"
     small.submit()
 
 
-def test_a_request_that_joins_is_taken_when_all_is_full(small: Site) -> None:
+def test_a_request_that_joins_is_taken_when_all_is_full(small: GatewayClient) -> None:
     first = small.submit(match_id=1)
     for _ in range(4):
         small.submit()
     assert small.submit(match_id=1) == first
 
 
-def test_retry_after_is_by_the_measured_rate_while_a_worker_lives(small: Site) -> None:
+def test_retry_after_is_by_the_measured_rate_while_a_worker_lives(small: GatewayClient) -> None:
     for _ in range(5):
         small.submit()
-    with redis.Redis.from_url(small.stack.valkey.url()) as store, Driver(small.stack.valkey.url()) as driver:
+    with redis.Redis.from_url(small.stack.valkey.url()) as store, FakeWorker(small.stack.valkey.url()) as driver:
         # One record in five seconds, as the reaper would have measured it.
         store.hset(META, "rate", 200_000_000)
         driver.beat(WorkerState.BUSY)
@@ -57,9 +57,9 @@ def test_retry_after_is_by_the_measured_rate_while_a_worker_lives(small: Site) -
         assert 5 <= again <= 20, "what the reaper measures meanwhile, which is that nothing ends, makes it a little longer"
 
 
-def test_who_waits_is_refused_what_can_not_be_in_time_and_never_while_no_worker_lives(small: Site) -> None:
+def test_who_waits_is_refused_what_can_not_be_in_time_and_never_while_no_worker_lives(small: GatewayClient) -> None:
     small.submit()
-    with redis.Redis.from_url(small.stack.valkey.url()) as store, Driver(small.stack.valkey.url()) as driver:
+    with redis.Redis.from_url(small.stack.valkey.url()) as store, FakeWorker(small.stack.valkey.url()) as driver:
         store.hset(META, "rate", 200_000_000)
         assert problem(small.predict(), 504), "no worker lives: it is taken"
         driver.beat(WorkerState.BUSY)
@@ -69,9 +69,9 @@ def test_who_waits_is_refused_what_can_not_be_in_time_and_never_while_no_worker_
         assert small.predict(Prefer="respond-async").status_code == 202, "who does not wait is taken"
 
 
-def test_what_waits_is_told_when_it_should_begin_and_never_while_no_worker_lives(small: Site) -> None:
+def test_what_waits_is_told_when_it_should_begin_and_never_while_no_worker_lives(small: GatewayClient) -> None:
     ids = [small.submit() for _ in range(3)]
-    with redis.Redis.from_url(small.stack.valkey.url()) as store, Driver(small.stack.valkey.url()) as driver:
+    with redis.Redis.from_url(small.stack.valkey.url()) as store, FakeWorker(small.stack.valkey.url()) as driver:
         driver.beat(WorkerState.BUSY)
         until(lambda: small.status(ids[2])["estimated_wait_s"] is None, "no rate to be known")
         store.hset(META, "rate", 2_000_000)
@@ -84,12 +84,12 @@ def test_what_waits_is_told_when_it_should_begin_and_never_while_no_worker_lives
         assert "estimated_wait_s" not in small.status(ids[0])
 
 
-def test_a_higher_priority_is_a_head_start(site: Site, driver: Driver) -> None:
+def test_a_higher_priority_is_a_head_start(site: GatewayClient, driver: FakeWorker) -> None:
     plain, high, low = site.submit(), site.submit(priority=9), site.submit(priority=1)
     assert [driver.run() for _ in range(3)] == [high, low, plain]
 
 
-def test_what_has_not_begun_in_time_expires(site: Site, driver: Driver) -> None:
+def test_what_has_not_begun_in_time_expires(site: GatewayClient, driver: FakeWorker) -> None:
     task_id, other = site.submit(time_to_start_s=0.2), site.submit()
     until(lambda: site.status(task_id)["status"] == "expired", "the prediction to expire")
     assert driver.run() == other
@@ -101,13 +101,17 @@ def test_what_has_not_begun_in_time_expires(site: Site, driver: Driver) -> None:
     [("priority", 10), ("priority", -1), ("priority", 1.5), ("priority", True), ("time_to_start_s", 0), ("time_to_start_s", "1"),
      ("time_to_start_s", 1e9), ("time_to_start_s", None)],
 )  # fmt: skip
-def test_a_wrong_limit_is_named(site: Site, field: str, value: object) -> None:
+def test_a_wrong_limit_is_named(site: GatewayClient, field: str, value: object) -> None:
     assert problem(site.post("/predict/async/", {"features": GOOD, field: value}), 422)["errors"][0]["field"] == field
 
 
 def test_a_full_store_refuses_submissions_alone_and_drains_by_itself(own_stack: Stack) -> None:
     own_stack.add_gateway()
-    with Site(own_stack) as site, Driver(own_stack.valkey.url()) as driver, redis.Redis.from_url(own_stack.valkey.url()) as store:
+    with (
+        GatewayClient(own_stack) as site,
+        FakeWorker(own_stack.valkey.url()) as driver,
+        redis.Redis.from_url(own_stack.valkey.url()) as store,
+    ):
         ids = [site.submit() for _ in range(5)]
         store.config_set("maxmemory", 1)
         refused = problem(site.post("/predict/async/", {"features": GOOD}), 503)
@@ -122,7 +126,7 @@ def test_a_full_store_refuses_submissions_alone_and_drains_by_itself(own_stack: 
 
 def test_dead_letters_are_kept_up_to_a_number(own_stack: Stack) -> None:
     own_stack.add_gateway(DEAD_LETTER_MAX_COUNT="2")
-    with Site(own_stack) as site, Driver(own_stack.valkey.url()) as driver:
+    with GatewayClient(own_stack) as site, FakeWorker(own_stack.valkey.url()) as driver:
         ids = []
         for _ in range(4):
             site.submit()

@@ -6,10 +6,10 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.gateway.support import GOOD, MODEL, Driver, Site
+from tests.gateway.support import GOOD, MODEL, FakeWorker, GatewayClient
 
 
-def test_the_page_has_the_features_of_the_model(site: Site) -> None:
+def test_the_page_has_the_features_of_the_model(site: GatewayClient) -> None:
     page = site.get("/openapi.json").json()
     body = page["components"]["schemas"][f"Predict-{MODEL}"]
     features = body["properties"]["features"]
@@ -33,7 +33,7 @@ def has_round_float(body: Any) -> bool:
     return isinstance(body, float) and body.is_integer()
 
 
-def test_every_answer_is_as_described(site: Site, driver: Driver) -> None:
+def test_every_answer_is_as_described(site: GatewayClient, driver: FakeWorker) -> None:
     """Calls made up from the page, good and bad, get answers that the page describes."""
     document: dict[str, Any] = site.get("/openapi.json").json()
     site.submit()
@@ -71,7 +71,7 @@ def test_every_answer_is_as_described(site: Site, driver: Driver) -> None:
 
 
 @pytest.mark.parametrize("path", ["/monitoring/task_status/", "/result/"])
-def test_real_records_are_as_described(site: Site, driver: Driver, path: str) -> None:
+def test_real_records_are_as_described(site: GatewayClient, driver: FakeWorker, path: str) -> None:
     schema = schemathesis.openapi.from_dict(site.get("/openapi.json").json())
     operation = schema[path + "{task_id}"]["GET"]
     ids = [site.submit(features=GOOD) for _ in range(3)]

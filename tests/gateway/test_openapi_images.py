@@ -12,7 +12,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from testkit.servers import Valkey
 from testkit.stack import Stack
-from tests.gateway.support import MODEL, Site, problem, register
+from tests.gateway.support import MODEL, GatewayClient, problem, register
 from tests.gateway.test_openapi import has_round_float
 
 PICTURE = "picture"
@@ -54,14 +54,14 @@ def _stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.Te
 
 
 @pytest.fixture
-def two(_stack: Stack, valkey: Valkey) -> Iterator[Site]:
+def two(_stack: Stack, valkey: Valkey) -> Iterator[GatewayClient]:
     """The gateway, on an empty store."""
     assert valkey.answers()
-    with Site(_stack) as site:
+    with GatewayClient(_stack) as site:
         yield site
 
 
-def submitting(site: Site, path: str, model: str) -> Any:
+def submitting(site: GatewayClient, path: str, model: str) -> Any:
     """The call that submits to one of the two models, as the page describes it."""
     page = site.get("/openapi.json").json()
     body = page["paths"][path]["post"]["requestBody"]["content"]["application/json"]
@@ -74,7 +74,7 @@ def model_of(case: Any) -> str:
     return str(case.body.get("model", MODEL)).partition("@")[0]
 
 
-def answered(site: Site, case: Any) -> int:
+def answered(site: GatewayClient, case: Any) -> int:
     """Makes a call that waits for nothing; its answer must be one that the page describes. Returns the status.
 
     That an image is empty or at an address that may not be asked, no schema says: a 422 on the picture is by right.
@@ -87,7 +87,7 @@ def answered(site: Site, case: Any) -> int:
 
 @pytest.mark.parametrize("path", ["/predict/", "/predict/async/"])
 @pytest.mark.parametrize("model", [MODEL, PICTURE])
-def test_calls_of_either_model_made_up_from_the_page_are_answered_as_described(two: Site, path: str, model: str) -> None:
+def test_calls_of_either_model_made_up_from_the_page_are_answered_as_described(two: GatewayClient, path: str, model: str) -> None:
     operation = submitting(two, path, model)
     met: Counter[tuple[str, int]] = Counter()
 
@@ -102,7 +102,7 @@ def test_calls_of_either_model_made_up_from_the_page_are_answered_as_described(t
     assert set(met) <= {(model, 202), (model, 422)}
 
 
-def test_whatever_is_sent_for_an_image_is_answered_as_described(two: Site) -> None:
+def test_whatever_is_sent_for_an_image_is_answered_as_described(two: GatewayClient) -> None:
     operation = submitting(two, "/predict/", PICTURE)
     met: Counter[int] = Counter()
 
@@ -117,16 +117,16 @@ def test_whatever_is_sent_for_an_image_is_answered_as_described(two: Site) -> No
 
 
 @pytest.mark.parametrize("image", [*PRIVATE, *NO_URL])
-def test_an_address_that_may_not_be_asked_is_refused_at_the_door(two: Site, image: str) -> None:
+def test_an_address_that_may_not_be_asked_is_refused_at_the_door(two: GatewayClient, image: str) -> None:
     answer = two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}})
     assert [error["field"] for error in problem(answer, 422)["errors"]] == ["features.image"]
 
 
 @pytest.mark.parametrize("image", TAKEN)
-def test_what_only_decoding_can_tell_is_taken(two: Site, image: str) -> None:
+def test_what_only_decoding_can_tell_is_taken(two: GatewayClient, image: str) -> None:
     assert two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}}).status_code == 202
 
 
-def test_the_features_of_one_model_are_none_of_the_other(two: Site) -> None:
+def test_the_features_of_one_model_are_none_of_the_other(two: GatewayClient) -> None:
     problem(two.post("/predict/async/", {"model": MODEL, "features": {"image": TAKEN[0]}}), 422)
     problem(two.post("/predict/async/", {"model": PICTURE, "features": {"pressure": 1, "days": 1}}), 422)

@@ -15,7 +15,7 @@ from inference.store.redis.server_checks import SCHEMA
 from testkit.servers import Valkey, free_port
 from testkit.stack import Process, Stack
 from testkit.waiting import until
-from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem
+from tests.gateway.support import GOOD, HTTP, MODEL, FakeWorker, problem
 
 BODY = {"features": GOOD}
 
@@ -65,7 +65,7 @@ def test_a_broker_that_is_down_costs_nothing(own_stack: Stack) -> None:
     assert gateway.events("broker.down")
     until(lambda: gateway.events("tickets.failing"), "the failure to be logged")
     assert len(gateway.events("tickets.failing")) == 1
-    with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
+    with ThreadPoolExecutor() as pool, FakeWorker(own_stack.valkey.url()) as driver:
         done = {driver.run() for _ in ids}
         assert done == set(ids)
         call = pool.submit(post, gateway, "/predict/")
@@ -85,7 +85,7 @@ def test_tickets_cover_what_waits_and_no_more(own_stack: Stack) -> None:
 
 def test_a_gateway_told_to_end_answers_its_waiting_callers(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway()
-    with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
+    with ThreadPoolExecutor() as pool, FakeWorker(own_stack.valkey.url()) as driver:
         call = later(pool, gateway)
         gateway.signal(signal.SIGTERM)
         body = problem(call.result(timeout=10), 503)
@@ -96,7 +96,7 @@ def test_a_gateway_told_to_end_answers_its_waiting_callers(own_stack: Stack) -> 
 def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(REAPER_PERIOD_S="0.5", LEASE_S="6")
     task_id = post(gateway).json()["task_id"]
-    with Driver(own_stack.valkey.url()) as driver:
+    with FakeWorker(own_stack.valkey.url()) as driver:
         driver.claim()
         until(lambda: gateway.events("reaper.reaped"), "the record to be taken over", 90)
         status = HTTP.get(f"{gateway.url}/monitoring/task_status/{task_id}").json()
@@ -106,7 +106,7 @@ def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
 def test_results_are_dropped_after_their_time(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(RESULT_TTL_S="0.2", TOMBSTONE_TTL_S="2")
     task_id = post(gateway).json()["task_id"]
-    with Driver(own_stack.valkey.url()) as driver:
+    with FakeWorker(own_stack.valkey.url()) as driver:
         driver.run()
     paths = [f"{gateway.url}{path}{task_id}" for path in ("/monitoring/task_status/", "/result/")]
     for status in (410, 404):

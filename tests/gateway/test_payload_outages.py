@@ -9,11 +9,11 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 
 from inference.blobs import blob_names
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.failpoint_hook import Gaps, Role, environment
 from testkit.waiting import until
 from tests.gateway.kept import LARGE, RESULT, Kept
-from tests.gateway.support import GOOD, Driver, problem
+from tests.gateway.support import GOOD, FakeWorker, problem
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
@@ -21,7 +21,7 @@ def test_a_gateway_killed_or_stopped_between_input_and_record_leaves_nothing(kep
     gaps = Gaps(kept.folder.parent / "gaps")
     struck, other = kept.start(**environment(gaps.folder, Role.GATEWAY)), kept.start()
     assert struck.urls[0] != other.urls[1]
-    gaps.arm(Gap.INPUT_KEPT, Role.GATEWAY)
+    gaps.arm(Failpoint.INPUT_KEPT, Role.GATEWAY)
     with ThreadPoolExecutor(1) as pool:
         call = pool.submit(struck.call, "POST", "/predict/async/", json={"features": LARGE}, timeout=20)
         until(gaps.standing, "a gateway to stand between the two")
@@ -36,7 +36,7 @@ def test_a_gateway_killed_or_stopped_between_input_and_record_leaves_nothing(kep
 def test_a_store_cut_off_between_input_and_record_is_a_503_and_leaves_nothing(kept: Kept) -> None:
     gaps = Gaps(kept.folder.parent / "gaps")
     site = kept.start(**environment(gaps.folder, Role.GATEWAY))
-    gaps.arm(Gap.INPUT_KEPT, Role.GATEWAY)
+    gaps.arm(Failpoint.INPUT_KEPT, Role.GATEWAY)
     call = site.later(site.post, "/predict/async/", {"features": LARGE})
     until(gaps.standing, "the gateway to stand between the two")
     kept.stack.valkey.kill()
@@ -103,7 +103,7 @@ def test_a_folder_in_trouble_costs_large_ones_a_503_and_nothing_else(
     assert kept.names() == sorted([f"{kept_before}.input", f"{after}.input"]), "no draft, and nothing lost"
 
 
-def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(kept: Kept, own_driver: Driver) -> None:
+def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start()
     site.submit()
     task_id = kept.finish_large(own_driver)
@@ -116,7 +116,7 @@ def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(kept:
     assert problem(site.get(path), 410)["type"] == "urn:inference:result-dropped"
 
 
-def test_a_gateway_without_the_setting_says_so_of_what_is_kept_elsewhere(kept: Kept, own_driver: Driver) -> None:
+def test_a_gateway_without_the_setting_says_so_of_what_is_kept_elsewhere(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start(PAYLOAD_URL="")
     task_id = site.submit(features=LARGE)
     assert kept.names() == [], "all stays in the store"

@@ -10,7 +10,7 @@ from inference.blobs.blob_store import payloads_at
 from testkit.preloaded import completed
 from testkit.waiting import until
 from tests.gateway.kept import LARGE, RESULT, Kept
-from tests.gateway.support import GOOD, MODEL, Driver, problem
+from tests.gateway.support import GOOD, MODEL, FakeWorker, problem
 
 
 def test_a_large_input_goes_by_reference_and_a_small_one_does_not(kept: Kept) -> None:
@@ -24,7 +24,7 @@ def test_a_large_input_goes_by_reference_and_a_small_one_does_not(kept: Kept) ->
     assert blob_names.input_in(body | {"params": {"top_k": 1}})["params"] == {"top_k": 1}
 
 
-def test_a_large_result_comes_back_as_the_model_gave_it(kept: Kept, own_driver: Driver) -> None:
+def test_a_large_result_comes_back_as_the_model_gave_it(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start()
     waiting = site.later(site.predict)
     task_id = kept.finish_large(own_driver)
@@ -34,7 +34,7 @@ def test_a_large_result_comes_back_as_the_model_gave_it(kept: Kept, own_driver: 
     assert len(kept.field(task_id, "result")) < 100
 
 
-def test_payloads_go_with_their_records(kept: Kept, own_driver: Driver) -> None:
+def test_payloads_go_with_their_records(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start(RESULT_TTL_S="8")
     task_id = site.submit(features=LARGE)
     assert kept.finish_large(own_driver) == task_id
@@ -45,7 +45,7 @@ def test_payloads_go_with_their_records(kept: Kept, own_driver: Driver) -> None:
     assert site.get(f"/monitoring/task_status/{task_id}").status_code == 410
 
 
-def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_stays(kept: Kept, own_driver: Driver) -> None:
+def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_stays(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start()
     late = blob_names.result_name(site.submit(), "0" * 32)
     task_id = kept.finish_large(own_driver)
@@ -54,7 +54,7 @@ def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_
     assert site.status(task_id)["result"] == RESULT
 
 
-def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_it(kept: Kept, own_driver: Driver) -> None:
+def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_it(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start()
     task_id = site.submit(features=LARGE)
     own_driver.fail()
@@ -69,7 +69,7 @@ def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_
     assert kept.names() == []
 
 
-def test_a_dead_letter_whose_input_can_not_be_read_is_shown_without_it(kept: Kept, own_driver: Driver) -> None:
+def test_a_dead_letter_whose_input_can_not_be_read_is_shown_without_it(kept: Kept, own_driver: FakeWorker) -> None:
     site = kept.start()
     task_id = site.submit(features=LARGE)
     own_driver.fail()
@@ -79,7 +79,7 @@ def test_a_dead_letter_whose_input_can_not_be_read_is_shown_without_it(kept: Kep
     assert "is no longer in" in letter["input_error"]
 
 
-def test_the_command_drops_a_large_input_too(kept: Kept, own_driver: Driver) -> None:
+def test_the_command_drops_a_large_input_too(kept: Kept, own_driver: FakeWorker) -> None:
     task_id = kept.start(PAYLOAD_SWEEP_S="600").submit(features=LARGE)
     own_driver.fail()
     assert command(kept, "delete", task_id).returncode == 0

@@ -7,12 +7,12 @@ from typing import Any
 
 import pytest
 
-from inference.store.messages import Verb
+from inference.store.messages import OutcomeKind
 from testkit.waiting import until
-from tests.gateway.support import GOOD, MODEL, Driver, Site, problem
+from tests.gateway.support import GOOD, MODEL, FakeWorker, GatewayClient, problem
 
 
-def test_a_sync_call_gets_its_result(site: Site, driver: Driver) -> None:
+def test_a_sync_call_gets_its_result(site: GatewayClient, driver: FakeWorker) -> None:
     call = site.later(site.post, "/predict/", {"features": GOOD, "match_id": 42, "model": MODEL})
     task_id = driver.run({"rain": 0.25})
     answer = call.result()
@@ -29,7 +29,7 @@ def test_a_sync_call_gets_its_result(site: Site, driver: Driver) -> None:
     }
 
 
-def test_an_answer_has_a_match_id_only_if_the_request_had_one(site: Site, driver: Driver) -> None:
+def test_an_answer_has_a_match_id_only_if_the_request_had_one(site: GatewayClient, driver: FakeWorker) -> None:
     call = site.later(site.predict)
     task_id = driver.run()
     dead = site.submit()
@@ -40,7 +40,7 @@ def test_an_answer_has_a_match_id_only_if_the_request_had_one(site: Site, driver
     assert answers[3] == {"features": GOOD}
 
 
-def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(site: Site, driver: Driver) -> None:
+def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(site: GatewayClient, driver: FakeWorker) -> None:
     answer = site.predict()
     body = problem(answer, 504)
     assert answer.headers["retry-after"]
@@ -49,7 +49,7 @@ def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(site: Site, d
     assert site.get(body["status_url"]).json()["result"] == "late"
 
 
-def test_a_caller_may_wait_for_less(site: Site) -> None:
+def test_a_caller_may_wait_for_less(site: GatewayClient) -> None:
     before = site.metric(f'prediction_timeouts_total{{model="{MODEL}",reason="wait"}}')
     start = time.monotonic()
     answer = site.predict(Prefer="wait=1")
@@ -59,24 +59,24 @@ def test_a_caller_may_wait_for_less(site: Site) -> None:
     assert site.metric(f'prediction_timeouts_total{{model="{MODEL}",reason="wait"}}') == before + 1
 
 
-def test_a_caller_may_not_wait_for_longer(site: Site, driver: Driver) -> None:
+def test_a_caller_may_not_wait_for_longer(site: GatewayClient, driver: FakeWorker) -> None:
     call = site.later(site.predict, Prefer="wait=600")
     driver.run()
     assert "preference-applied" not in call.result().headers
 
 
-def test_wait_0_is_a_504_at_once_and_the_work_goes_on(site: Site, driver: Driver) -> None:
+def test_wait_0_is_a_504_at_once_and_the_work_goes_on(site: GatewayClient, driver: FakeWorker) -> None:
     body = problem(site.predict(Prefer="wait=0"), 504)
     assert driver.run() == body["task_id"]
 
 
-def test_respond_async_is_a_202(site: Site) -> None:
+def test_respond_async_is_a_202(site: GatewayClient) -> None:
     answer = site.predict(Prefer="respond-async")
     assert answer.status_code == 202
     assert answer.headers["preference-applied"] == "respond-async"
 
 
-def test_respond_async_with_a_wait_is_whichever_comes_first(site: Site, driver: Driver) -> None:
+def test_respond_async_with_a_wait_is_whichever_comes_first(site: GatewayClient, driver: FakeWorker) -> None:
     call = site.later(site.predict, Prefer="respond-async, wait=4")
     driver.run()
     assert call.result().status_code == 200
@@ -86,13 +86,13 @@ def test_respond_async_with_a_wait_is_whichever_comes_first(site: Site, driver: 
 
 
 @pytest.mark.parametrize("value", ["wait=soon", "wait=-1", "wait=1.5", "=;,", "wait", 'wait="', "respond-sync"])
-def test_a_malformed_preference_is_ignored(site: Site, driver: Driver, value: str) -> None:
+def test_a_malformed_preference_is_ignored(site: GatewayClient, driver: FakeWorker, value: str) -> None:
     call = site.later(site.predict, Prefer=value)
     driver.run()
     assert call.result().status_code == 200
 
 
-def test_an_async_call_says_where_to_ask(site: Site) -> None:
+def test_an_async_call_says_where_to_ask(site: GatewayClient) -> None:
     answer = site.post("/predict/async/", {"features": GOOD})
     assert answer.status_code == 202
     task_id = answer.json()["task_id"]
@@ -104,27 +104,27 @@ def test_an_async_call_says_where_to_ask(site: Site) -> None:
 
 
 @pytest.mark.parametrize(("error_type", "status"), [("invalid_input", 422), ("model_error", 500), ("worker_lost", 500)])
-def test_a_sync_call_hears_why_it_failed(site: Site, driver: Driver, error_type: str, status: int) -> None:
+def test_a_sync_call_hears_why_it_failed(site: GatewayClient, driver: FakeWorker, error_type: str, status: int) -> None:
     call = site.later(site.predict)
     task_id = driver.fail(error_type)
     body = problem(call.result(), status)
     assert (body["task_id"], body["error"]["type"]) == (task_id, error_type)
 
 
-def test_a_status_tells_the_whole_life(site: Site, driver: Driver) -> None:
+def test_a_status_tells_the_whole_life(site: GatewayClient, driver: FakeWorker) -> None:
     first, second = site.submit(match_id=7), site.submit()
     waiting = site.status(second)
     assert (waiting["status"], waiting["position"], waiting["started_at"]) == ("submitted", 1, None)
     (record,) = driver.claim()
     assert site.status(first)["status"] == "started"
-    driver.settle(record.task_id, Verb.FINISH, {"rain": 1})
+    driver.settle(record.task_id, OutcomeKind.FINISH, {"rain": 1})
     done = site.status(first)
     assert (done["status"], done["result"], done["match_id"]) == ("success", {"rain": 1}, 7)
     assert done["created_at"] <= done["started_at"] <= done["ended_at"]
     assert done["created_at"].endswith("Z")
 
 
-def test_a_failure_is_told_with_its_error(site: Site, driver: Driver) -> None:
+def test_a_failure_is_told_with_its_error(site: GatewayClient, driver: FakeWorker) -> None:
     task_id = site.submit()
     driver.fail()
     body = site.status(task_id)
@@ -134,24 +134,24 @@ def test_a_failure_is_told_with_its_error(site: Site, driver: Driver) -> None:
     assert body["attempts"] == 1
 
 
-def test_a_long_poll_answers_when_the_task_ends(site: Site, driver: Driver) -> None:
+def test_a_long_poll_answers_when_the_task_ends(site: GatewayClient, driver: FakeWorker) -> None:
     task_id = site.submit()
     call = site.later(site.get, f"/monitoring/task_status/{task_id}?wait=30")
     driver.run()
     assert call.result(timeout=10).json()["status"] == "success"
 
 
-def test_a_long_poll_answers_when_its_time_is_over(site: Site) -> None:
+def test_a_long_poll_answers_when_its_time_is_over(site: GatewayClient) -> None:
     assert site.status(site.submit(), wait=0.5)["status"] == "submitted"
 
 
 @pytest.mark.parametrize("wait", ["-1", "61", "nan", "inf", "soon", ""])
-def test_a_long_poll_has_bounds(site: Site, wait: str) -> None:
+def test_a_long_poll_has_bounds(site: GatewayClient, wait: str) -> None:
     body = problem(site.get(f"/monitoring/task_status/{site.submit()}?wait={wait}"), 422)
     assert body["errors"][0]["field"] == "wait"
 
 
-def test_celerys_words_are_told(site: Site, driver: Driver) -> None:
+def test_celerys_words_are_told(site: GatewayClient, driver: FakeWorker) -> None:
     first, second = site.submit(), site.submit()
     assert site.get(f"/result/{first}").json() == {"task_id": first, "status": "PENDING", "result": None}
     driver.run([1, 2])
@@ -165,17 +165,17 @@ ODD_IDS = ["x", f"{MODEL}-{'0' * 32}", "%00", "a" * 3000, "-", f"{MODEL}-{'g' * 
 
 @pytest.mark.parametrize("task_id", ODD_IDS)
 @pytest.mark.parametrize("path", ["/monitoring/task_status/", "/result/"])
-def test_an_id_never_issued_is_a_404(site: Site, path: str, task_id: str) -> None:
+def test_an_id_never_issued_is_a_404(site: GatewayClient, path: str, task_id: str) -> None:
     problem(site.get(path + task_id), 404)
 
 
-def test_a_wait_for_an_unknown_id_ends_at_once(site: Site) -> None:
+def test_a_wait_for_an_unknown_id_ends_at_once(site: GatewayClient) -> None:
     start = time.monotonic()
     problem(site.get(f"/monitoring/task_status/{MODEL}-{'0' * 32}?wait=30"), 404)
     assert time.monotonic() - start < 5
 
 
-def test_a_key_joins_whatever_the_state(site: Site, driver: Driver) -> None:
+def test_a_key_joins_whatever_the_state(site: GatewayClient, driver: FakeWorker) -> None:
     sent = {"Idempotency_Key": '"one"'}
     first = site.post("/predict/async/", {"features": GOOD}, **sent).json()["task_id"]
     assert site.post("/predict/async/", {"features": GOOD}, **sent).json()["task_id"] == first
@@ -191,7 +191,7 @@ def test_a_key_joins_whatever_the_state(site: Site, driver: Driver) -> None:
     "other",
     [{"features": GOOD | {"days": 4}}, {"match_id": 1}, {"params": {"horizon": 2}}, {"priority": 1}, {"time_to_start_s": 9}],
 )
-def test_a_key_with_another_body_is_refused(site: Site, path: str, other: dict[str, Any]) -> None:
+def test_a_key_with_another_body_is_refused(site: GatewayClient, path: str, other: dict[str, Any]) -> None:
     first = site.post("/predict/async/", {"features": GOOD}, Idempotency_Key="k").json()["task_id"]
     body = problem(site.post(path, {"features": GOOD} | other, Idempotency_Key="k"), 422)
     assert body["errors"][0]["field"] == "Idempotency-Key"
@@ -200,12 +200,12 @@ def test_a_key_with_another_body_is_refused(site: Site, path: str, other: dict[s
 
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, 'half"quoted', "é"])
-def test_a_key_that_cannot_be_meant_is_a_400(site: Site, key: str) -> None:
+def test_a_key_that_cannot_be_meant_is_a_400(site: GatewayClient, key: str) -> None:
     answer = site.call("POST", "/predict/async/", json={"features": GOOD}, headers={"Idempotency-Key": key.encode()})
     problem(answer, 400)
 
 
-def test_the_same_match_and_features_join(site: Site, driver: Driver) -> None:
+def test_the_same_match_and_features_join(site: GatewayClient, driver: FakeWorker) -> None:
     first = site.submit(match_id=1)
     assert site.submit(match_id=1) == first
     assert site.submit(match_id=2) != first
@@ -219,7 +219,7 @@ def test_the_same_match_and_features_join(site: Site, driver: Driver) -> None:
     assert (answer.json()["task_id"], answer.json()["result"]) == (first, "joined")
 
 
-def test_a_caller_gets_no_strangers_time_to_start(site: Site, driver: Driver) -> None:
+def test_a_caller_gets_no_strangers_time_to_start(site: GatewayClient, driver: FakeWorker) -> None:
     strangers = site.submit(match_id=1, time_to_start_s=0.5)
     body, key = {"features": GOOD, "match_id": 1}, '"mine"'
     mine = site.post("/predict/async/", body, Idempotency_Key=key).json()["task_id"]
@@ -231,44 +231,44 @@ def test_a_caller_gets_no_strangers_time_to_start(site: Site, driver: Driver) ->
     assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (200, mine, "mine")
 
 
-def test_a_joined_prediction_takes_on_the_callers_priority(site: Site, driver: Driver) -> None:
+def test_a_joined_prediction_takes_on_the_callers_priority(site: GatewayClient, driver: FakeWorker) -> None:
     first, joined = site.submit(), site.submit(match_id=1)
     assert site.submit(match_id=1, priority=9) == joined
     assert [driver.run(), driver.run()] == [joined, first]
 
 
-def test_no_cache_asks_for_a_new_one(site: Site) -> None:
+def test_no_cache_asks_for_a_new_one(site: GatewayClient) -> None:
     first = site.submit(match_id=1)
     again = site.post("/predict/async/", {"features": GOOD, "match_id": 1}, Cache_Control="max-age=0, no-cache").json()["task_id"]
     assert again != first
     assert site.submit(match_id=1) == again
 
 
-def test_a_result_of_another_version_is_not_joined(site: Site, driver: Driver) -> None:
+def test_a_result_of_another_version_is_not_joined(site: GatewayClient, driver: FakeWorker) -> None:
     first = site.submit(match_id=1)
     driver.run(version="0")
     assert site.submit(match_id=1) != first
 
 
-def test_two_callers_of_one_match_get_one_run(site: Site, driver: Driver) -> None:
+def test_two_callers_of_one_match_get_one_run(site: GatewayClient, driver: FakeWorker) -> None:
     calls = [site.later(site.post, "/predict/", {"features": GOOD, "match_id": 5}) for _ in range(8)]
     task_id = driver.run("shared")
     assert {call.result().json()["task_id"] for call in calls} == {task_id}
 
 
-def test_a_known_match_needs_no_features(site: Site, driver: Driver) -> None:
+def test_a_known_match_needs_no_features(site: GatewayClient, driver: FakeWorker) -> None:
     site.post("/predict/async/", {"match_id": 3})
     (record,) = driver.claim()
     assert record.input == b'{"features":null,"match_id":3}'
 
 
-def test_parameters_reach_the_worker_as_they_came(site: Site, driver: Driver) -> None:
+def test_parameters_reach_the_worker_as_they_came(site: GatewayClient, driver: FakeWorker) -> None:
     site.submit(params={"quantiles": [0.1, 0.9]})
     (record,) = driver.claim()
     assert json.loads(record.input or b"")["params"] == {"quantiles": [0.1, 0.9]}
 
 
-def test_requests_are_counted_once_by_source(site: Site, driver: Driver) -> None:
+def test_requests_are_counted_once_by_source(site: GatewayClient, driver: FakeWorker) -> None:
     def count(source: str, outcome: str) -> float:
         return site.metric(f'prediction_requests_total{{model="{MODEL}",outcome="{outcome}",source="{source}"}}')
 

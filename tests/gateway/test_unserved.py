@@ -12,7 +12,7 @@ import httpx2
 import pytest
 import redis
 
-from app.model_version import Card
+from app.model_version import ModelVersion
 from app.served_models import Registry
 from inference.store.messages import WorkerState
 from inference.store.redis import RedisGatewayStore
@@ -24,7 +24,7 @@ from testkit.preloaded import completed
 from testkit.servers import MlflowServer, Valkey, free_port
 from testkit.stack import Process, Stack
 from testkit.waiting import until
-from tests.gateway.support import GOOD, HTTP, MODEL, Driver, problem, register
+from tests.gateway.support import GOOD, HTTP, MODEL, FakeWorker, problem, register
 
 S3_AWAY = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_MAX_ATTEMPTS": "1"}
 """For a gateway whose object store, at the MLFLOW_S3_ENDPOINT_URL that is to be added, is away."""
@@ -82,9 +82,9 @@ def keep(valkey: Valkey, model: str, card: bytes) -> None:
         client.set(f"{{inference:{model}}}:card", card)
 
 
-def kept(valkey: Valkey, model: str) -> Card | None:
+def kept(valkey: Valkey, model: str) -> ModelVersion | None:
     with redis.Redis(port=valkey.port) as client:
-        return Card.read(client.get(f"{{inference:{model}}}:card") or b"")
+        return ModelVersion.read(client.get(f"{{inference:{model}}}:card") or b"")
 
 
 def test_a_gateway_serves_the_models_that_it_can_and_names_the_others(stack: Stack) -> None:
@@ -122,7 +122,7 @@ def test_a_gateway_that_can_serve_nothing_is_not_ready_and_says_why(stack: Stack
 def test_a_model_is_taken_up_when_its_alias_means_a_good_version_whatever_the_store_keeps(stack: Stack) -> None:
     """And one served goes on as it was when the alias moves to a bad one; gateways that start then go by the workers."""
     name = "odd-unsigned"
-    keep(stack.valkey, name, Card(f"models:/{name}@production", "1").kept())
+    keep(stack.valkey, name, ModelVersion(f"models:/{name}@production", "1").kept())
     gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, name))
     assert version(gateway, name) is None
     good = register(stack.mlflow_url, name)
@@ -136,13 +136,13 @@ def test_a_model_is_taken_up_when_its_alias_means_a_good_version_whatever_the_st
     assert kept(stack.valkey, name).version == good  # type: ignore[union-attr]
     second = stack.add_gateway(MODEL_URIS=uris(MODEL, name))
     assert version(second, name) is None, "no worker lives, and the registry names a bad one"
-    with Driver(stack.valkey.url(), name) as driver:
+    with FakeWorker(stack.valkey.url(), name) as driver:
         until(partial(holding, driver, second, name, good), "what a worker holds to be served")
     assert REASONS[name] in ready(second)[name]["problem"]
     assert submit(second, model=name).status_code == 202
 
 
-def holding(driver: Driver, gateway: Process, model: str, held: str) -> bool:
+def holding(driver: FakeWorker, gateway: Process, model: str, held: str) -> bool:
     driver.beat(WorkerState.IDLE, held)
     return bool(version(gateway, model) == held)
 
@@ -155,8 +155,8 @@ def move(url: str, name: str, to: str) -> None:
 
 
 def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_then(stack: Stack, door: Door) -> None:
-    keep(stack.valkey, MODEL, Card(f"models:/{MODEL}@production", "7", inputs=[{"type": "double", "name": "days"}]).kept())
-    keep(stack.valkey, BAD, Card(f"models:/{BAD}@production", "7", inputs=[{"type": "map", "name": "x"}]).kept())
+    keep(stack.valkey, MODEL, ModelVersion(f"models:/{MODEL}@production", "7", inputs=[{"type": "double", "name": "days"}]).kept())
+    keep(stack.valkey, BAD, ModelVersion(f"models:/{BAD}@production", "7", inputs=[{"type": "map", "name": "x"}]).kept())
     gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, BAD, NO_ALIAS), MLFLOW_TRACKING_URI=door.url)
     models = ready(gateway)
     assert {name: told["version"] for name, told in models.items()} == {MODEL: "7", BAD: None, NO_ALIAS: None}
@@ -185,11 +185,11 @@ def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(stack
 def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valkey: Valkey) -> None:
     goes_on, asked = threading.Event(), []
 
-    def read(uri: str) -> Card:
+    def read(uri: str) -> ModelVersion:
         asked.append(uri)
         if "slow" in uri:
             goes_on.wait()
-        return Card(uri, "1", inputs=[{"type": "double", "name": "x"}])
+        return ModelVersion(uri, "1", inputs=[{"type": "double", "name": "x"}])
 
     async def both() -> None:
         client = connect(valkey.url(), 5)

@@ -13,28 +13,28 @@ from inference.store.messages import WorkerState
 from testkit.servers import MlflowServer, Valkey
 from testkit.stack import Stack
 from testkit.waiting import until
-from tests.gateway.support import GOOD, Driver, Site, register
+from tests.gateway.support import GOOD, FakeWorker, GatewayClient, register
 
 NAME = "shifting"
 NEWER = GOOD | {"humidity": 0.5}
 
 
-def refused(site: Site) -> list[str]:
+def refused(site: GatewayClient) -> list[str]:
     """What the gateway says of the first version's features and of the second's, as far as it does not take them."""
     answers = [site.call("POST", "/predict/async/", json={"features": features}) for features in (GOOD, NEWER)]
     return [error["message"] for answer in answers if answer.status_code == 422 for error in json.loads(answer.content)["errors"]]
 
 
-def served(site: Site, version: str) -> bool:
+def served(site: GatewayClient, version: str) -> bool:
     return bool(site.get("/predict/model/info").json()["version"] == version)
 
 
-def holding(driver: Driver, site: Site, version: str) -> bool:
+def holding(driver: FakeWorker, site: GatewayClient, version: str) -> bool:
     driver.beat(WorkerState.IDLE, version)
     return served(site, version)
 
 
-def taken_by(site: Site, features: dict[str, Any], model: str) -> str:
+def taken_by(site: GatewayClient, features: dict[str, Any], model: str) -> str:
     """The pool that a request goes to, by its task id; or why it is refused."""
     answer = site.call("POST", "/predict/async/", json={"features": features, "model": model})
     told = json.loads(answer.content)
@@ -62,7 +62,7 @@ def stack(two_versions: str, tmp_path: Path) -> Iterator[Stack]:
 
 def test_a_request_names_a_pool_or_the_alias_or_version_that_one_serves(stack: Stack) -> None:
     stack.add_gateway(MODEL_URIS=f"models:/{NAME}@production, first=models:/{NAME}/1")
-    with Site(stack) as site, Driver(stack.valkey.url(), "first") as driver:
+    with GatewayClient(stack) as site, FakeWorker(stack.valkey.url(), "first") as driver:
         assert {taken_by(site, NEWER, name) for name in (NAME, f"{NAME}@production")} == {NAME}
         assert {taken_by(site, GOOD, name) for name in ("first", f"{NAME}/1")} == {"first"}
         assert taken_by(site, GOOD, NAME) == "is missing", "each by its own version's features"
@@ -81,7 +81,7 @@ def test_a_request_names_a_pool_or_the_alias_or_version_that_one_serves(stack: S
 
 def test_requests_are_checked_by_the_version_that_most_workers_hold(stack: Stack) -> None:
     stack.add_gateway()
-    with Site(stack) as site, Driver(stack.valkey.url(), NAME) as driver:
+    with GatewayClient(stack) as site, FakeWorker(stack.valkey.url(), NAME) as driver:
         assert refused(site) == ["is missing"], "the alias means version 2"
         until(partial(holding, driver, site, "1"), "the version that a worker holds to be served")
         assert refused(site) == ["is none of the model's features"]

@@ -14,7 +14,7 @@ from inference.records import Record
 from inference.states import FINAL, State
 from testkit.stack import Stack
 from testkit.waiting import until
-from tests.gateway.support import GOOD, HTTP, Driver, Site
+from tests.gateway.support import GOOD, HTTP, FakeWorker, GatewayClient
 
 IDS = st.sampled_from(["m-1", "m-2"])
 STATES = st.sampled_from([State.RUNNING, State.RETRY, State.WAITING, State.SUCCESS, State.FAILURE])
@@ -134,7 +134,7 @@ def test_every_final_word_is_known() -> None:
             assert event.is_set()
 
 
-def test_a_killed_subscription_costs_no_waiter_its_answer(site: Site, driver: Driver) -> None:
+def test_a_killed_subscription_costs_no_waiter_its_answer(site: GatewayClient, driver: FakeWorker) -> None:
     calls = [site.later(site.predict) for _ in range(8)]
     until(lambda: site.outstanding() == 8, "eight to wait")
     records = driver.claim(8)
@@ -148,7 +148,7 @@ def test_a_killed_subscription_costs_no_waiter_its_answer(site: Site, driver: Dr
 
 def test_a_waiter_survives_a_restart_of_the_store(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway()
-    with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
+    with ThreadPoolExecutor() as pool, FakeWorker(own_stack.valkey.url()) as driver:
         call = pool.submit(HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
         (record,) = driver.claim()
         own_stack.valkey.kill()
@@ -160,7 +160,7 @@ def test_a_waiter_survives_a_restart_of_the_store(own_stack: Stack) -> None:
 
 def test_a_lost_record_is_a_503_with_its_id(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(REREAD_S="0.5")
-    with ThreadPoolExecutor() as pool, Driver(own_stack.valkey.url()) as driver:
+    with ThreadPoolExecutor() as pool, FakeWorker(own_stack.valkey.url()) as driver:
         call = pool.submit(HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
         (record,) = driver.claim()
         own_stack.valkey.flush()
@@ -185,7 +185,7 @@ def test_a_thousand_waiting_callers_cost_no_thread(own_stack: Stack) -> None:
             return [answer.status_code for answer in await asyncio.gather(*calls)]
 
     def finish_all() -> None:
-        with Driver(own_stack.valkey.url()) as driver:
+        with FakeWorker(own_stack.valkey.url()) as driver:
             for _ in range(7):
                 for record in driver.claim(150 if outstanding(gateway.url) > 150 else 1001):
                     driver.finish(record.task_id)

@@ -7,7 +7,7 @@ import pytest
 import redis
 
 from inference.broker.celery_config import queue_name
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.failpoint_hook import Gaps, Role, environment
 from testkit.servers import Valkey
 from testkit.stack import Client, Stack
@@ -69,4 +69,4 @@ def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(stack: Stack, gaps
         a_drain(stack, client)
     finally:
         stop(stack)
-    assert {gap.name for gap in Gap} - {gap.name for gap, _ in gaps.hit()} == set(), "gaps that were never reached"
+    assert {gap.name for gap in Failpoint} - {gap.name for gap, _ in gaps.hit()} == set(), "gaps that were never reached"

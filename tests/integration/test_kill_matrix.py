@@ -9,7 +9,7 @@ from random import Random
 
 import pytest
 
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.kill_matrix.cases import BATCHES, GAPS, all_cases, draw
 from testkit.kill_matrix.matrix import Plan, run
 from testkit.kill_matrix.report import document
@@ -20,8 +20,8 @@ LAST_START_S = 130.0
 
 
 def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
-    assert {gap for gaps in GAPS.values() for gap in gaps} == set(Gap)
-    assert {case.gap for case in all_cases()} == {*Gap, None}
+    assert {gap for gaps in GAPS.values() for gap in gaps} == set(Failpoint)
+    assert {case.gap for case in all_cases()} == {*Failpoint, None}
     assert draw(CASES, Random("a")) == draw(CASES, Random("a")) != draw(CASES, Random("b"))
     assert Counter(case.batch for case in draw(CASES, Random("a"))) == dict.fromkeys(BATCHES, CASES // 2)
     assert set(draw(len(all_cases()), Random("a"))) == set(all_cases())

@@ -8,7 +8,7 @@ import httpx2
 import pytest
 import redis
 
-from inference.failpoints import Gap
+from inference.failpoints import Failpoint
 from testkit.failpoint_hook import Gaps, Role, environment
 from testkit.servers import Valkey, free_port
 from testkit.stack import Client, Process, Stack
@@ -126,7 +126,7 @@ def test_a_parent_that_stands_still_although_the_broker_answers_is_found(make_st
     stack: Stack = make_stack(gateways=1, workers=0, **STUCK)
     stack.env |= environment(gaps.folder, Role.PARENT)
     worker = stack.add_worker()
-    gaps.arm(Gap.TICKET_RECEIVED, Role.PARENT)
+    gaps.arm(Failpoint.TICKET_RECEIVED, Role.PARENT)
     client = stack.client()
     task_id = client.submit({"do": "answer", "value": 1})
     until(gaps.standing, "the parent to stand still")

@@ -10,7 +10,7 @@ import pytest
 from uvicorn.config import Config
 from uvicorn.server import ServerState
 
-from app.http.protocol import Bounded
+from app.http.protocol import BoundedHttpProtocol
 
 H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
 # What java.net.http.HttpClient of Java 17 sends, captured; its body comes in a second segment.
@@ -38,7 +38,7 @@ def offer(protocol: bytes) -> tuple[bytes, bytes]:
     return b"Upgrade: " + protocol, b"Connection: Upgrade"
 
 
-class Watched(Bounded):
+class Watched(BoundedHttpProtocol):
     """The connection, which says when it moves on."""
 
     received = 0

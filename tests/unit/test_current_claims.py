@@ -2,7 +2,7 @@
 
 import pytest
 
-from inference.store.messages import Hold, RenewAnswer
+from inference.store.messages import LeaseStatus, RenewAnswer
 from worker.parent.current_claims import CurrentClaims
 from worker.parent.lease_keeper import Verdict, judge
 
@@ -12,12 +12,12 @@ LIMIT_MS = 1000
 @pytest.mark.parametrize(
     ("answer", "verdict"),
     [
-        (RenewAnswer(Hold.NOT_YET), Verdict.KEEP),
-        (RenewAnswer(Hold.ENDED), Verdict.KEEP),
-        (RenewAnswer(Hold.HELD, ("a",), begun_for_ms=LIMIT_MS), Verdict.KEEP),
-        (RenewAnswer(Hold.HELD, ("a",), refused=True), Verdict.KEEP),
-        (RenewAnswer(Hold.HELD, ("a",), begun_for_ms=LIMIT_MS + 1), Verdict.STOP_LIMIT),
-        (RenewAnswer(Hold.LOST), Verdict.STOP_LOST),
+        (RenewAnswer(LeaseStatus.NOT_YET), Verdict.KEEP),
+        (RenewAnswer(LeaseStatus.ENDED), Verdict.KEEP),
+        (RenewAnswer(LeaseStatus.HELD, ("a",), begun_for_ms=LIMIT_MS), Verdict.KEEP),
+        (RenewAnswer(LeaseStatus.HELD, ("a",), refused=True), Verdict.KEEP),
+        (RenewAnswer(LeaseStatus.HELD, ("a",), begun_for_ms=LIMIT_MS + 1), Verdict.STOP_LIMIT),
+        (RenewAnswer(LeaseStatus.LOST), Verdict.STOP_LOST),
     ],
 )
 def test_only_a_lost_claim_and_the_run_limit_stop_a_child(answer: RenewAnswer, verdict: Verdict) -> None:

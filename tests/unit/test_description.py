@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.model_version import Card, Registered, registered
+from app.model_version import ModelVersion, Registered, registered
 from inference.errors import Misconfigured
 from inference.models.description import judging, read_description
 from testkit.odd_models import FILES, GOOD, mlmodel
@@ -15,7 +15,7 @@ def served(text: str) -> Registered:
     """Reads a file and makes its checkers, as a gateway does."""
     with judging("odd", "1"):
         said = read_description(text.encode())
-    return registered("odd", Card("models:/odd/1", "1", inputs=said.inputs, params=said.params, metadata=said.metadata))
+    return registered("odd", ModelVersion("models:/odd/1", "1", inputs=said.inputs, params=said.params, metadata=said.metadata))
 
 
 def loaded(text: str, folder: Path) -> MLmodel:

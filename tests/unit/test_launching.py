@@ -15,7 +15,7 @@ from testkit.stack import ROOT
 def test_whoever_starts_a_gateway_bounds_its_connections(place: str) -> None:
     text = (ROOT / place).read_text(encoding="utf-8")
     starts = sum("app.main:create_app" in line for line in text.splitlines())
-    assert 0 < starts == text.count("app.http.protocol:Bounded")
+    assert 0 < starts == text.count("app.http.protocol:BoundedHttpProtocol")
 
 
 def _told(place: Place) -> set[str]:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from app.background.worker_pods import Pods, describe
+from app.background.worker_pods import WorkerPods, describe
 
 SCHEDULED = {"type": "PodScheduled", "status": "True"}
 NOT_READY = {"type": "Ready", "status": "False", "lastTransitionTime": "2026-11-22T04:00:00Z"}
@@ -71,9 +71,9 @@ def test_kubernetes_is_asked_once_in_two_seconds_and_its_failure_is_no_failure_o
         raise ConnectionRefusedError("no route")
 
     async def twice() -> list[object]:
-        pods = Pods(refused)
+        pods = WorkerPods(refused)
         return [await pods.coming(), await pods.coming()]
 
     assert asyncio.run(twice()) == [None, None]
     assert asked == [1]
-    assert asyncio.run(Pods(None).coming()) is None
+    assert asyncio.run(WorkerPods(None).coming()) is None

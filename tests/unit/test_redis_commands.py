@@ -5,7 +5,7 @@ from typing import Any
 
 from inference.records import PredictionRequest, Run
 from inference.states import State
-from inference.store.messages import Ask, Outcome, QueueCounts, Reaped, Submitted, Verb
+from inference.store.messages import Ask, Outcome, OutcomeKind, QueueCounts, Reaped, Submitted
 from inference.store.redis.commands import Command, Commands
 
 COMMANDS = Commands("unit")
@@ -43,7 +43,7 @@ def test_only_a_test_moves_the_clock() -> None:
 
 
 def test_each_payload_stands_where_its_outcome_stands() -> None:
-    outcomes = [Outcome("m-1", Verb.FINISH, b"[1]", run_ms=7), Outcome("m-2", Verb.FAIL, b"\xff", own=True)]
+    outcomes = [Outcome("m-1", OutcomeKind.FINISH, b"[1]", run_ms=7), Outcome("m-2", OutcomeKind.FAIL, b"\xff", own=True)]
     told, payloads = sent(COMMANDS.settle("m", "c", outcomes, "v"))
     assert [(one["task_id"], one["verb"], one["own"], one["run_ms"]) for one in told["outcomes"]] == [
         ("m-1", "finish", False, 7),

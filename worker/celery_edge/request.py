@@ -10,7 +10,7 @@ from typing import Any
 from billiard.exceptions import TimeLimitExceeded
 from celery.worker.request import Request
 
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.ids import new_claim_id
 from worker.parent.parent_thread import ParentThread
 
@@ -27,7 +27,7 @@ class TicketRequest(Request):  # type: ignore[misc]
         self.request_dict["claim_id"] = self.claim_id
         self._parent: ParentThread = self._app.parent_thread
         self._parent.claims.open(self.claim_id)
-        reach(Gap.TICKET_RECEIVED)
+        failpoint(Failpoint.TICKET_RECEIVED)
 
     def on_accepted(self, pid: int, time_accepted: float) -> None:
         self._parent.claims.accept(self.claim_id, pid)
@@ -47,9 +47,9 @@ class TicketRequest(Request):  # type: ignore[misc]
         self._parent.reports.ended_badly(self.claim_id, cause, timed_out=isinstance(cause, TimeLimitExceeded))
 
     def acknowledge(self) -> None:
-        reach(Gap.UNACKNOWLEDGED)
+        failpoint(Failpoint.UNACKNOWLEDGED)
         super().acknowledge()
-        reach(Gap.ACKNOWLEDGED)
+        failpoint(Failpoint.ACKNOWLEDGED)
         self._parent.claim_closed(self.claim_id)
         self._app.hub.call_later(ACK_S, self._check_acknowledged)
 

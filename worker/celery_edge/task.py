@@ -14,7 +14,7 @@ from celery.signals import worker_process_init
 
 from inference.broker.celery_config import TASK_NAME
 from inference.errors import Misconfigured, StoreUnavailable, error_text
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.settings import read_settings
 from inference.store.factory import worker_store
 from inference.telemetry import set_up_logging
@@ -46,7 +46,7 @@ def load_model(**_: Any) -> None:
         write_failed(folder, f"{type(error).__name__}: {error_text(error)}")
         sys.exit(1)
     _loaded.append(runner)
-    reach(Gap.LOADED)
+    failpoint(Failpoint.LOADED)
     write_loaded(folder, runner.version)
 
 
@@ -64,6 +64,6 @@ def run_ticket(self: Any) -> None:
     """A ticket: claim what waits and run it."""
     try:
         _loaded[0].run(self.request.claim_id)
-        reach(Gap.DONE)
+        failpoint(Failpoint.DONE)
     except StoreUnavailable as error:
         log.error("claim.left_to_the_reaper", claim_id=self.request.claim_id, error=str(error))

@@ -14,9 +14,9 @@ import orjson
 
 from inference.blobs import blob_names, blob_store
 from inference.errors import PayloadGone, PayloadUnavailable
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.retry import retry_until
-from inference.store.messages import Granted, Outcome, Verb
+from inference.store.messages import ClaimedRecord, Outcome, OutcomeKind
 from worker.settings import WorkerSettings
 
 MOST_AT_ONCE = 8
@@ -37,7 +37,7 @@ class RecordPayloads:
         self._failed = failed
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "payloads")
 
-    def inputs(self, records: Sequence[Granted]) -> list[Any]:
+    def inputs(self, records: Sequence[ClaimedRecord]) -> list[Any]:
         """Returns each record's input, or the `PayloadUnavailable` or `PayloadGone` that it is instead."""
         given = [orjson.loads(record.input or b"null") for record in records]
         apart = [blob_names.input_reference(record.task_id, held) for record, held in zip(records, given, strict=True)]
@@ -61,11 +61,11 @@ class RecordPayloads:
         if not any(map(self._is_large, outcomes)):
             return outcomes
         kept = list(self._threads.map(lambda outcome: self._kept(claim_id, outcome), outcomes))
-        reach(Gap.RESULT_KEPT)
+        failpoint(Failpoint.RESULT_KEPT)
         return kept
 
     def _is_large(self, outcome: Outcome) -> bool:
-        return self._place is not None and outcome.verb is Verb.FINISH and len(outcome.payload) > self._threshold_bytes
+        return self._place is not None and outcome.verb is OutcomeKind.FINISH and len(outcome.payload) > self._threshold_bytes
 
     def _kept(self, claim_id: str, outcome: Outcome) -> Outcome:
         place = self._place

@@ -23,9 +23,18 @@ from inference.errors import (
     error_text,
     first_line,
 )
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.retry import retry_until
-from inference.store.messages import VOID, Ask, Claim, ClaimAnswer, Granted, Outcome, SettleAnswer, Verb
+from inference.store.messages import (
+    STALE,
+    ClaimAnswer,
+    ClaimedRecord,
+    ClaimRequest,
+    ClaimStatus,
+    Outcome,
+    OutcomeKind,
+    SettleAnswer,
+)
 from inference.store.protocols import WorkerStore
 from worker import metrics
 from worker.child.oom_split import predict_in_halves
@@ -68,19 +77,19 @@ class Runner:
 
     def run(self, claim_id: str) -> None:
         """Carries one ticket out."""
-        reach(Gap.TICKET_TAKEN)
+        failpoint(Failpoint.TICKET_TAKEN)
         answer = self._claim(claim_id)
         records = [record for record in answer.records if record.input is not None]
         if not records:
             metrics.EMPTY_CLAIMS.labels(self._settings.model).inc()
             return
         ids = [record.task_id for record in records]
-        reach(Gap.COVERED)
+        failpoint(Failpoint.COVERED)
         held = set(_retry(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
         records = [record for record in records if record.task_id in held]
         if not records:
             return
-        reach(Gap.BEGUN)
+        failpoint(Failpoint.BEGUN)
         log.info("prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records])
         outcomes = self._outcomes(records, alone=len(answer.records) == 1)
         self._write(claim_id, self._payloads.keep_results(claim_id, outcomes))
@@ -92,21 +101,21 @@ class Runner:
 
     def _claim(self, claim_id: str) -> ClaimAnswer:
         own = self._settings
-        ask = Ask(own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms)
+        ask = ClaimRequest(own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms)
         try:
             answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
-            while answer.kind is Claim.WAIT:
-                reach(Gap.CLAIM_WAITS)
+            while answer.kind is ClaimStatus.WAIT:
+                failpoint(Failpoint.CLAIM_WAITS)
                 time.sleep(answer.wait_ms / 1000)
                 answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
-            reach(Gap.CLAIMED)
+            failpoint(Failpoint.CLAIMED)
             self._tickets.cover(answer.tickets)
         except StoreUnavailable as error:
             log.warning("claim.given_up", claim_id=claim_id, error=str(error))
-            return ClaimAnswer(Claim.NOTHING)
+            return ClaimAnswer(ClaimStatus.NOTHING)
         return answer
 
-    def _outcomes(self, records: Sequence[Granted], alone: bool) -> list[Outcome]:
+    def _outcomes(self, records: Sequence[ClaimedRecord], alone: bool) -> list[Outcome]:
         """Those whose inputs can't be read or prepared fail alone, whatever becomes of the others."""
         lost, records, inputs = _apart(records, self._payloads.inputs(records))
         if not records:
@@ -125,7 +134,7 @@ class Runner:
             raise RuntimeError(f"the model prepared {len(prepared)} of {len(inputs)} inputs")
         return prepared
 
-    def _ran(self, records: Sequence[Granted], rows: Sequence[Any], alone: bool) -> list[Outcome]:
+    def _ran(self, records: Sequence[ClaimedRecord], rows: Sequence[Any], alone: bool) -> list[Outcome]:
         metrics.BATCH_ROWS.labels(self._settings.model).observe(sum(record.rows for record in records))
         started = time.perf_counter()
         try:
@@ -139,7 +148,7 @@ class Runner:
             _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000)) for r, result in zip(records, results, strict=True)
         ]
 
-    def _all_failed(self, records: Sequence[Granted], error: BaseException, alone: bool) -> list[Outcome]:
+    def _all_failed(self, records: Sequence[ClaimedRecord], error: BaseException, alone: bool) -> list[Outcome]:
         if isinstance(error, DeviceBroken):
             self._broken = first_line(error)
         log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
@@ -155,12 +164,12 @@ class Runner:
         def settle() -> SettleAnswer:
             return self._store.settle(own.model, claim_id, outcomes, self._model.version)
 
-        reach(Gap.RUN)
+        failpoint(Failpoint.RUN)
         answer = _retry(settle, own.backstop_s)
-        reach(Gap.SETTLED)
+        failpoint(Failpoint.SETTLED)
         for word in answer.words.values():
             metrics.ENDED.labels(own.model, word).inc()
-        if refused := [task_id for task_id, word in answer.words.items() if word == VOID]:
+        if refused := [task_id for task_id, word in answer.words.items() if word == STALE]:
             log.warning("prediction.write_refused", claim_id=claim_id, task_ids=refused)
         log.info("prediction.ended", claim_id=claim_id, records=answer.words)
         try:
@@ -169,7 +178,7 @@ class Runner:
             log.info("tickets.guess_not_raised", claim_id=claim_id)
 
 
-def _apart(records: Sequence[Granted], values: Sequence[Any]) -> tuple[list[Outcome], list[Granted], list[Any]]:
+def _apart(records: Sequence[ClaimedRecord], values: Sequence[Any]) -> tuple[list[Outcome], list[ClaimedRecord], list[Any]]:
     """The outcomes of records that are errors of their own by now, and the other records with what they have come to."""
     both = list(zip(records, values, strict=True))
     failed = [_outcome(record.task_id, value, own=True, run_ms=0) for record, value in both if isinstance(value, OF_ITS_OWN)]
@@ -180,7 +189,7 @@ def _apart(records: Sequence[Granted], values: Sequence[Any]) -> tuple[list[Outc
 def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
     if not isinstance(result, BaseException):
         try:
-            return Outcome(task_id, Verb.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
+            return Outcome(task_id, OutcomeKind.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
     kinds = (
@@ -193,7 +202,7 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
     told = {"type": kind, "message": _message(result)}
     if isinstance(result, InvalidInput | InputUnavailable) and result.field:
         told["field"] = result.field
-    verb = Verb.FAIL_FOR_GOOD if isinstance(result, Permanent) else Verb.FAIL
+    verb = OutcomeKind.FAIL_FOR_GOOD if isinstance(result, Permanent) else OutcomeKind.FAIL
     return Outcome(task_id, verb, orjson.dumps(told), own=own, run_ms=run_ms)
 
 

@@ -9,8 +9,8 @@ import orjson
 import structlog
 
 from inference.errors import error_text
-from inference.failpoints import Gap, reach
-from inference.store.messages import ALL, Outcome, SettleAnswer, Verb
+from inference.failpoints import Failpoint, failpoint
+from inference.store.messages import ALL, Outcome, OutcomeKind, SettleAnswer
 from inference.store.protocols import WorkerStore
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -64,7 +64,7 @@ class ClaimReports:
     def send(self) -> None:
         """Sends what is queued; raises `StoreUnavailable`, and then the rest stays queued."""
         while self._queue:
-            reach(Gap.REPORT_DUE)
+            failpoint(Failpoint.REPORT_DUE)
             report = self._queue[0]
             self.settle(report.claim_id, report.outcome, report.reason)
             self._queue.popleft()
@@ -73,7 +73,7 @@ class ClaimReports:
         """Tells the store at once; raises `StoreUnavailable`."""
         answer = self._store.settle(self._settings.model, claim_id, [outcome], self._version())
         log.info("claim.reported", claim_id=claim_id, reason=reason, records=answer.words)
-        reach(Gap.REPORTED)
+        failpoint(Failpoint.REPORTED)
         self._tickets.cover(answer.tickets)
         return answer
 
@@ -88,4 +88,4 @@ def failed(reason: str, settings: WorkerSettings) -> Outcome:
         "timeout": f"the model did not answer within its run limit of {settings.run_limit_s:g} s",
         "worker_lost": "the process that ran it died",
     }
-    return Outcome(ALL, Verb.FAIL, orjson.dumps({"type": reason, "message": messages[reason]}))
+    return Outcome(ALL, OutcomeKind.FAIL, orjson.dumps({"type": reason, "message": messages[reason]}))

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import structlog
 
 from inference.errors import StoreUnavailable
-from inference.failpoints import Gap, reach
-from inference.store.messages import ALL, Outcome, Verb
+from inference.failpoints import Failpoint, failpoint
+from inference.store.messages import ALL, Outcome, OutcomeKind
 from worker.parent.claim_reports import ClaimReports
 from worker.parent.current_claims import CurrentClaims
 from worker.parent.heartbeat import Heartbeat
@@ -50,7 +50,7 @@ class Drain:
         """A signal to stop: once, let the run end if it fits; again, hand it back now."""
         now = time.monotonic()
         self._until = now + self._timeout_s if self._until is None else now
-        reach(Gap.DRAINING)
+        failpoint(Failpoint.DRAINING)
         self._wake.set()
 
     def request_by_signal(self, sentence: str) -> None:
@@ -68,8 +68,8 @@ class Drain:
         handed_back = 0
         if claim is not None:
             try:
-                answer = self._reports.settle(claim.claim_id, Outcome(ALL, Verb.HAND_BACK), "drain")
-                reach(Gap.HANDED_BACK)
+                answer = self._reports.settle(claim.claim_id, Outcome(ALL, OutcomeKind.HAND_BACK), "drain")
+                failpoint(Failpoint.HANDED_BACK)
                 handed_back = sum(word == "waiting" for word in answer.words.values())
             except StoreUnavailable as error:
                 log.warning("worker.hand_back_unheard", error=str(error))

@@ -5,9 +5,9 @@ from collections.abc import Callable
 import structlog
 
 from inference.errors import StoreUnavailable
-from inference.failpoints import Gap, reach
+from inference.failpoints import Failpoint, failpoint
 from inference.settings import BEAT_S
-from inference.store.messages import Beat, BeatAnswer, WorkerState
+from inference.store.messages import BeatAnswer, HeartbeatRequest, WorkerState
 from inference.store.protocols import WorkerStore
 from worker.parent.child_replacement import ChildReplacement
 from worker.parent.liveness import Liveness
@@ -50,13 +50,13 @@ class Heartbeat:
         """Takes this worker off the list, if the store answers."""
         try:
             self._send(WorkerState.GONE)
-            reach(Gap.GOODBYE)
+            failpoint(Failpoint.GOODBYE)
         except StoreUnavailable:
             log.info("worker.goodbye_unheard")
 
     def _send(self, state: WorkerState) -> BeatAnswer:
         own = self._settings
-        beat = Beat(
+        beat = HeartbeatRequest(
             own.model,
             own.worker_id,
             state,
@@ -75,7 +75,7 @@ class Heartbeat:
         Not while the event loop stands still: a child that is ended then would not be replaced, since only the loop does that.
         """
         if answer.repair:
-            reach(Gap.REPAIR_DUE)
+            failpoint(Failpoint.REPAIR_DUE)
         published = self._tickets.publish(answer.repair) == answer.repair
         self._replacement.version_switch.my_turn = answer.my_turn
         self._replacement.memory_limit.measure()

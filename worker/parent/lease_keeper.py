@@ -6,8 +6,8 @@ from enum import StrEnum
 
 import structlog
 
-from inference.failpoints import Gap, reach
-from inference.store.messages import ALL, Hold, Outcome, RenewAnswer, Verb
+from inference.failpoints import Failpoint, failpoint
+from inference.store.messages import ALL, LeaseStatus, Outcome, OutcomeKind, RenewAnswer
 from inference.store.protocols import WorkerStore
 from worker.parent.claim_reports import ClaimReports, failed
 from worker.parent.current_claims import CurrentClaims
@@ -26,9 +26,9 @@ class Verdict(StrEnum):
 
 def judge(answer: RenewAnswer, run_limit_ms: int) -> Verdict:
     """Says what an answer means for the claim it is about. Only *lost*, and the run limit, stop a child; a refusal does not."""
-    if answer.kind is Hold.LOST:
+    if answer.kind is LeaseStatus.LOST:
         return Verdict.STOP_LOST
-    if answer.kind is Hold.HELD and answer.begun_for_ms is not None and answer.begun_for_ms > run_limit_ms:
+    if answer.kind is LeaseStatus.HELD and answer.begun_for_ms is not None and answer.begun_for_ms > run_limit_ms:
         return Verdict.STOP_LIMIT
     return Verdict.KEEP
 
@@ -48,10 +48,10 @@ class LeaseKeeper:
         if claim is None:
             return
         answer = self._store.renew(self._settings.model, claim.claim_id, self._settings.run_limit_ms)
-        reach(Gap.RENEWED)
+        failpoint(Failpoint.RENEWED)
         verdict = judge(answer, round(self._settings.run_limit_s * 1000))
         if verdict is Verdict.STOP_LOST:
-            self._stop(claim.claim_id, Outcome(ALL, Verb.HAND_BACK), "lost")
+            self._stop(claim.claim_id, Outcome(ALL, OutcomeKind.HAND_BACK), "lost")
         elif verdict is Verdict.STOP_LIMIT:
             self._stop(claim.claim_id, failed("timeout", self._settings), "timeout")
 
@@ -60,7 +60,7 @@ class LeaseKeeper:
         self._reports.expect_failure(claim_id, reason)
         try:
             self._reports.settle(claim_id, outcome, reason)
-            reach(Gap.STOP_TOLD)
+            failpoint(Failpoint.STOP_TOLD)
         finally:
             stopped = self._claims.stop(claim_id, lambda pid: os.kill(pid, signal.SIGKILL))
             log.warning("child.stopped" if stopped else "child.spared", claim_id=claim_id, reason=reason)

@@ -44,7 +44,7 @@ class RedisWorkerStore:
             self._client.script_load(command.script.text)
             return cast(list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
 
-    def claim(self, ask: messages.Ask) -> messages.ClaimAnswer:
+    def claim(self, ask: messages.ClaimRequest) -> messages.ClaimAnswer:
         return self.run(self._commands.claim(ask))
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
@@ -56,7 +56,7 @@ class RedisWorkerStore:
     def settle(self, model: str, claim_id: str, outcomes: Sequence[messages.Outcome], version: str) -> messages.SettleAnswer:
         return self.run(self._commands.settle(model, claim_id, outcomes, version))
 
-    def heartbeat(self, beat: messages.Beat) -> messages.BeatAnswer:
+    def heartbeat(self, beat: messages.HeartbeatRequest) -> messages.BeatAnswer:
         return self.run(self._commands.heartbeat(beat))
 
     def cover(self, model: str, published: int) -> int:

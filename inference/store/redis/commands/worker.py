@@ -10,7 +10,7 @@ from inference.store.redis.commands.keys import Keys
 class WorkerCommands(Keys):
     """See `WorkerStore`."""
 
-    def claim(self, ask: messages.Ask) -> Command[messages.ClaimAnswer]:
+    def claim(self, ask: messages.ClaimRequest) -> Command[messages.ClaimAnswer]:
         """Waiting → running."""
         request = {
             "claim_id": ask.claim_id,
@@ -34,11 +34,13 @@ class WorkerCommands(Keys):
         self, model: str, claim_id: str, outcomes: Sequence[messages.Outcome], version: str
     ) -> Command[messages.SettleAnswer]:
         """Running → success, retry, failure or waiting. The payload of each outcome travels as bytes, in the same order."""
-        told = [{"task_id": o.task_id, "verb": messages.Verb(o.verb).value, "own": o.own, "run_ms": o.run_ms} for o in outcomes]
+        told = [
+            {"task_id": o.task_id, "verb": messages.OutcomeKind(o.verb).value, "own": o.own, "run_ms": o.run_ms} for o in outcomes
+        ]
         request = {"claim_id": claim_id, "version": version, "retry": self.retry_limits(), "outcomes": told}
         return Command("settle", self.prefix(model), request, _settled, tuple(o.payload for o in outcomes))
 
-    def heartbeat(self, beat: messages.Beat) -> Command[messages.BeatAnswer]:
+    def heartbeat(self, beat: messages.HeartbeatRequest) -> Command[messages.BeatAnswer]:
         """A worker lives."""
         request = {
             "worker_id": beat.worker_id,
@@ -55,15 +57,15 @@ class WorkerCommands(Keys):
 
 def _claimed(reply: Reply) -> messages.ClaimAnswer:
     return messages.ClaimAnswer(
-        kind=messages.Claim(text(reply["kind"])),
+        kind=messages.ClaimStatus(text(reply["kind"])),
         records=tuple(_granted(by_name(record)) for record in reply.get("records", ())),
         wait_ms=reply.get("wait_ms", 0),
         tickets=reply.get("tickets", 0),
     )
 
 
-def _granted(record: Reply) -> messages.Granted:
-    return messages.Granted(text(record["task_id"]), record.get("input"), int(record["rows"]))
+def _granted(record: Reply) -> messages.ClaimedRecord:
+    return messages.ClaimedRecord(text(record["task_id"]), record.get("input"), int(record["rows"]))
 
 
 def _held(reply: Reply) -> tuple[str, ...]:
@@ -72,7 +74,7 @@ def _held(reply: Reply) -> tuple[str, ...]:
 
 def _renewed(reply: Reply) -> messages.RenewAnswer:
     return messages.RenewAnswer(
-        kind=messages.Hold(text(reply["kind"])),
+        kind=messages.LeaseStatus(text(reply["kind"])),
         held=tuple(text(task_id) for task_id in reply.get("held", ())),
         refused=bool(reply.get("refused")),
         begun_for_ms=reply.get("begun_for_ms"),
