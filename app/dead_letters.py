@@ -78,7 +78,7 @@ class DeadLetterBox:
 
     async def delete(self, task_id: str) -> bool:
         """Drops one with its input; says whether it is gone, then or before. Raises `PayloadUnavailable` while the input is not."""
-        buried = await self._store.bury(task_id)
+        buried = await self._store.discard_dead_letter(task_id)
         if buried:
             await self._payloads.drop_input(task_id)
         return buried

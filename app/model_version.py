@@ -1,6 +1,6 @@
 """A model version as the registry describes it: read over HTTP, without torch, pandas or the model itself, or from what was kept.
 
-What the registry said is a `ModelVersion`, plain JSON, so that the store can keep it for a gateway that starts while the registry is away.
+A `ModelVersion` is plain JSON, so that the store can keep it for a gateway that starts while the registry is away.
 """
 
 import importlib

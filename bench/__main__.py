@@ -99,8 +99,8 @@ def steps_per_call(at: Stands) -> ROWS:
     return [
         (
             "store steps per submission",
-            f"{submit['submit'] + submit['cover']:.2f}",
-            f"{CALLERS} callers; of it {submit['cover']:.2f} for the guess",
+            f"{submit['submit'] + submit['tickets_published']:.2f}",
+            f"{CALLERS} callers; of it {submit['tickets_published']:.2f} for the guess",
         ),
         ("store steps per batch", f"{submit['batch']:.2f}", "claim, begin, settle, and the guess when it fell short"),
     ]
@@ -110,7 +110,7 @@ def counted(server: Valkey, work: Callable[[], dict[str, Any]]) -> dict[str, flo
     """Runs work and returns script calls per submission and per batch."""
     from inference.store.redis.commands import script
 
-    digests = {script(name).digest: name for name in ("submit", "cover", "claim", "begin", "settle")}
+    digests = {script(name).digest: name for name in ("submit", "tickets_published", "claim", "begin", "settle")}
     calls = dict.fromkeys(digests.values(), 0)
     with redis.Redis(port=server.port) as client, client.monitor() as monitor:
         listener = _Listener(monitor, digests, calls)
@@ -120,7 +120,7 @@ def counted(server: Valkey, work: Callable[[], dict[str, Any]]) -> dict[str, flo
         listener.stop(client)
     batches = max(1, calls["begin"])
     per_batch = (calls["claim"] + calls["begin"] + calls["settle"]) / batches
-    return {"submit": 1.0, "cover": calls["cover"] / max(1, calls["submit"]), "batch": per_batch}
+    return {"submit": 1.0, "tickets_published": calls["tickets_published"] / max(1, calls["submit"]), "batch": per_batch}
 
 
 def until_idle(client: redis.Redis) -> None:

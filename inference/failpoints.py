@@ -1,4 +1,4 @@
-"""The gaps between two effects that others can see, by name, so that the kill matrix can end a process exactly there.
+"""Failpoints: the gaps between two effects that others can see, by name, so that the kill matrix can end a process exactly there.
 
 Each reads `what has just happened / what comes next`. What a process tells only itself is no effect; nor is a read. One lies in
 kombu: the tests' hook finds it there, and nothing here reaches it.
@@ -54,7 +54,7 @@ hook: Callable[[Failpoint], None] | None = None
 """Set by tests alone, from outside: testkit/failpoint_hook.py."""
 
 
-def failpoint(gap: Failpoint) -> None:
-    """Says that this process stands in a gap; nothing happens but in a test."""
+def failpoint(point: Failpoint) -> None:
+    """Marks that this process stands in that gap; nothing happens but in a test."""
     if hook is not None:
-        hook(gap)
+        hook(point)

@@ -5,9 +5,14 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 from testkit import lanes
 from testkit.servers import MlflowServer, ObjectStore, Valkey
+
+# Lanes share two cores, so how long an example takes says nothing about the code.
+settings.register_profile("lanes", settings.default, deadline=None)
+settings.load_profile("lanes")
 
 
 @pytest.hookimpl(tryfirst=True)

@@ -21,14 +21,14 @@ class Tickets:
         self._store = store
         self._model = model
 
-    def cover(self, missing: int) -> None:
+    def publish_missing(self, missing: int) -> None:
         """Publishes until nothing is missing. A broker that is down costs nothing now: heartbeats ask again."""
         while missing > 0:
             published = self.publish(missing)
             if published < missing:
                 return
             failpoint(Failpoint.WORKER_TICKETS_PUBLISHED)
-            missing = self._store.cover(self._model, published)
+            missing = self._store.tickets_published(self._model, published)
 
     def publish(self, count: int) -> int:
         """Publishes `count` tickets and answers how many the broker took."""

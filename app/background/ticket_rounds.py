@@ -73,10 +73,10 @@ class TicketRounds:
             await self._publisher.publish(model, published)
             self._counter.labels(model, "published").inc(published)
             failpoint(Failpoint.TICKETS_PUBLISHED)
-            missing = await self._store.cover(model, published)
+            missing = await self._store.tickets_published(model, published)
             # Answers that came meanwhile were counted before these tickets were: only the store knows what is still missing.
             while missing == 0 and line.take():
-                missing = await self._store.cover(model, 0)
+                missing = await self._store.tickets_published(model, 0)
 
     def _said(self, down: bool, reason: str) -> None:
         """Logs a change, not every failure."""

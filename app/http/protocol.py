@@ -1,4 +1,4 @@
-"""A connection to a client that may never come to the end of what it says: `uvicorn --http app.http.protocol:Bounded`.
+"""A connection to a client that may never come to the end of what it says: `uvicorn --http app.http.protocol:BoundedHttpProtocol`.
 
 uvicorn holds the head of a request, its line and headers, in memory however long it gets, waits for its end for ever, and goes on
 reading a body that was answered long ago; it leaves those bounds to a proxy in front. Here a head has a size and a request a time:

@@ -159,7 +159,7 @@ class HeartbeatRequest:
 
 
 @dataclass(frozen=True, slots=True)
-class BeatAnswer:
+class HeartbeatAnswer:
     """`waiting` records; `repair` tickets that this worker should publish since nobody got one in two beats.
 
     `my_turn`: it may replace its version now; of the workers of a model one at a time does.

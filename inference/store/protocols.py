@@ -9,10 +9,10 @@ from typing import Protocol
 
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record
 from inference.store.messages import (
-    BeatAnswer,
     Cancelled,
     ClaimAnswer,
     ClaimRequest,
+    HeartbeatAnswer,
     HeartbeatRequest,
     Outcome,
     QueueCounts,
@@ -40,10 +40,10 @@ class WorkerStore(Protocol):
     def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> SettleAnswer:
         """Ends the claim's hold on the records named: finish, fail, doubt or hand back, all in one write."""
 
-    def heartbeat(self, beat: HeartbeatRequest) -> BeatAnswer:
+    def heartbeat(self, beat: HeartbeatRequest) -> HeartbeatAnswer:
         """Says that the worker lives, and learns how much waits."""
 
-    def cover(self, model: str, published: int) -> int:
+    def tickets_published(self, model: str, published: int) -> int:
         """Raises the guess by the tickets just published; answers how many are missing still."""
 
     def check(self, model: str) -> str:
@@ -74,13 +74,13 @@ class GatewayStore(Protocol):
     async def dead_letter(self, task_id: str) -> DeadLetter | None:
         """Answers one with its input and its history; None for what is no failure."""
 
-    async def bury(self, task_id: str) -> bool:
+    async def discard_dead_letter(self, task_id: str) -> bool:
         """Drops a `failure` and its input; answers whether it is a tombstone now."""
 
     async def reap(self, model: str) -> Reaped:
         """Takes over what is lost, wakes what is due, drops what is old; safe from any number of gateways."""
 
-    async def cover(self, model: str, published: int) -> int:
+    async def tickets_published(self, model: str, published: int) -> int:
         """As the worker's."""
 
     async def counts(self, model: str) -> QueueCounts:

@@ -59,7 +59,7 @@ class Cast:
         payload = b"[2]" if verb is OutcomeKind.FINISH else ERROR
         return self.worker.settle(MODEL, claim_id, [Outcome(task_id, verb, payload, own)], "v1").words
 
-    def beat(self, name: str, state: WorkerState, rows: int = 8) -> messages.BeatAnswer:
+    def beat(self, name: str, state: WorkerState, rows: int = 8) -> messages.HeartbeatAnswer:
         return self.worker.heartbeat(HeartbeatRequest(MODEL, name, state, "v1", rows))
 
     def pass_ms(self, milliseconds: int) -> None:

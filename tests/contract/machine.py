@@ -13,8 +13,8 @@ from inference.ids import new_task_id
 from inference.records import PredictionRequest
 from inference.store.messages import ALL, Outcome, OutcomeKind, WorkerState
 from tests.contract.actors import InjectedBugs, Parent
-from tests.contract.ledger import Finding
-from tests.contract.stage import MODEL, RUN_LIMIT_MS, Harness
+from tests.contract.harness import MODEL, RUN_LIMIT_MS, Harness
+from tests.contract.invariants import Finding
 from tests.contract.stores import StoreUnderTest
 
 MOST_OUTSTANDING = 12
@@ -126,15 +126,15 @@ class StoreStateMachine(RuleBasedStateMachine):
     # Operators.
 
     @precondition(_has_ids)
-    @rule(pick=PICKS, epoch=st.integers(1, 2), bury=st.integers(0, 5))
-    def replay_or_bury(self, pick: int, epoch: int, bury: int) -> None:
+    @rule(pick=PICKS, epoch=st.integers(1, 2), discard=st.integers(0, 5))
+    def replay_or_discard(self, pick: int, epoch: int, discard: int) -> None:
         dead = list(self.stage.seen.dead) or [self._id(pick)]
         task_id = dead[pick % len(dead)]
         row = self.stage.seen.records.get(task_id)
-        if bury == 5:
-            self.stage.say("bury", task_id)
+        if discard == 5:
+            self.stage.say("discard_dead_letter", task_id)
         else:
-            self.stage.say("replay", task_id, row.epoch if row is not None and bury else epoch)
+            self.stage.say("replay", task_id, row.epoch if row is not None and discard else epoch)
 
     @rule()
     def look(self) -> None:

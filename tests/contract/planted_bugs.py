@@ -11,9 +11,9 @@ from typing import Any, cast
 from hypothesis import HealthCheck, Phase, Verbosity, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.accidents import FaultRules
 from tests.contract.actors import InjectedBugs
-from tests.contract.ledger import Finding
+from tests.contract.fault_rules import FaultRules
+from tests.contract.invariants import Finding
 from tests.contract.stores import StoreUnderTest
 
 MOST_LIVES = 600

@@ -18,12 +18,12 @@ from inference.states import State
 from inference.store.redis import async_client, sync_client
 from inference.store.redis.commands import Command, Commands, Script, command, script
 from testkit.servers import Valkey
-from tests.contract.picture import Memory, Move, Post, Row, StoreSnapshot
 from tests.contract.redis_plantings import PLANTINGS
+from tests.contract.snapshot import Memory, Move, Post, Row, StoreSnapshot
 from tests.contract.stores import Clock, Patch, Planting
 
-GATEWAY_MOVES = frozenset({"submit", "watch", "cancel", "replay", "bury", "reap", "counts", "workers"})
-MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "cover"}
+GATEWAY_MOVES = frozenset({"submit", "watch", "cancel", "replay", "discard_dead_letter", "reap", "counts", "workers"})
+MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "tickets_published"}
 DUMP = """
 local out = {}
 for _, key in ipairs(redis.call('KEYS', ARGV[1] .. ':*')) do

@@ -9,7 +9,7 @@ from collections.abc import Callable
 
 from inference.states import OUTSTANDING, State
 from inference.store import messages
-from tests.contract.picture import Move, StoreSnapshot
+from tests.contract.snapshot import Move, StoreSnapshot
 from tests.contract.spec_gateway import GatewayMoves
 from tests.contract.spec_worker import WorkerMoves
 

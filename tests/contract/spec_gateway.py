@@ -7,7 +7,7 @@ from inference.records import PredictionRequest, Record
 from inference.states import OUTSTANDING, State
 from inference.store import messages
 from inference.store.messages import Submitted, WorkerState
-from tests.contract.picture import Row
+from tests.contract.snapshot import Row
 from tests.contract.spec_rows import NotAllowed, Rows
 
 
@@ -158,13 +158,13 @@ class GatewayMoves(Rows):
             return messages.Replayed(0, 0)
         return messages.Replayed(row.epoch, self._shortage())
 
-    def bury(self, task_id: str) -> bool:
+    def discard_dead_letter(self, task_id: str) -> bool:
         row = self.records.get(task_id)
         if row is not None and row.state is State.FAILURE:
             self._entomb(task_id)
         return row is not None and self.records[task_id].state is State.FORGOTTEN
 
-    def cover(self, model: str, published: int) -> int:
+    def tickets_published(self, model: str, published: int) -> int:
         del model
         self.tickets += published
         return self._shortage()

@@ -6,7 +6,7 @@ import math
 from inference.limits import Limits
 from inference.records import Run
 from inference.states import State
-from tests.contract.picture import Memory, Post, Row, StoreSnapshot
+from tests.contract.snapshot import Memory, Post, Row, StoreSnapshot
 
 
 class NotAllowed(AssertionError):

@@ -15,7 +15,7 @@ from inference.store.messages import (
     OutcomeKind,
     WorkerState,
 )
-from tests.contract.picture import Memory, Post
+from tests.contract.snapshot import Memory, Post
 from tests.contract.spec_rows import Rows
 
 MAX_BACKOFF_MS = 30_000
@@ -145,11 +145,11 @@ class WorkerMoves(Rows):
         memory.words[task_id] = word.value
         return word.value
 
-    def heartbeat(self, beat: HeartbeatRequest) -> messages.BeatAnswer:
+    def heartbeat(self, beat: HeartbeatRequest) -> messages.HeartbeatAnswer:
         waiting = len(self.among(State.WAITING))
         before = self.posts.pop(beat.worker_id, None)
         if beat.state is WorkerState.GONE:
-            return messages.BeatAnswer(waiting, 0)
+            return messages.HeartbeatAnswer(waiting, 0)
         my_turn = self._turn(beat)
         changed = before is None or before.state != beat.state.value
         since = self.now if before is None or changed else before.since
@@ -161,11 +161,11 @@ class WorkerMoves(Rows):
             self.repair_at = self.repair_step = 0
         backing_off = self.now < self.repair_at <= self.now + MAX_BACKOFF_MS
         if beats < 2 or backing_off:
-            return messages.BeatAnswer(waiting, 0, my_turn)
+            return messages.HeartbeatAnswer(waiting, 0, my_turn)
         self.repair_step = min(2 * self.repair_step, MAX_BACKOFF_MS) if self.repair_step else beat.period_ms
         self.repair_at = self.now + self.repair_step
         self.tickets = sum(post.state == WorkerState.IDLE for post in self.posts.values())
-        return messages.BeatAnswer(waiting, self.tickets, my_turn)
+        return messages.HeartbeatAnswer(waiting, self.tickets, my_turn)
 
     def _turn(self, beat: HeartbeatRequest) -> bool:
         """One worker at a time leaves its version; the turn is over when it wants no other and is not loading."""

@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from inference.limits import Limits
 from inference.store.protocols import GatewayStore, WorkerStore
-from tests.contract.picture import Move, StoreSnapshot
+from tests.contract.snapshot import Move, StoreSnapshot
 
 
 @dataclass

@@ -19,12 +19,12 @@ def test_a_request_joins_only_what_may_not_expire_sooner_than_it(cast: Cast, hel
 
 
 def test_times_to_start_are_compared_as_moments(cast: Cast) -> None:
-    held = cast.submit(join_key="j", time_to_start_ms=5_000)
-    cast.pass_ms(100)
-    later = cast.submit(join_key="j", time_to_start_ms=5_000)
+    held = cast.submit(join_key="j", time_to_start_ms=60_000)
+    cast.pass_ms(10_000)
+    later = cast.submit(join_key="j", time_to_start_ms=60_000)
     assert cast.read(later).state is State.WAITING, "it made a record of its own"
-    assert cast.answer(join_key="j", time_to_start_ms=4_000).task_id == later, "the better one holds the key"
-    cast.pass_ms(4_950)
+    assert cast.answer(join_key="j", time_to_start_ms=40_000).task_id == later, "the better one holds the key"
+    cast.pass_ms(55_000)
     assert cast.reap().expired == 1
     assert cast.read(held).state is State.EXPIRED
     assert cast.answer(join_key="j", time_to_start_ms=10).task_id == later, "its end left the key alone"

@@ -124,11 +124,11 @@ def test_a_replay_names_its_epoch_and_opens_one_however_often_it_arrives(cast: C
 
 def test_a_dead_letter_is_buried_once(cast: Cast) -> None:
     task_id = cast.submit()
-    assert not cast.tell("bury", task_id)
+    assert not cast.tell("discard_dead_letter", task_id)
     cast.run("c1")
     cast.settle("c1", OutcomeKind.FAIL_FOR_GOOD)
-    assert cast.tell("bury", task_id)
-    assert cast.tell("bury", task_id)
+    assert cast.tell("discard_dead_letter", task_id)
+    assert cast.tell("discard_dead_letter", task_id)
     assert cast.read(task_id).state is State.FORGOTTEN
 
 
@@ -201,12 +201,12 @@ def test_a_newly_idle_worker_and_a_claim_end_the_back_off(cast: Cast) -> None:
 def test_tickets_cover_what_waits_a_batch_each_and_a_suspect_one_to_itself(cast: Cast) -> None:
     cast.beat("w", WorkerState.IDLE, rows=2)
     assert cast.answer().tickets == 1
-    assert cast.worker.cover(MODEL, 1) == 0
+    assert cast.worker.tickets_published(MODEL, 1) == 0
     assert cast.answer().tickets == 0
     assert cast.answer().tickets == 1
     cast.run("c1", rows=2)
     cast.settle("c1", OutcomeKind.FAIL)
-    assert cast.worker.cover(MODEL, 0) == 3
+    assert cast.worker.tickets_published(MODEL, 0) == 3
 
 
 def test_listeners_are_told_id_sequence_and_state(cast: Cast) -> None:

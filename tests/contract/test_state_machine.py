@@ -10,7 +10,7 @@ from typing import Any, cast
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.contract.accidents import FaultRules
+from tests.contract.fault_rules import FaultRules
 from tests.contract.stores import StoreUnderTest
 
 LIVES = int(os.environ.get("MACHINE_LIVES", "0"))

@@ -11,7 +11,7 @@ from typing import Any, Self
 import httpx2
 
 from inference.ids import new_claim_id
-from inference.store.messages import Ask, ClaimedRecord, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
+from inference.store.messages import ClaimedRecord, ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
 from inference.store.redis import RedisWorkerStore
 from inference.store.redis.commands import Commands
 from inference.store.redis.sync_client import connect
@@ -135,7 +135,7 @@ class FakeWorker:
 
         def granted() -> tuple[ClaimedRecord, ...]:
             self.claim_id = new_claim_id()
-            return self.store.claim(Ask(self.model, self.claim_id, "driver", rows)).records
+            return self.store.claim(ClaimRequest(self.model, self.claim_id, "driver", rows)).records
 
         records = until(granted, "something to claim")
         self.store.begin(self.model, self.claim_id, [r.task_id for r in records])

@@ -10,8 +10,8 @@ from scripts.settings_table import PAGE, written
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_COLUMNS, MAX_WORDS = 120, 30
-PACKAGES = ("app", "worker", "examples")
-FOLDERS = (*PACKAGES, "tests", "bench", "scripts", "charts", "k8s", "keda", "docs")
+PACKAGES = ("inference", "app", "worker", "examples")
+FOLDERS = (*PACKAGES, "testkit", "tests", "bench", "scripts", "charts", "k8s", "keda", "docs")
 PAGES = [
     *(ROOT / folder / "README.md" for folder in ("", "k8s", "keda")),
     ROOT / "CONTRIBUTING.md",

@@ -5,7 +5,7 @@ from typing import Any
 
 from inference.records import PredictionRequest, Run
 from inference.states import State
-from inference.store.messages import Ask, Outcome, OutcomeKind, QueueCounts, Reaped, Submitted
+from inference.store.messages import ClaimRequest, Outcome, OutcomeKind, QueueCounts, Reaped, Submitted
 from inference.store.redis.commands import Command, Commands
 
 COMMANDS = Commands("unit")
@@ -61,7 +61,7 @@ def test_a_reply_may_have_fields_that_nobody_knows_yet() -> None:
     assert record is not None
     assert (record.state, record.sequence, record.position, record.starts_in_ms) == (State.WAITING, 2, 4, None)
     granted = [b"task_id", b"m-1", b"rows", b"1", b"input", b"[1]"]
-    claimed = COMMANDS.claim(Ask("m", "c", "w", 1)).answer([b"kind", b"granted", b"records", [granted + NEWER], *NEWER])
+    claimed = COMMANDS.claim(ClaimRequest("m", "c", "w", 1)).answer([b"kind", b"granted", b"records", [granted + NEWER], *NEWER])
     assert [(one.task_id, one.input, one.rows) for one in claimed.records] == [("m-1", b"[1]", 1)]
     counts = [pair for name in QueueCounts.__slots__ for pair in (name.encode(), 5)]
     assert COMMANDS.counts("m").answer(counts + NEWER).rate == 5

@@ -109,7 +109,7 @@ class Runner:
                 time.sleep(answer.wait_ms / 1000)
                 answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
             failpoint(Failpoint.CLAIMED)
-            self._tickets.cover(answer.tickets)
+            self._tickets.publish_missing(answer.tickets)
         except StoreUnavailable as error:
             log.warning("claim.given_up", claim_id=claim_id, error=str(error))
             return ClaimAnswer(ClaimStatus.NOTHING)
@@ -173,7 +173,7 @@ class Runner:
             log.warning("prediction.write_refused", claim_id=claim_id, task_ids=refused)
         log.info("prediction.ended", claim_id=claim_id, records=answer.words)
         try:
-            self._tickets.cover(answer.tickets)
+            self._tickets.publish_missing(answer.tickets)
         except StoreUnavailable:
             log.info("tickets.guess_not_raised", claim_id=claim_id)
 

@@ -74,7 +74,7 @@ class ClaimReports:
         answer = self._store.settle(self._settings.model, claim_id, [outcome], self._version())
         log.info("claim.reported", claim_id=claim_id, reason=reason, records=answer.words)
         failpoint(Failpoint.REPORTED)
-        self._tickets.cover(answer.tickets)
+        self._tickets.publish_missing(answer.tickets)
         return answer
 
     def _add(self, claim_id: str, reason: str) -> None:

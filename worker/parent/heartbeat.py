@@ -7,7 +7,7 @@ import structlog
 from inference.errors import StoreUnavailable
 from inference.failpoints import Failpoint, failpoint
 from inference.settings import BEAT_S
-from inference.store.messages import BeatAnswer, HeartbeatRequest, WorkerState
+from inference.store.messages import HeartbeatAnswer, HeartbeatRequest, WorkerState
 from inference.store.protocols import WorkerStore
 from worker.parent.child_replacement import ChildReplacement
 from worker.parent.liveness import Liveness
@@ -54,7 +54,7 @@ class Heartbeat:
         except StoreUnavailable:
             log.info("worker.goodbye_unheard")
 
-    def _send(self, state: WorkerState) -> BeatAnswer:
+    def _send(self, state: WorkerState) -> HeartbeatAnswer:
         own = self._settings
         beat = HeartbeatRequest(
             own.model,
@@ -69,7 +69,7 @@ class Heartbeat:
         )
         return self._store.heartbeat(beat)
 
-    def _act_on(self, answer: BeatAnswer) -> None:
+    def _act_on(self, answer: HeartbeatAnswer) -> None:
         """Publishes missing tickets, and replaces the child if that is due.
 
         Not while the event loop stands still: a child that is ended then would not be replaced, since only the loop does that.

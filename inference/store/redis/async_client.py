@@ -147,14 +147,14 @@ class RedisGatewayStore:
     async def dead_letter(self, task_id: str) -> DeadLetter | None:
         return await self.run(self._commands.dead_letter(task_id))
 
-    async def bury(self, task_id: str) -> bool:
-        return await self.run(self._commands.bury(task_id))
+    async def discard_dead_letter(self, task_id: str) -> bool:
+        return await self.run(self._commands.discard_dead_letter(task_id))
 
     async def reap(self, model: str) -> messages.Reaped:
         return await self.run(self._commands.reap(model))
 
-    async def cover(self, model: str, published: int) -> int:
-        return await self.run(self._commands.cover(model, published))
+    async def tickets_published(self, model: str, published: int) -> int:
+        return await self.run(self._commands.tickets_published(model, published))
 
     async def counts(self, model: str) -> messages.QueueCounts:
         return await self.run(self._commands.counts(model))

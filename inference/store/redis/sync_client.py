@@ -56,11 +56,11 @@ class RedisWorkerStore:
     def settle(self, model: str, claim_id: str, outcomes: Sequence[messages.Outcome], version: str) -> messages.SettleAnswer:
         return self.run(self._commands.settle(model, claim_id, outcomes, version))
 
-    def heartbeat(self, beat: messages.HeartbeatRequest) -> messages.BeatAnswer:
+    def heartbeat(self, beat: messages.HeartbeatRequest) -> messages.HeartbeatAnswer:
         return self.run(self._commands.heartbeat(beat))
 
-    def cover(self, model: str, published: int) -> int:
-        return self.run(self._commands.cover(model, published))
+    def tickets_published(self, model: str, published: int) -> int:
+        return self.run(self._commands.tickets_published(model, published))
 
     def check(self, model: str) -> str:
         try:

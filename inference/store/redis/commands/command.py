@@ -40,7 +40,8 @@ def script(name: str) -> Script:
     """Returns `<name>.lua` behind what all share. Only submit may be refused by a full store (protocol rule 11)."""
     folder = files("inference.store.redis") / "lua"
     flags = "" if name == "submit" else " flags=allow-oom"
-    text = f"#!lua{flags}\n" + (folder / "lib.lua").read_text() + (folder / f"{name}.lua").read_text()
+    shared = sorted((folder / "shared").iterdir(), key=lambda file: file.name)
+    text = "\n".join([f"#!lua{flags}", *(file.read_text() for file in shared), (folder / f"{name}.lua").read_text()])
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 

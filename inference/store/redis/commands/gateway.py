@@ -63,12 +63,12 @@ class GatewayCommands(Keys):
 
         return Command("replay", self.prefix_of(task_id), {"task_id": task_id, "epoch": epoch}, read)
 
-    def bury(self, task_id: str) -> Command[bool]:
+    def discard_dead_letter(self, task_id: str) -> Command[bool]:
         """Failure → tombstone; answers whether it is one now."""
-        return Command("bury", self.prefix_of(task_id), {"task_id": task_id}, lambda reply: bool(reply["done"]))
+        return Command("discard_dead_letter", self.prefix_of(task_id), {"task_id": task_id}, lambda reply: bool(reply["done"]))
 
     def reap(self, model: str) -> Command[messages.Reaped]:
-        """Take over, due, expire, forget, bury."""
+        """Take over, due, expire, forget, discard."""
         limits = self.limits
         request = {
             "period_ms": limits.reaper_period_ms,
@@ -118,7 +118,7 @@ def _submitted(reply: Reply) -> messages.SubmitAnswer:
 
 
 def _record(task_id: str, view: list[Any] | None) -> Record | None:
-    """Reads the fields of VIEW in lib.lua that are set, then the position and the time to it."""
+    """Reads the fields of VIEW in 5_views.lua that are set, then the position and the time to it."""
     if view is None:
         return None
     held = {name: text(value) for name, value in by_name(view).items()}
@@ -164,7 +164,7 @@ def _dead_letters(reply: Reply) -> DeadLetters:
 
 
 def _dead_letter(row: list[Any]) -> DeadLetter:
-    """Reads the fields of LETTER in lib.lua that are set; the input and the history are there when it was asked for alone.
+    """Reads the fields of LETTER in 5_views.lua that are set; the input and the history are there when it was asked for alone.
 
     The history has a line for each run. Only "\\n" ends a line: an error's text may hold others of `splitlines`, such as U+2028.
     """

@@ -30,9 +30,9 @@ class Keys:
         request = {"owner_key": f"{self.key_prefix}:owner", "installation": self.installation, "schema": SCHEMA}
         return Command("own", self.prefix(model), request, _owner)
 
-    def cover(self, model: str, published: int) -> Command[int]:
+    def tickets_published(self, model: str, published: int) -> Command[int]:
         """Raises the guess of tickets under way; answers how many are missing still."""
-        return Command("cover", self.prefix(model), {"published": published}, _missing)
+        return Command("tickets_published", self.prefix(model), {"published": published}, _missing)
 
     def retry_limits(self) -> dict[str, float]:
         """What decides on the next run of a record that failed; the jitter is drawn here, for scripts draw nothing."""

@@ -40,7 +40,7 @@ class WorkerCommands(Keys):
         request = {"claim_id": claim_id, "version": version, "retry": self.retry_limits(), "outcomes": told}
         return Command("settle", self.prefix(model), request, _settled, tuple(o.payload for o in outcomes))
 
-    def heartbeat(self, beat: messages.HeartbeatRequest) -> Command[messages.BeatAnswer]:
+    def heartbeat(self, beat: messages.HeartbeatRequest) -> Command[messages.HeartbeatAnswer]:
         """A worker lives."""
         request = {
             "worker_id": beat.worker_id,
@@ -86,5 +86,5 @@ def _settled(reply: Reply) -> messages.SettleAnswer:
     return messages.SettleAnswer(words, reply["tickets"])
 
 
-def _heard(reply: Reply) -> messages.BeatAnswer:
-    return messages.BeatAnswer(reply["waiting"], reply["repair"], bool(reply["my_turn"]))
+def _heard(reply: Reply) -> messages.HeartbeatAnswer:
+    return messages.HeartbeatAnswer(reply["waiting"], reply["repair"], bool(reply["my_turn"]))

@@ -1,4 +1,4 @@
--- The reaper: take over, due, expire, forget, bury; each tests its own condition here, in the step that acts.
+-- The reaper: take over, due, expire, forget, discard; each tests its own condition here, in the step that acts.
 -- Request: period_ms, lease_ms, most, retry (see `fail`), result_ttl_ms, tombstone_ttl_ms, dead_letter_ttl_ms, most_dead,
 -- most_dead_bytes.
 -- Reply: the fields of `Reaped`; only ran, false, where another gateway's reaper had just run.

@@ -22,7 +22,7 @@ from inference.store.messages import (
     SubmitAnswer,
     Submitted,
 )
-from tests.contract.picture import Move, Row, StoreSnapshot
+from tests.contract.snapshot import Move, Row, StoreSnapshot
 
 
 class Finding(AssertionError):

@@ -13,8 +13,8 @@ from inference.records import PredictionRequest, Record
 from inference.store import messages
 from inference.store.messages import ALL, ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
 from tests.contract.actors import InjectedBugs, Parent, Waiter
-from tests.contract.ledger import Finding, Invariants, Step, needed
-from tests.contract.picture import Move, StoreSnapshot, difference
+from tests.contract.invariants import Finding, Invariants, Step, needed
+from tests.contract.snapshot import Move, StoreSnapshot, difference
 from tests.contract.spec import Spec
 from tests.contract.spec_rows import NotAllowed
 from tests.contract.stores import StoreUnderTest
@@ -50,12 +50,12 @@ class SaidByWorker:
         answer: messages.SettleAnswer = self.stage.say("settle", model, claim_id, tuple(outcomes), version)
         return answer
 
-    def heartbeat(self, beat: HeartbeatRequest) -> messages.BeatAnswer:
-        answer: messages.BeatAnswer = self.stage.say("heartbeat", beat)
+    def heartbeat(self, beat: HeartbeatRequest) -> messages.HeartbeatAnswer:
+        answer: messages.HeartbeatAnswer = self.stage.say("heartbeat", beat)
         return answer
 
-    def cover(self, model: str, published: int) -> int:
-        missing: int = self.stage.say("cover", model, published)
+    def tickets_published(self, model: str, published: int) -> int:
+        missing: int = self.stage.say("tickets_published", model, published)
         return missing
 
     def check(self, model: str) -> str:
@@ -102,7 +102,7 @@ class Harness:
         self.sent.append((move, delivery))
         answer = self.make(move, delivery)
         if self.dice.random() < self.share_sent_twice:
-            self.undisturbed &= name != "cover"
+            self.undisturbed &= name != "tickets_published"
             answer = self.make(move, delivery)
         self._publish(answer)
         return answer
@@ -147,7 +147,7 @@ class Harness:
     # Tickets.
 
     def _publish(self, answer: Any) -> None:
-        if isinstance(answer, messages.BeatAnswer):
+        if isinstance(answer, messages.HeartbeatAnswer):
             self._add(answer.repair)
         if not isinstance(answer, TELLS_TICKETS) or answer in TELL_NOTHING or getattr(answer, "kind", None) in REFUSED:
             return
@@ -155,7 +155,7 @@ class Harness:
             return
         if answer.tickets:
             self._add(answer.tickets)
-            self.say("cover", MODEL, answer.tickets)
+            self.say("tickets_published", MODEL, answer.tickets)
         self._covered()
 
     def _add(self, number: int) -> None:
@@ -184,7 +184,7 @@ class Harness:
         answer: messages.SubmitAnswer = self.say("submit", submission)
         return answer
 
-    def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> messages.BeatAnswer:
+    def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> messages.HeartbeatAnswer:
         return parent.store.heartbeat(
             HeartbeatRequest(MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants)
         )

@@ -1,4 +1,4 @@
--- bury: failure → tombstone, by an operator. Request: task_id. Reply: done, whether it is a tombstone now.
+-- discard: failure → tombstone, by an operator. Request: task_id. Reply: done, whether it is a tombstone now.
 local id = request.task_id
 local r = load(id)
 if r and r.state == 'failure' then

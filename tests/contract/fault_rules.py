@@ -6,10 +6,10 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from inference.store.messages import ALL, Outcome, OutcomeKind, WorkerState
-from tests.contract.ledger import Finding
+from tests.contract.harness import MODEL, RUN_LIMIT_MS
+from tests.contract.invariants import Finding
 from tests.contract.machine import PICKS, VERBS, WORKERS, StoreStateMachine
-from tests.contract.picture import Move
-from tests.contract.stage import MODEL, RUN_LIMIT_MS
+from tests.contract.snapshot import Move
 
 JUMPS = st.sampled_from([-3_600_000, -30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000, 3_600_000])
 MOST_ROUNDS_TO_THE_END = 60
@@ -138,7 +138,7 @@ class FaultRules(StoreStateMachine):
         """Moves that were made long ago, or just now, arrive once more."""
         for pick in picks:
             move, delivery = self.stage.sent[-1 - pick % len(self.stage.sent)]
-            self.stage.undisturbed &= move.name != "cover"
+            self.stage.undisturbed &= move.name != "tickets_published"
             self.stage.make(move, delivery)
 
     @precondition(lambda self: any(move.name == "replay" for move, _ in self.stage.sent))

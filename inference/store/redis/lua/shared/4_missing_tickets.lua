@@ -1,0 +1,12 @@
+-- How many tickets waiting records still need.
+
+-- How many tickets are missing for what waits, at `batch` rows a ticket and one for each suspect.
+local function shortage(batch)
+  local rows = tonumber(redis.call('HGET', META, 'waiting_rows')) or 0
+  local needed = math.ceil(math.max(rows, 0) / math.max(batch, 1)) + redis.call('ZCARD', SUSPECTS)
+  local guess = tonumber(redis.call('HGET', META, 'tickets')) or 0
+  return math.max(0, needed - guess)
+end
+
+-- B as the workers last said it; a model that no worker ever served counts a ticket a row.
+local function known_batch() return tonumber(redis.call('HGET', META, 'batch')) or 1 end
