@@ -33,16 +33,18 @@ class Process:
     url: str = ""
     popen: subprocess.Popen[bytes] | Forked | None = None
     preloaded: bool = True
+    folder: Path = ROOT
+    """The tree whose code it runs."""
 
     def start(self) -> None:
         """Starts it, forked from a preloaded interpreter where that makes no difference."""
-        env = os.environ | {"PYTHONPATH": str(ROOT)} | self.env
-        if self.preloaded and (source := forker(self.command[2], self.env)):
+        env = os.environ | {"PYTHONPATH": str(self.folder)} | self.env
+        if self.preloaded and self.folder == ROOT and (source := forker(self.command[2], self.env)):
             self.popen = source.start(self.command[2:], env, self.log, ROOT)
             return
         with self.log.open("ab") as out:
             self.popen = subprocess.Popen(
-                self.command, stdout=out, stderr=out, env=env, cwd=ROOT, start_new_session=True, preexec_fn=die_with_parent
+                self.command, stdout=out, stderr=out, env=env, cwd=self.folder, start_new_session=True, preexec_fn=die_with_parent
             )
 
     @property

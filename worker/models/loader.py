@@ -7,6 +7,7 @@ sets MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true: a pickle from a registry is code 
 
 import os
 import shutil
+import sys
 import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from inference import errors
 from inference.errors import Misconfigured, first_line
 from inference.models.description import judging
 from inference.settings import NOT_REGISTERED, model_of_uri
@@ -26,6 +28,9 @@ if TYPE_CHECKING:
 TIMEOUT_S = 5
 RETRIES = 1
 NO_CACHE = ModelCache("")
+
+# Models that are registered already import `InvalidInput` and `OutOfMemory` by the name that docs/models.md once gave.
+sys.modules.setdefault("app.contract.errors", errors)
 
 
 class RegistryUnavailable(Misconfigured):
