@@ -1,12 +1,13 @@
-"""`python -m app dead-letters …`: what the HTTP calls do, for who has a shell and the store's address but no gateway.
+"""`python -m app dead-letters …`: what the HTTP calls do, for who has a shell and the store's
+address but no gateway.
 
     python -m app dead-letters list [--model M] [--error-type T] [--before B] [--limit N]
     python -m app dead-letters show ID
     python -m app dead-letters replay ID... | replay --all [--model M] [--error-type T] [--before B]
     python -m app dead-letters delete ID...
 
-Settings are a gateway's (STORE_URL, KEY_PREFIX, MODEL_URIS, PAYLOAD_URL). Each answer is a line of JSON. A replay's tickets are
-brought by the workers, within two of their heartbeats.
+Settings are a gateway's (STORE_URL, KEY_PREFIX, MODEL_URIS, PAYLOAD_URL). Each answer is a line of
+JSON. A replay's tickets are brought by the workers, within two of their heartbeats.
 """
 
 import argparse
@@ -39,9 +40,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m app", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m app",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    what = parser.add_subparsers(dest="what", required=True).add_parser("dead-letters", help="what failed for good")
+    what = parser.add_subparsers(dest="what", required=True).add_parser(
+        "dead-letters", help="what failed for good"
+    )
     actions = what.add_subparsers(dest="action", required=True)
     listing, replaying = actions.add_parser("list"), actions.add_parser("replay")
     for each in (listing, replaying):
@@ -66,7 +71,11 @@ async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
         if options.action == "replay" and options.all:
             _say({"replayed": await box.replay_all(_filter(options))})
             return 0
-        acts: dict[str, Callable[[str], Awaitable[Any]]] = {"show": _showing(box), "replay": _replaying(box), "delete": box.delete}
+        acts: dict[str, Callable[[str], Awaitable[Any]]] = {
+            "show": _showing(box),
+            "replay": _replaying(box),
+            "delete": box.delete,
+        }
         return await _each(acts[options.action], options)
     finally:
         await store.close()
@@ -106,7 +115,11 @@ async def _each(act: Callable[[str], Awaitable[Any]], options: argparse.Namespac
             print(f"error: {task_id} is no dead letter", file=sys.stderr)
             code = 1
         else:
-            _say(whole(done) if options.action == "show" else {"task_id": task_id, "done": options.action})
+            _say(
+                whole(done)
+                if options.action == "show"
+                else {"task_id": task_id, "done": options.action}
+            )
     if not options.ids:
         raise ValueError("name the dead letters to replay, or say --all")
     return code
@@ -115,7 +128,9 @@ async def _each(act: Callable[[str], Awaitable[Any]], options: argparse.Namespac
 def _filter(options: argparse.Namespace) -> Filter:
     place = place_of(options.before) if options.before else None
     if options.before and place is None:
-        raise ValueError("--before must be what an earlier page ended with, or a moment such as 2026-11-22T03:00:00Z")
+        raise ValueError(
+            "--before must be what an earlier page ended with, or a moment such as 2026-11-22T03:00:00Z"
+        )
     return Filter(options.model, options.error_type, place)
 
 

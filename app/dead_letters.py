@@ -1,4 +1,6 @@
-"""The dead letters of all models as one list, and what an operator does with them; for HTTP and the command alike."""
+"""The dead letters of all models as one list, and what an operator does with them; for HTTP and the
+command alike.
+"""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -25,7 +27,11 @@ class DeadLetterBox:
     """`need` hears of the tickets that a replay asks for."""
 
     def __init__(
-        self, store: GatewayStore, payloads: LargePayloads, models: Sequence[str], need: Callable[[str, int], None]
+        self,
+        store: GatewayStore,
+        payloads: LargePayloads,
+        models: Sequence[str],
+        need: Callable[[str, int], None],
     ) -> None:
         self._store = store
         self._payloads = payloads
@@ -33,10 +39,17 @@ class DeadLetterBox:
         self._need = need
 
     async def page(self, wanted: Filter, limit: int = MOST_IN_A_PAGE) -> DeadLetters:
-        """Returns the newest first. A page may be shorter than `limit`, or empty, and have a next one."""
+        """Returns the newest first.
+
+        A page may be shorter than `limit`, or empty, and have a next one.
+        """
         models = [wanted.model] if wanted.model else self._models
-        pages = [await self._store.dead_letters(model, wanted.before, wanted.error_type, limit) for model in models]
-        # A model whose page broke off may have others behind that: nothing older than the newest such place can be told yet.
+        pages = [
+            await self._store.dead_letters(model, wanted.before, wanted.error_type, limit)
+            for model in models
+        ]
+        # A model whose page broke off may have others behind that: nothing older than the newest
+        # such place can be told yet.
         stops = [page.next for page in pages if page.next]
         stop = max(stops, key=_age) if stops else None
         items = sorted((item for page in pages for item in page.items), key=_age, reverse=True)
@@ -47,7 +60,10 @@ class DeadLetterBox:
         return DeadLetters(tuple(told), stop)
 
     async def one(self, task_id: str) -> DeadLetter | None:
-        """Returns one with its history; None for what is no dead letter. A large input is not read."""
+        """Returns one with its history; None for what is no dead letter.
+
+        A large input is not read.
+        """
         return await self._store.dead_letter(task_id) if model_of(task_id) else None
 
     async def shown(self, letter: DeadLetter) -> DeadLetter:
@@ -60,7 +76,9 @@ class DeadLetterBox:
         return record.state if record else None
 
     async def replay(self, letter: DeadLetter) -> int:
-        """Sends one round again and returns the epoch that now runs; 0 when it was replayed or deleted meanwhile."""
+        """Sends one round again and returns the epoch that now runs; 0 when it was replayed or
+        deleted meanwhile.
+        """
         answer = await self._store.replay(letter.task_id, letter.epoch)
         self._need(model_of(letter.task_id) or "", answer.tickets)
         return answer.epoch
@@ -77,7 +95,10 @@ class DeadLetterBox:
             place = page.next
 
     async def delete(self, task_id: str) -> bool:
-        """Drops one with its input; says whether it is gone, then or before. Raises `PayloadUnavailable` while the input is not."""
+        """Drops one with its input; says whether it is gone, then or before.
+
+        Raises `PayloadUnavailable` while the input is not.
+        """
         buried = await self._store.discard_dead_letter(task_id)
         if buried:
             await self._payloads.drop_input(task_id)

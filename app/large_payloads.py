@@ -1,7 +1,8 @@
-"""Large inputs and results for the event loop: `inference.blobs.blob_store`, asked on a few threads and never for long.
+"""Large inputs and results for the event loop: `inference.blobs.blob_store`, asked on a few threads
+and never for long.
 
-A place that hangs, as a network's folder can, costs those who bring or want something large a 503; all else goes on beside it. How
-much may wait for the threads is bounded where bodies are received.
+A place that hangs, as a network's folder can, costs those who bring or want something large a 503;
+all else goes on beside it. How much may wait for the threads is bounded where bodies are received.
 """
 
 import asyncio
@@ -27,7 +28,9 @@ T = TypeVar("T")
 class LargePayloads:
     """`place` is None where everything stays in the store."""
 
-    def __init__(self, place: blob_store.Payloads | None, threshold_bytes: int, sweep_s: float) -> None:
+    def __init__(
+        self, place: blob_store.Payloads | None, threshold_bytes: int, sweep_s: float
+    ) -> None:
         self._place = place
         self._threshold_bytes = threshold_bytes
         self._sweep_s = sweep_s
@@ -42,7 +45,8 @@ class LargePayloads:
         loop = asyncio.get_running_loop()
         began = loop.time()
         await self._ask(lambda place: place.write(blob_names.input_name(task_id), data))
-        # Two looks of a sweep find an input without a record: one that took long must not be promised.
+        # Two looks of a sweep find an input without a record: one that took long must not be
+        # promised.
         if loop.time() - began > self._sweep_s / 2:
             raise PayloadUnavailable("writing a large payload took too long")
         return blob_names.of_input(len(data))
@@ -103,7 +107,9 @@ class LargePayloads:
             async with asyncio.timeout(LIMIT_S):
                 return await asyncio.get_running_loop().run_in_executor(self._threads, what)
         except TimeoutError as error:
-            raise PayloadUnavailable(f"where large payloads are kept nothing was answered within {LIMIT_S:g} s") from error
+            raise PayloadUnavailable(
+                f"where large payloads are kept nothing was answered within {LIMIT_S:g} s"
+            ) from error
 
     def close(self) -> None:
         """Lets the threads go; who still hangs in one is not waited for."""

@@ -56,7 +56,10 @@ _STORE_PAUSE_S = 0.25
 
 
 def give_up(sentence: str) -> NoReturn:
-    """Ends a program that can't start: one sentence, no traceback. Nothing was accepted yet, so there is nothing to tidy up."""
+    """Ends a program that can't start: one sentence, no traceback.
+
+    Nothing was accepted yet, so there is nothing to tidy up.
+    """
     sys.stdout.flush()
     print(f"error: {sentence}", file=sys.stderr, flush=True)
     os._exit(1)
@@ -85,7 +88,9 @@ class Gateway:
         self.metrics = Metrics(names)
         self.store = gateway_store(settings)
         self.notifications = notifications(settings)
-        self.publisher = ticket_publisher(settings.broker_url, settings.key_prefix, settings.broker_timeout_s)
+        self.publisher = ticket_publisher(
+            settings.broker_url, settings.key_prefix, settings.broker_timeout_s
+        )
         self.tickets = TicketRounds(self.publisher, self.store, settings, self.metrics.tickets)
         self.waiting = ResultWaiter(self.notifications, self.store, settings.reread_s)
         self.reader = MlflowReader(settings.mlflow_tracking_uri)
@@ -100,12 +105,21 @@ class Gateway:
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
         self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
-        self.sweep = PayloadCleanup(self.payloads, self.store, self.readiness, settings.payload_sweep_s)
+        self.sweep = PayloadCleanup(
+            self.payloads, self.store, self.readiness, settings.payload_sweep_s
+        )
         self.dead_letters = DeadLetterBox(self.store, self.payloads, names, self.tickets.need)
         on_kubernetes = settings.pod_namespace and settings.pod_selector
-        self.pods = WorkerPods(KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None)
+        self.pods = WorkerPods(
+            KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None
+        )
         self.predictions = Predictions(
-            self.store, self.payloads, self.tickets, self.waiting, self.registry, priority_step_s=settings.priority_step_s
+            self.store,
+            self.payloads,
+            self.tickets,
+            self.waiting,
+            self.registry,
+            priority_step_s=settings.priority_step_s,
         )
         bounds = Bounds(settings.max_body_bytes, settings.max_depth, settings.max_time_to_start_s)
         self.checks = BodyChecks(self.registry, bounds, settings.fetch_allowed_networks)
@@ -119,16 +133,22 @@ class Gateway:
             lifespan=self._lifespan,
             redirect_slashes=False,
         )
-        predict = PredictCalls(self.predictions, self.checks, self.readiness, self.metrics, self.settings)
+        predict = PredictCalls(
+            self.predictions, self.checks, self.readiness, self.metrics, self.settings
+        )
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
-        routes.add_dead_letters(app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings))
+        routes.add_dead_letters(
+            app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings)
+        )
         looking = QueueAndWorkerCalls(self.store, self.settings.model_names, self.pods)
         routes.add_monitoring(app, TaskCalls(self.predictions), looking)
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
         self._extensions = extensions.install(app, self.settings, self.metrics.registry)
         app.add_middleware(GatewayMiddleware, slashed=routes.slashed(app), metrics=self.metrics)
-        app.openapi = lambda: openapi.describe(app, self.registry, self.settings.max_time_to_start_s)  # type: ignore[method-assign]
+        app.openapi = lambda: openapi.describe(
+            app, self.registry, self.settings.max_time_to_start_s
+        )  # type: ignore[method-assign]
         return app
 
     @asynccontextmanager
@@ -136,7 +156,10 @@ class Gateway:
         with ending_at_once():
             await self._check_parts()
         _spare_the_collector()
-        tasks = [asyncio.create_task(_for_ever(name, run), name=name) for name, run in self._background().items()]
+        tasks = [
+            asyncio.create_task(_for_ever(name, run), name=name)
+            for name, run in self._background().items()
+        ]
         try:
             with ending_early(self.waiting.stop):
                 versions = {name: model.version for name, model in self.registry.models.items()}
@@ -151,7 +174,12 @@ class Gateway:
         self.waiting.stop()
         await end_tasks(tasks)
         failpoint(Failpoint.CLOSING)
-        clients = (self.checks.close(), self.store.close(), self.notifications.close(), self.publisher.close())
+        clients = (
+            self.checks.close(),
+            self.store.close(),
+            self.notifications.close(),
+            self.publisher.close(),
+        )
         with suppress(TimeoutError):
             async with asyncio.timeout(TASKS_END_S):
                 await asyncio.gather(*clients, return_exceptions=True)
@@ -160,20 +188,36 @@ class Gateway:
     def _background(self) -> dict[str, Callable[[], Awaitable[None]]]:
         return {
             "waiting": self.waiting.run,
-            **{f"tickets of {model}": partial(self.tickets.run, model) for model in self.settings.model_names},
+            **{
+                f"tickets of {model}": partial(self.tickets.run, model)
+                for model in self.settings.model_names
+            },
             "reaper": self.reaper.run,
             "sweep": self.sweep.run,
             "readiness": self.readiness.keep_checking,
-            **{f"registry {name}": partial(self.registry.keep_fresh, name) for name in self.registry.uris},
-            **{f"versions {name}": partial(self.registry.follow_workers, name) for name in self.registry.uris},
+            **{
+                f"registry {name}": partial(self.registry.keep_fresh, name)
+                for name in self.registry.uris
+            },
+            **{
+                f"versions {name}": partial(self.registry.follow_workers, name)
+                for name in self.registry.uris
+            },
             **self._extensions,
         }
 
     async def _check_parts(self) -> None:
-        """The store must answer. A model that can't be had is /readyz's to tell; a broker that is down costs nothing (rule 4)."""
+        """The store must answer.
+
+        A model that can't be had is /readyz's to tell; a broker that is down costs nothing (rule
+        4).
+        """
         try:
             await retry_until_async(
-                self.readiness.check, Temporary, timeout_s=self.settings.start_timeout_s, pause_s=_STORE_PAUSE_S
+                self.readiness.check,
+                Temporary,
+                timeout_s=self.settings.start_timeout_s,
+                pause_s=_STORE_PAUSE_S,
             )
             await on_a_thread(self.reader.prepare)
             await self.registry.start()
@@ -182,17 +226,26 @@ class Gateway:
         try:
             await self.publisher.ping()
         except BrokerUnavailable as error:
-            log.warning("broker.down", reason=str(error), consequence="predictions are taken, and run when it is back")
+            log.warning(
+                "broker.down",
+                reason=str(error),
+                consequence="predictions are taken, and run when it is back",
+            )
 
 
 def _spare_the_collector() -> None:
-    """Takes all that was loaded till now (MLflow: a million objects) out of garbage collection; each full one took 0.2 s."""
+    """Takes all that was loaded till now (MLflow: a million objects) out of garbage collection;
+    each full one took 0.2 s.
+    """
     gc.collect()
     gc.freeze()
 
 
 async def _for_ever(name: str, run: Callable[[], Awaitable[None]]) -> None:
-    """Keeps a background task running. A fault in one must be seen, and must not quietly end what others rely on."""
+    """Keeps a background task running.
+
+    A fault in one must be seen, and must not quietly end what others rely on.
+    """
     while True:
         try:
             await run()

@@ -1,8 +1,19 @@
-"""The gateway's metrics. Labels are few and bounded: models served, route templates, fixed words."""
+"""The gateway's metrics.
+
+Labels are few and bounded: models served, route templates, fixed words.
+"""
 
 from collections.abc import Iterable
 
-from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, PlatformCollector, ProcessCollector, generate_latest
+from prometheus_client import (
+    CollectorRegistry,
+    Counter,
+    Gauge,
+    Histogram,
+    PlatformCollector,
+    ProcessCollector,
+    generate_latest,
+)
 
 from inference.store.messages import QueueCounts
 
@@ -11,7 +22,24 @@ SOURCES = ("sync", "async")
 OUTCOMES = ("accepted", "joined", "invalid", "refused", "unavailable")
 TIMEOUT_REASONS = ("slo", "wait")
 _BYTES = ("outstanding_bytes", "dead_letter_bytes")
-_SECONDS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
+_SECONDS = (
+    0.001,
+    0.0025,
+    0.005,
+    0.01,
+    0.025,
+    0.05,
+    0.1,
+    0.25,
+    0.5,
+    1.0,
+    2.5,
+    5.0,
+    10.0,
+    20.0,
+    30.0,
+    60.0,
+)
 
 
 class Metrics:
@@ -27,12 +55,25 @@ class Metrics:
             ["source", "model", "outcome"],
             registry=own,
         )
-        self.timeouts = Counter("prediction_timeouts_total", "Calls answered 504.", ["model", "reason"], registry=own)
-        self.tickets = Counter("prediction_tickets_total", "Tickets for the broker.", ["model", "outcome"], registry=own)
-        self.http = Histogram(
-            "http_request_duration_seconds", "Time to answer.", ["method", "route", "status"], registry=own, buckets=_SECONDS
+        self.timeouts = Counter(
+            "prediction_timeouts_total", "Calls answered 504.", ["model", "reason"], registry=own
         )
-        self.store_up = Gauge("prediction_store_up", "Whether the store answered this scrape.", registry=own)
+        self.tickets = Counter(
+            "prediction_tickets_total",
+            "Tickets for the broker.",
+            ["model", "outcome"],
+            registry=own,
+        )
+        self.http = Histogram(
+            "http_request_duration_seconds",
+            "Time to answer.",
+            ["method", "route", "status"],
+            registry=own,
+            buckets=_SECONDS,
+        )
+        self.store_up = Gauge(
+            "prediction_store_up", "Whether the store answered this scrape.", registry=own
+        )
         self._queue = {
             name: Gauge(f"prediction_queue_{name}", words, ["model"], registry=own)
             for name, words in {
@@ -48,7 +89,9 @@ class Metrics:
                 "drift": "By how much outstanding had to be corrected since ever.",
             }.items()
         }
-        self.workers = Gauge("prediction_workers", "Live workers by what they do.", ["model", "state"], registry=own)
+        self.workers = Gauge(
+            "prediction_workers", "Live workers by what they do.", ["model", "state"], registry=own
+        )
         self._start_at_zero(tuple(models))
 
     def _start_at_zero(self, models: tuple[str, ...]) -> None:
@@ -64,7 +107,16 @@ class Metrics:
 
     def sample(self, model: str, counts: QueueCounts) -> None:
         """Sets the gauges of a model's queue."""
-        for name in ("waiting", "running", "retry", "outstanding", "dead_letters", "tickets", "drift", *_BYTES):
+        for name in (
+            "waiting",
+            "running",
+            "retry",
+            "outstanding",
+            "dead_letters",
+            "tickets",
+            "drift",
+            *_BYTES,
+        ):
             self._queue[name].labels(model).set(getattr(counts, name))
         self._queue["oldest_waiting_seconds"].labels(model).set(counts.oldest_waiting_ms / 1000)
 

@@ -1,6 +1,8 @@
-"""A model version as the registry describes it: read over HTTP, without torch, pandas or the model itself, or from what was kept.
+"""A model version as the registry describes it: read over HTTP, without torch, pandas or the model
+itself, or from what was kept.
 
-A `ModelVersion` is plain JSON, so that the store can keep it for a gateway that starts while the registry is away.
+A `ModelVersion` is plain JSON, so that the store can keep it for a gateway that starts while the
+registry is away.
 """
 
 import importlib
@@ -15,14 +17,23 @@ from typing import Any, Self
 import orjson
 
 from inference.errors import Misconfigured, Temporary
-from inference.models.description import Description, compile_checkers, judging, read_description, read_signature
+from inference.models.description import (
+    Description,
+    compile_checkers,
+    judging,
+    read_description,
+    read_signature,
+)
 from inference.models.input_schema import PartSchema
 from inference.outbound.address_policy import Network
 from inference.settings import NOT_REGISTERED, model_of_uri
 
 
 class RegistryUnavailable(Temporary):
-    """The registry did not answer. Callers read the sentence; `cause`, MLflow's own words, is for the log: it may name hosts."""
+    """The registry did not answer.
+
+    Callers read the sentence; `cause`, MLflow's own words, is for the log: it may name hosts.
+    """
 
     def __init__(self, sentence: str, cause: str = "") -> None:
         super().__init__(sentence)
@@ -39,7 +50,9 @@ class WrongRegistry(Misconfigured):
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """What a registry says of a model version; `inputs`, `outputs` and `params` are the signature's."""
+    """What a registry says of a model version; `inputs`, `outputs` and `params` are the
+    signature's.
+    """
 
     uri: str
     version: str
@@ -96,14 +109,21 @@ class Registered:
 
 
 def registered(pool: str, card: ModelVersion, fetch_allowed: Sequence[Network] = ()) -> Registered:
-    """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be checked."""
+    """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be
+    checked.
+    """
     with judging(model_of_uri(card.uri)[0], card.version):
-        checkers = compile_checkers(read_signature(card.inputs, card.params, card.metadata), fetch_allowed)
+        checkers = compile_checkers(
+            read_signature(card.inputs, card.params, card.metadata), fetch_allowed
+        )
     return Registered(pool, card, checkers.features, checkers.params)
 
 
 class MlflowReader:
-    """Reads models from an MLflow server. A version's MLmodel never changes, so each is fetched once."""
+    """Reads models from an MLflow server.
+
+    A version's MLmodel never changes, so each is fetched once.
+    """
 
     def __init__(self, tracking_uri: str) -> None:
         self._tracking_uri = tracking_uri
@@ -115,11 +135,16 @@ class MlflowReader:
 
     @staticmethod
     def prepare() -> None:
-        """Imports MLflow, on a thread: it takes seconds, and whatever of numpy and pandas is installed."""
+        """Imports MLflow, on a thread: it takes seconds, and whatever of numpy and pandas is
+        installed.
+        """
         importlib.import_module("mlflow.artifacts")
 
     def __call__(self, uri: str) -> ModelVersion:
-        """Returns what the registry says. Raises `RegistryUnavailable`, `NotRegistered`, or `Misconfigured`."""
+        """Returns what the registry says.
+
+        Raises `RegistryUnavailable`, `NotRegistered`, or `Misconfigured`.
+        """
         import mlflow
         from mlflow.exceptions import MlflowException
         from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
@@ -129,20 +154,32 @@ class MlflowReader:
         except (RegistryUnavailable, Misconfigured):
             raise
         except UnsupportedModelRegistryStoreURIException as error:
-            raise WrongRegistry(f"MLFLOW_TRACKING_URI={self._shown} is no address of a registry") from error
+            raise WrongRegistry(
+                f"MLFLOW_TRACKING_URI={self._shown} is no address of a registry"
+            ) from error
         except MlflowException as error:
             if error.error_code in NOT_REGISTERED:
-                raise NotRegistered(f"the registry at {self._shown} has no {uri}: register it, or set its alias, first") from error
-            raise _unavailable(f"the registry at {self._shown} did not give {uri}", error) from error
+                raise NotRegistered(
+                    f"the registry at {self._shown} has no {uri}: register it, or set its alias, first"
+                ) from error
+            raise _unavailable(
+                f"the registry at {self._shown} did not give {uri}", error
+            ) from error
         except Exception as error:  # foreign code: whatever MLflow makes of an answer that is none
-            raise _unavailable(f"the registry at {self._shown} did not give {uri}", error) from error
+            raise _unavailable(
+                f"the registry at {self._shown} did not give {uri}", error
+            ) from error
 
     def _read(self, mlflow: Any, uri: str) -> ModelVersion:
         # For the whole process: fetching an artifact knows no other way to be told.
         mlflow.set_tracking_uri(self._tracking_uri)
         client = mlflow.MlflowClient()
         name, which = model_of_uri(uri)
-        found = client.get_model_version_by_alias(name, which) if "@" in uri else client.get_model_version(name, which)
+        found = (
+            client.get_model_version_by_alias(name, which)
+            if "@" in uri
+            else client.get_model_version(name, which)
+        )
         version = str(found.version)
         with judging(name, version):
             described = self._described(mlflow, name, found)
@@ -160,7 +197,9 @@ class MlflowReader:
         )
 
     def _described(self, mlflow: Any, name: str, found: Any) -> Description:
-        """A registry that was set up anew counts its versions from 1 again, so a file is told by where it is and since when."""
+        """A registry that was set up anew counts its versions from 1 again, so a file is told by
+        where it is and since when.
+        """
         version = str(found.version)
         key = (name, version, str(found.source), str(found.creation_timestamp))
         if key not in self._known:
@@ -175,7 +214,9 @@ class MlflowReader:
         try:
             content = self._fetch(mlflow, name, version)
         except Exception as error:  # foreign code: an artifact store's client may raise anything
-            raise _unavailable(f"the MLmodel file of models:/{name}/{version} can't be fetched", error) from error
+            raise _unavailable(
+                f"the MLmodel file of models:/{name}/{version} can't be fetched", error
+            ) from error
         try:
             return read_description(content)
         except Misconfigured as error:
@@ -184,14 +225,18 @@ class MlflowReader:
     def _fetch(self, mlflow: Any, name: str, version: str) -> bytes:
         with TemporaryDirectory() as folder:
             path = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{name}/{version}/MLmodel", dst_path=folder, tracking_uri=self._tracking_uri
+                artifact_uri=f"models:/{name}/{version}/MLmodel",
+                dst_path=folder,
+                tracking_uri=self._tracking_uri,
             )
             return Path(path).read_bytes()
 
 
 def _unavailable(sentence: str, error: Exception) -> RegistryUnavailable:
     code = getattr(error, "error_code", "")
-    named = f"{sentence} ({code})" if code not in ("", "INTERNAL_ERROR") else sentence  # as which it counts that nobody answered
+    named = (
+        f"{sentence} ({code})" if code not in ("", "INTERNAL_ERROR") else sentence
+    )  # as which it counts that nobody answered
     return RegistryUnavailable(named, _without_user(f"{type(error).__name__}: {error}")[:500])
 
 
@@ -201,7 +246,9 @@ def _without_user(text: str) -> str:
 
 
 def _metrics(client: Any, found: Any) -> dict[str, float]:
-    """The version's own metrics (MLflow 3 keeps them on the logged model), else its run's, if that is still there."""
+    """The version's own metrics (MLflow 3 keeps them on the logged model), else its run's, if that
+    is still there.
+    """
     from mlflow.exceptions import MlflowException
 
     if found.metrics or not found.run_id:

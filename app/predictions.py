@@ -1,6 +1,7 @@
 """Predicting, whoever asks by which protocol.
 
-A request that passed the checks becomes a record, its ticket is sent, and its end can be waited for.
+A request that passed the checks becomes a record, its ticket is sent, and its end can be waited
+for.
 """
 
 import asyncio
@@ -82,10 +83,11 @@ class Predictions:
         waits: bool = False,
         longest_wait_s: float = 0,
     ) -> PredictionRequest:
-        """Returns the request, with the id made here, so that a caller can be told it when the store fails.
+        """Returns the request, with the id made here, so that a caller can be told it when the
+        store fails.
 
-        `body` is kept as the input where `keeps_body` says so. `waits`: its end will be waited for. With `longest_wait_s` the store
-        may refuse what by the measured rate would take longer.
+        `body` is kept as the input where `keeps_body` says so. `waits`: its end will be waited for.
+        With `longest_wait_s` the store may refuse what by the measured rate would take longer.
         """
         return PredictionRequest(
             task_id=new_task_id(checked.model),
@@ -95,21 +97,30 @@ class Predictions:
             join_key=checked.join_digest,
             join_version=self._registry.models[checked.model].version,
             fresh=fresh,
-            idempotency_key=digest(CLIENT, checked.model, idempotency_key) if idempotency_key else "",
+            idempotency_key=digest(CLIENT, checked.model, idempotency_key)
+            if idempotency_key
+            else "",
             body_digest=checked.body_digest if idempotency_key else "",
             listener=self._waiting.channel if waits else "",
             head_start_ms=round(checked.priority * self._priority_step_s * 1000),
-            time_to_start_ms=max(1, round(checked.time_to_start_s * 1000)) if checked.time_to_start_s else 0,
+            time_to_start_ms=max(1, round(checked.time_to_start_s * 1000))
+            if checked.time_to_start_s
+            else 0,
             trace_id=trace_id,
             longest_wait_ms=round(longest_wait_s * 1000),
         )
 
     def keeps_body(self, size: int) -> bool:
-        """Whether a body of so many bytes is itself kept as the input: a worker takes from it what it needs."""
+        """Whether a body of so many bytes is itself kept as the input: a worker takes from it what
+        it needs.
+        """
         return self._payloads.takes(size)
 
     async def submit(self, request: PredictionRequest) -> SubmitAnswer:
-        """Writes the record down, or joins; a large input goes before it. Raises `StoreUnavailable`, `PayloadUnavailable`."""
+        """Writes the record down, or joins; a large input goes before it.
+
+        Raises `StoreUnavailable`, `PayloadUnavailable`.
+        """
         failpoint(Failpoint.ASKED)
         large = self._payloads.takes(len(request.input))
         answer = await (self._submit_large(request) if large else self._store.submit(request))
@@ -118,7 +129,9 @@ class Predictions:
         return answer
 
     async def _submit_large(self, request: PredictionRequest) -> SubmitAnswer:
-        """Where the outcome is unknown the input stays: the record may be there, and if not the sweep takes it."""
+        """Where the outcome is unknown the input stays: the record may be there, and if not the
+        sweep takes it.
+        """
         task_id = request.task_id
         reference = await self._payloads.keep_input(task_id, request.input)
         failpoint(Failpoint.INPUT_KEPT)
@@ -130,13 +143,17 @@ class Predictions:
 
     @contextmanager
     def pending(self, task_id: str, wait_s: float) -> Iterator[PendingResult]:
-        """Registers a wait. Enter it before the record is written, so that nothing announced in between is missed."""
+        """Registers a wait.
+
+        Enter it before the record is written, so that nothing announced in between is missed.
+        """
         deadline = asyncio.get_running_loop().time() + wait_s
         with self._waiting.waiters.register(task_id) as news:
             yield PendingResult(task_id, news, deadline)
 
     async def end(self, answer: SubmitAnswer, pending: PendingResult) -> Record | None:
-        """Waits for the end of what was submitted. Returns the record, as it stands when the time is over; None if it was refused.
+        """Waits for the end of what was submitted. Returns the record, as it stands when the time
+        is over; None if it was refused.
 
         Raises `WaitBroken` when the record was written and its end can't be told.
         """
@@ -158,9 +175,11 @@ class Predictions:
         raise WaitBroken("the store no longer has this prediction", task_id)
 
     async def wait(self, task_id: str, wait_s: float) -> Record | None:
-        """Returns the record once it has ended, or as it stands after `wait_s`; None for an id that is not known.
+        """Returns the record once it has ended, or as it stands after `wait_s`; None for an id that
+        is not known.
 
-        Raises `PayloadUnavailable` or `PayloadGone` for a result that is kept elsewhere and can't be read.
+        Raises `PayloadUnavailable` or `PayloadGone` for a result that is kept elsewhere and can't
+        be read.
         """
         if wait_s <= 0 or not model_of(task_id):
             return await self.read(task_id)

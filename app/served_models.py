@@ -1,8 +1,9 @@
 """The models served: which version of each requests are checked by, and why one is not served.
 
-Each model stands alone: the registry is asked for it on a thread of its own, at start and every so often, and what can't be read
-or checked keeps no other from being served. The registry may be away later: what was read last goes on being served, and is kept
-in the store, for a gateway that starts meanwhile. Only what was judged to be servable is kept, and judged again when it is used.
+Each model stands alone: the registry is asked for it on a thread of its own, at start and every so
+often, and what can't be read or checked keeps no other from being served. The registry may be away
+later: what was read last goes on being served, and is kept in the store, for a gateway that starts
+meanwhile. Only what was judged to be servable is kept, and judged again when it is used.
 """
 
 import asyncio
@@ -14,7 +15,14 @@ from typing import Any
 
 import structlog
 
-from app.model_version import ModelVersion, NotRegistered, Registered, RegistryUnavailable, WrongRegistry, registered
+from app.model_version import (
+    ModelVersion,
+    NotRegistered,
+    Registered,
+    RegistryUnavailable,
+    WrongRegistry,
+    registered,
+)
 from app.threads import on_a_thread
 from inference.errors import Misconfigured, ServiceError, StoreUnavailable
 from inference.outbound.address_policy import Network
@@ -30,7 +38,9 @@ AGAIN_S = 2.0
 """How often the registry is asked for a model that is not served."""
 
 PATIENCE_S = 20.0
-"""How long a look waits for the registry. MLflow gives up before, an artifact store's client may not."""
+"""How long a look waits for the registry. MLflow gives up before, an artifact store's client may
+not.
+"""
 
 Read = Callable[[str], ModelVersion]
 
@@ -38,9 +48,10 @@ Read = Callable[[str], ModelVersion]
 class Registry:
     """The models served, by the names of their pools. `read` blocks and is called on a thread.
 
-    A model is served as the version that most of its live workers hold, and where there is none as the one that the registry
-    names: requests are checked by the signature of what will run them, also while an alias moves from one version to another.
-    `problems` says why a model is not served, or not as what the registry names.
+    A model is served as the version that most of its live workers hold, and where there is none as
+    the one that the registry names: requests are checked by the signature of what will run them,
+    also while an alias moves from one version to another. `problems` says why a model is not
+    served, or not as what the registry names.
     """
 
     def __init__(
@@ -67,10 +78,16 @@ class Registry:
         self._patience_s = min(patience_s, PATIENCE_S)
 
     def pool_of(self, asked: Any) -> str:
-        """Returns the pool of a name or an address (`name`, `name@alias`, `name/version`), served or not; '' for any other."""
+        """Returns the pool of a name or an address (`name`, `name@alias`, `name/version`), served
+        or not; '' for any other.
+        """
         if type(asked) is not str:
             return ""
-        return asked if asked in self.uris else next((name for name in self.uris if self._address(name) == asked), "")
+        return (
+            asked
+            if asked in self.uris
+            else next((name for name in self.uris if self._address(name) == asked), "")
+        )
 
     @property
     def pools(self) -> dict[str, str]:
@@ -86,7 +103,10 @@ class Registry:
         return self.uris[name].removeprefix("models:/")
 
     async def start(self) -> None:
-        """Looks at every model once. Raises `WrongRegistry`; whatever else is wrong is one of the `problems`."""
+        """Looks at every model once.
+
+        Raises `WrongRegistry`; whatever else is wrong is one of the `problems`.
+        """
         for error in await asyncio.gather(*map(self._look, self.uris)):
             if isinstance(error, WrongRegistry):
                 raise error
@@ -94,7 +114,9 @@ class Registry:
     async def keep_fresh(self, name: str) -> None:
         """Looks at a model again for ever, soon if it is not served."""
         while True:
-            await asyncio.sleep(self._refresh_s if name in self.models else min(self._refresh_s, AGAIN_S))
+            await asyncio.sleep(
+                self._refresh_s if name in self.models else min(self._refresh_s, AGAIN_S)
+            )
             await self._look(name)
 
     async def follow_workers(self, name: str) -> None:
@@ -104,7 +126,9 @@ class Registry:
             await self._follow(name)
 
     async def _look(self, name: str) -> ServiceError | None:
-        """Asks the registry, then the workers; notes and returns what is wrong with the registry's answer."""
+        """Asks the registry, then the workers; notes and returns what is wrong with the registry's
+        answer.
+        """
         wrong: ServiceError | None = None
         try:
             await self._ask(name)
@@ -134,17 +158,24 @@ class Registry:
                 self._kept[name] = card
 
     async def _told(self, uri: str) -> ModelVersion:
-        """Returns what the registry says. One that hangs has one thread a model: the next look waits for the same answer."""
+        """Returns what the registry says.
+
+        One that hangs has one thread a model: the next look waits for the same answer.
+        """
         asked = self._asked.get(uri)
         if asked is None or asked.done():
             asked = self._asked[uri] = on_a_thread(lambda: self._read(uri))
         try:
             return await asyncio.wait_for(asyncio.shield(asked), self._patience_s)
         except TimeoutError:
-            raise RegistryUnavailable(f"the registry did not give {uri} within {self._patience_s:g} s") from None
+            raise RegistryUnavailable(
+                f"the registry did not give {uri} within {self._patience_s:g} s"
+            ) from None
 
     async def _spare(self, name: str, error: RegistryUnavailable) -> None:
-        """The registry is away and nothing was read yet: what another gateway kept will do, if it can be checked."""
+        """The registry is away and nothing was read yet: what another gateway kept will do, if it
+        can be checked.
+        """
         with suppress(StoreUnavailable, Misconfigured):
             kept = ModelVersion.read(await self._store.card(name) or b"")
             if kept is not None and kept.uri == self.uris[name]:
@@ -166,12 +197,22 @@ class Registry:
             log.info("registry.unfollowed", model=name, reason=str(error))
 
     async def _go_by_workers(self, name: str) -> None:
-        """Serves what most workers hold; where as many hold one as another, the one that the alias means is on its way in."""
+        """Serves what most workers hold; where as many hold one as another, the one that the alias
+        means is on its way in.
+        """
         named, served = self._named.get(name), self.models.get(name)
-        held = Counter(worker.version for worker in await self._store.workers(name) if worker.version)
+        held = Counter(
+            worker.version for worker in await self._store.workers(name) if worker.version
+        )
         most = max(held.values(), default=0)
-        among = [version for version, count in held.items() if count == most] or [named.version if named else ""]
-        version = named.version if named and named.version in among else max(among, key=lambda v: (v.isdigit() and int(v), v))
+        among = [version for version, count in held.items() if count == most] or [
+            named.version if named else ""
+        ]
+        version = (
+            named.version
+            if named and named.version in among
+            else max(among, key=lambda v: (v.isdigit() and int(v), v))
+        )
         if not version or (served and served.version == version):
             return
         if named is None or named.version != version:
@@ -184,4 +225,9 @@ class Registry:
         before = self.models.get(name)
         self.models[name] = found
         if before is None or before.version != found.version:
-            log.info("registry.model", model=name, version=found.version, before=before and before.version)
+            log.info(
+                "registry.model",
+                model=name,
+                version=found.version,
+                before=before and before.version,
+            )

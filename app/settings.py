@@ -19,7 +19,12 @@ class GatewaySettings(ContractSettings):
         description="The models served, with commas: models:/name@alias or models:/name/version, the first is the default;"
         " a worker with a POOL of its own name needs it here too, as in canary=models:/name@canary.",
     )
-    sync_slo_s: float = Field(30.0, gt=0, le=600, description="How long POST /predict/ waits for its result, in seconds; then 504.")
+    sync_slo_s: float = Field(
+        30.0,
+        gt=0,
+        le=600,
+        description="How long POST /predict/ waits for its result, in seconds; then 504.",
+    )
     max_body_bytes: int = Field(
         16 * 1024 * 1024,
         ge=1024,
@@ -31,12 +36,20 @@ class GatewaySettings(ContractSettings):
         description="Bytes of large bodies that may be in memory before they are written down; others wait up to 10 s, then 503.",
     )
     arrival_timeout_s: float = Field(
-        60.0, gt=0, le=600, description="How long a request's head may take to arrive, and its body again, in seconds; then 408."
+        60.0,
+        gt=0,
+        le=600,
+        description="How long a request's head may take to arrive, and its body again, in seconds; then 408.",
     )
     max_depth: int = Field(32, ge=4, le=512, description="How deep a body may be nested.")
-    broker_timeout_s: float = Field(2.0, gt=0, le=30, description="How long publishing a ticket may take, in seconds.")
+    broker_timeout_s: float = Field(
+        2.0, gt=0, le=30, description="How long publishing a ticket may take, in seconds."
+    )
     broker_backoff_s: float = Field(
-        1.0, gt=0, le=60, description="How long a broker that failed is left alone, in seconds; workers repair what is missed."
+        1.0,
+        gt=0,
+        le=60,
+        description="How long a broker that failed is left alone, in seconds; workers repair what is missed.",
     )
     registry_refresh_s: float = Field(
         30.0,
@@ -45,9 +58,13 @@ class GatewaySettings(ContractSettings):
         " A model that is not served is asked for every 2 s.",
     )
     backlog_max_records: int = Field(
-        100_000, ge=1, description="Predictions that a model may have outstanding; more are answered 503."
+        100_000,
+        ge=1,
+        description="Predictions that a model may have outstanding; more are answered 503.",
     )
-    backlog_max_bytes: int = Field(256 * 2**20, ge=1, description="Bytes of their inputs; a single one may be larger.")
+    backlog_max_bytes: int = Field(
+        256 * 2**20, ge=1, description="Bytes of their inputs; a single one may be larger."
+    )
     priority_step_s: float = Field(
         10.0,
         ge=0,
@@ -55,7 +72,9 @@ class GatewaySettings(ContractSettings):
         description="The head start that each step of a request's priority, 0 to 9, gives, in seconds.",
     )
     max_time_to_start_s: float = Field(
-        7 * 86_400.0, gt=0, description="The longest time_to_start_s that a request may ask for, in seconds."
+        7 * 86_400.0,
+        gt=0,
+        description="The longest time_to_start_s that a request may ask for, in seconds.",
     )
     payload_sweep_s: float = Field(
         60.0,
@@ -63,7 +82,9 @@ class GatewaySettings(ContractSettings):
         description="How often payloads that nobody needs are looked for, in seconds; one goes when two looks have found it.",
     )
     reread_s: float = Field(
-        15.0, gt=0, description="How often a waiting caller's record is read again in case a notice was lost, in seconds."
+        15.0,
+        gt=0,
+        description="How often a waiting caller's record is read again in case a notice was lost, in seconds.",
     )
 
     extensions: Annotated[tuple[str, ...], NoDecode] = Field(
@@ -71,15 +92,22 @@ class GatewaySettings(ContractSettings):
         description="Functions that add calls of their own to the gateway, with commas: package.module:function,"
         " as in examples.football.gateway:install.",
     )
-    pod_namespace: str = Field("", description="On Kubernetes, the namespace in which workers run; the chart sets it.")
+    pod_namespace: str = Field(
+        "", description="On Kubernetes, the namespace in which workers run; the chart sets it."
+    )
     pod_selector: str = Field(
-        "", description="The labels of the workers' pods: /monitoring/workers then says why a wanted one is not there yet."
+        "",
+        description="The labels of the workers' pods: /monitoring/workers then says why a wanted one is not there yet.",
     )
 
     @field_validator("model_uris", "extensions", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
-        return tuple(part.strip() for part in value.split(",") if part.strip()) if isinstance(value, str) else value
+        return (
+            tuple(part.strip() for part in value.split(",") if part.strip())
+            if isinstance(value, str)
+            else value
+        )
 
     @field_validator("model_uris")
     @classmethod
@@ -107,13 +135,18 @@ class GatewaySettings(ContractSettings):
             if twice := sorted({name for name in names if names.count(name) > 1}):
                 raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
         if self.receiving_max_bytes < self.max_body_bytes:
-            raise ValueError(f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below MAX_BODY_BYTES={self.max_body_bytes}")
+            raise ValueError(
+                f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below MAX_BODY_BYTES={self.max_body_bytes}"
+            )
         return self
 
     @property
     def limits(self) -> Limits:
         """With the bounds that only a gateway needs."""
-        bounds = {"most_outstanding": self.backlog_max_records, "most_outstanding_bytes": self.backlog_max_bytes}
+        bounds = {
+            "most_outstanding": self.backlog_max_records,
+            "most_outstanding_bytes": self.backlog_max_bytes,
+        }
         return replace(super().limits, **bounds)
 
     @property

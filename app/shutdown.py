@@ -1,7 +1,9 @@
-"""How a gateway ends: within seconds, at whatever moment it is told to, and whatever a part of it does.
+"""How a gateway ends: within seconds, at whatever moment it is told to, and whatever a part of it
+does.
 
-While it starts it has accepted nothing, so a signal ends the process at once. Later a signal ends the waits, the server closes its
-connections, and the background tasks are cancelled. What holds all this up is left behind when its time is over.
+While it starts it has accepted nothing, so a signal ends the process at once. Later a signal ends
+the waits, the server closes its connections, and the background tasks are cancelled. What holds all
+this up is left behind when its time is over.
 """
 
 import asyncio
@@ -17,12 +19,15 @@ from types import FrameType
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 ANSWERING_S = 30.0
-"""How long open requests may take after a signal. The image gives uvicorn 20 s; without such a limit it waits for ever for a client
-that does not read its answer."""
+"""How long open requests may take after a signal. The image gives uvicorn 20 s; without such a
+limit it waits for ever for a client that does not read its answer.
+"""
 
 CLOSING_S = 5.0
-"""How long the process may take from the last answer to its end. A thread that hangs in a call to MLflow or a network's folder
-would hold it up, since Python waits for the threads of its executors."""
+"""How long the process may take from the last answer to its end. A thread that hangs in a call to
+MLflow or a network's folder would hold it up, since Python waits for the threads of its
+executors.
+"""
 
 TASKS_END_S = 1.0
 _CANCEL_AGAIN_S = 0.1
@@ -30,7 +35,9 @@ _CANCEL_AGAIN_S = 0.1
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Has SIGTERM and SIGINT end the process while inside: nothing was accepted yet, so there is nothing to tidy up."""
+    """Has SIGTERM and SIGINT end the process while inside: nothing was accepted yet, so there is
+    nothing to tidy up.
+    """
 
     def end(number: int, _frame: FrameType | None) -> None:
         with suppress(RuntimeError):  # the signal came in the middle of a write
@@ -38,7 +45,8 @@ def ending_at_once() -> Iterator[None]:
         _say(f"told to end by {signal.Signals(number).name} before it had started")
         os._exit(128 + number)
 
-    # uvicorn notes a signal that comes while it imports this application, and looks at the note after the start.
+    # uvicorn notes a signal that comes while it imports this application, and looks at the note
+    # after the start.
     server = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     with _handling(end):
         if getattr(server, "should_exit", False):
@@ -48,10 +56,11 @@ def ending_at_once() -> Iterator[None]:
 
 @contextmanager
 def ending_early(stop: Callable[[], None]) -> Iterator[None]:
-    """Has SIGTERM and SIGINT call `stop` at once: the server ends only when every open request has its answer.
+    """Has SIGTERM and SIGINT call `stop` at once: the server ends only when every open request has
+    its answer.
 
-    A SIGINT after another signal ends the process at once. uvicorn would wait for nobody either, but cancel its tasks, and log
-    a traceback for each.
+    A SIGINT after another signal ends the process at once. uvicorn would wait for nobody either,
+    but cancel its tasks, and log a traceback for each.
     """
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in SIGNALS}
@@ -89,8 +98,9 @@ def _handling(handle: Callable[[int, FrameType | None], None]) -> Iterator[None]
 async def end_tasks(tasks: Iterable[asyncio.Task[None]], within_s: float = TASKS_END_S) -> None:
     """Cancels tasks until they have ended, or the time is over.
 
-    Once is not enough. redis-py sends with `asyncio.wait_for`, which in Python 3.11 forgets a cancel that comes as the sending
-    ends; and a cleaning up that fails raises its own error in place of the cancel. The task then goes on for ever.
+    Once is not enough. redis-py sends with `asyncio.wait_for`, which in Python 3.11 forgets a
+    cancel that comes as the sending ends; and a cleaning up that fails raises its own error in
+    place of the cancel. The task then goes on for ever.
     """
     loop = asyncio.get_running_loop()
     end, left = loop.time() + within_s, set(tasks)
@@ -101,12 +111,20 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]], within_s: float = TASKS
 
 
 def end_within(seconds: float) -> None:
-    """Ends the process by force, with one sentence and code 1, if it has not ended by itself after `seconds`."""
+    """Ends the process by force, with one sentence and code 1, if it has not ended by itself after
+    `seconds`.
+    """
 
     def end() -> None:
         time.sleep(seconds)
-        threads = [thread.name for thread in threading.enumerate() if not thread.daemon and thread.name != "MainThread"]
-        _say(f"ended by force after {seconds:g} s, with these threads: {', '.join(threads) or 'none but its own'}")
+        threads = [
+            thread.name
+            for thread in threading.enumerate()
+            if not thread.daemon and thread.name != "MainThread"
+        ]
+        _say(
+            f"ended by force after {seconds:g} s, with these threads: {', '.join(threads) or 'none but its own'}"
+        )
         os._exit(1)
 
     threading.Thread(target=end, name="ending", daemon=True).start()

@@ -1,4 +1,6 @@
-"""A call that blocks, on a thread of its own that nobody waits for: one that hangs holds up neither others nor the end."""
+"""A call that blocks, on a thread of its own that nobody waits for: one that hangs holds up neither
+others nor the end.
+"""
 
 import asyncio
 import threading
@@ -10,7 +12,10 @@ T = TypeVar("T")
 
 
 def on_a_thread(call: Callable[[], T]) -> "asyncio.Future[T]":
-    """Returns the promise of what `call` returns or raises. `asyncio.to_thread` has few threads, and its end waits for all."""
+    """Returns the promise of what `call` returns or raises.
+
+    `asyncio.to_thread` has few threads, and its end waits for all.
+    """
     loop = asyncio.get_running_loop()
     promise: asyncio.Future[T] = loop.create_future()
     # Marks an error as seen: nobody may be waiting any more when it comes.

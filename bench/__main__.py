@@ -1,6 +1,8 @@
-"""`python -m bench [--seconds 4] [--rounds 3] [--write]`: prints the table, and writes it to bench/RESULTS.md if asked.
+"""`python -m bench [--seconds 4] [--rounds 3] [--write]`: prints the table, and writes it to
+bench/RESULTS.md if asked.
 
-All with `appendfsync always`. The contestants take turns, round after round, and the median ratio counts.
+All with `appendfsync always`. The contestants take turns, round after round, and the median ratio
+counts.
 """
 
 import argparse
@@ -30,7 +32,9 @@ def load(url: str, seconds: float, callers: int) -> dict[str, Any]:
     """One round of load, by a process of its own."""
     print(f"{callers} callers for {seconds:g} s on {url}", file=sys.stderr, flush=True)
     command = [sys.executable, "-m", "bench.load", url, str(seconds), str(callers), BODY]
-    answer: dict[str, Any] = json.loads(subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout)
+    answer: dict[str, Any] = json.loads(
+        subprocess.run(command, cwd=ROOT, check=True, capture_output=True).stdout
+    )
     refused = {code: count for code, count in answer["codes"].items() if code[0] != "2"}
     if refused:
         raise SystemExit(f"{url} answered {refused}: this is no measurement")
@@ -52,9 +56,21 @@ def submissions(at: Stands, seconds: float, rounds: int) -> ROWS:
         for server in (at.stack.valkey, at.textbook_store):
             server.flush()
     return [
-        ("async submissions/s", f"{median(seen['ours']):.0f}", f"{CALLERS} callers, 1 gateway process"),
-        ("... ÷ empty FastAPI route", ratios(seen["ours"], seen["empty"]), f"the route: {median(seen['empty']):.0f}/s; aim ≥ 0.5"),
-        ("... ÷ textbook service", ratios(seen["ours"], seen["textbook"]), f"textbook: {median(seen['textbook']):.0f}/s; aim ≥ 3"),
+        (
+            "async submissions/s",
+            f"{median(seen['ours']):.0f}",
+            f"{CALLERS} callers, 1 gateway process",
+        ),
+        (
+            "... ÷ empty FastAPI route",
+            ratios(seen["ours"], seen["empty"]),
+            f"the route: {median(seen['empty']):.0f}/s; aim ≥ 0.5",
+        ),
+        (
+            "... ÷ textbook service",
+            ratios(seen["ours"], seen["textbook"]),
+            f"textbook: {median(seen['textbook']):.0f}/s; aim ≥ 3",
+        ),
     ]
 
 
@@ -67,19 +83,32 @@ def round_trips(at: Stands, seconds: float, rounds: int) -> ROWS:
         rows += steps_per_call(at)
         rows += memory(at, pid)
     with at.textbook_worker():
-        their_many = [load(f"{at.textbook}/predict/", seconds, CALLERS)["per_s"] for _ in range(rounds)]
+        their_many = [
+            load(f"{at.textbook}/predict/", seconds, CALLERS)["per_s"] for _ in range(rounds)
+        ]
         their_alone = [load(f"{at.textbook}/predict/", seconds, 1) for _ in range(rounds)]
     run_ms = model_ms()
     for name, mine, theirs in (("p50", "p50_ms", "p50_ms"), ("p99", "p99_ms", "p99_ms")):
-        ours, other = (median(one[key] for one in all_) for key, all_ in ((mine, alone), (theirs, their_alone)))
+        ours, other = (
+            median(one[key] for one in all_) for key, all_ in ((mine, alone), (theirs, their_alone))
+        )
         note = f"textbook: {other - run_ms:.1f} ms" + ("; aim ≤ 10 ms" if name == "p50" else "")
-        rows.insert(0 if name == "p50" else 1, (f"ms added at {name}, idle system", f"{ours - run_ms:.1f}", note))
-    trips = (f"sync round trips/s, {CALLERS} callers, B = 8", f"{median(many):.0f}", f"textbook: {median(their_many):.0f}/s")
+        rows.insert(
+            0 if name == "p50" else 1,
+            (f"ms added at {name}, idle system", f"{ours - run_ms:.1f}", note),
+        )
+    trips = (
+        f"sync round trips/s, {CALLERS} callers, B = 8",
+        f"{median(many):.0f}",
+        f"textbook: {median(their_many):.0f}/s",
+    )
     return [trips, ("... ÷ textbook service", ratios(many, their_many), ""), *rows]
 
 
 def model_ms() -> float:
-    """What the model itself takes for one input, in a process of its own: subtracted from the round trips."""
+    """What the model itself takes for one input, in a process of its own: subtracted from the round
+    trips.
+    """
     program = """
 import time, pandas as pd
 from testkit.fault_model import Fault
@@ -90,7 +119,14 @@ def once():
     return time.perf_counter() - started
 print(sorted(once() for _ in range(501))[250] * 1000)
 """
-    return float(subprocess.run([sys.executable, "-W", "ignore", "-c", program], cwd=ROOT, check=True, capture_output=True).stdout)
+    return float(
+        subprocess.run(
+            [sys.executable, "-W", "ignore", "-c", program],
+            cwd=ROOT,
+            check=True,
+            capture_output=True,
+        ).stdout
+    )
 
 
 def steps_per_call(at: Stands) -> ROWS:
@@ -102,7 +138,11 @@ def steps_per_call(at: Stands) -> ROWS:
             f"{submit['submit'] + submit['tickets_published']:.2f}",
             f"{CALLERS} callers; of it {submit['tickets_published']:.2f} for the guess",
         ),
-        ("store steps per batch", f"{submit['batch']:.2f}", "claim, begin, settle, and the guess when it fell short"),
+        (
+            "store steps per batch",
+            f"{submit['batch']:.2f}",
+            "claim, begin, settle, and the guess when it fell short",
+        ),
     ]
 
 
@@ -110,7 +150,10 @@ def counted(server: Valkey, work: Callable[[], dict[str, Any]]) -> dict[str, flo
     """Runs work and returns script calls per submission and per batch."""
     from inference.store.redis.commands import script
 
-    digests = {script(name).digest: name for name in ("submit", "tickets_published", "claim", "begin", "settle")}
+    digests = {
+        script(name).digest: name
+        for name in ("submit", "tickets_published", "claim", "begin", "settle")
+    }
     calls = dict.fromkeys(digests.values(), 0)
     with redis.Redis(port=server.port) as client, client.monitor() as monitor:
         listener = _Listener(monitor, digests, calls)
@@ -120,7 +163,11 @@ def counted(server: Valkey, work: Callable[[], dict[str, Any]]) -> dict[str, flo
         listener.stop(client)
     batches = max(1, calls["begin"])
     per_batch = (calls["claim"] + calls["begin"] + calls["settle"]) / batches
-    return {"submit": 1.0, "tickets_published": calls["tickets_published"] / max(1, calls["submit"]), "batch": per_batch}
+    return {
+        "submit": 1.0,
+        "tickets_published": calls["tickets_published"] / max(1, calls["submit"]),
+        "batch": per_batch,
+    }
 
 
 def until_idle(client: redis.Redis) -> None:
@@ -178,7 +225,9 @@ def main() -> None:
     parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md")
     options = parser.parse_args()
     with tempfile.TemporaryDirectory(prefix="bench-") as folder, stands(Path(folder)) as at:
-        rows = submissions(at, options.seconds, options.rounds) + round_trips(at, options.seconds, options.rounds)
+        rows = submissions(at, options.seconds, options.rounds) + round_trips(
+            at, options.seconds, options.rounds
+        )
     print(table(rows))
     if options.write:
         put(table(rows))

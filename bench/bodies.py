@@ -1,6 +1,8 @@
-"""`python -m bench.bodies [--megabytes 16] [--write]`: what the largest bodies cost a gateway, by what is in them.
+"""`python -m bench.bodies [--megabytes 16] [--write]`: what the largest bodies cost a gateway, by
+what is in them.
 
-How long its event loop is held (CPU time of its thread), and what gateway and check process have more in memory at the most.
+How long its event loop is held (CPU time of its thread), and what gateway and check process have
+more in memory at the most.
 """
 
 import argparse
@@ -66,19 +68,34 @@ def _numbers(column: str, count: int, number: Any, rows: tuple[int, ...] = ()) -
 def bodies(size: int) -> Iterator[tuple[str, bytes]]:
     """Bodies of some `size` bytes, and a picture as a tensor."""
     chance = random.Random(1)
-    yield "a tensor [3, 224, 224]", _numbers("image", 3 * 224 * 224, lambda: round(chance.random(), 8), (224, 224))
-    yield "a tensor of floats (1024 × 1024)", _numbers("rows", size // 16 + 1, lambda: round(chance.random(), 12), (1024,))
-    yield "a list of doubles (1,500,000)", _numbers("list", size * 1_500_000 // (16 * MB) + 1, lambda: round(chance.random(), 7))
+    yield (
+        "a tensor [3, 224, 224]",
+        _numbers("image", 3 * 224 * 224, lambda: round(chance.random(), 8), (224, 224)),
+    )
+    yield (
+        "a tensor of floats (1024 × 1024)",
+        _numbers("rows", size // 16 + 1, lambda: round(chance.random(), 12), (1024,)),
+    )
+    yield (
+        "a list of doubles (1,500,000)",
+        _numbers("list", size * 1_500_000 // (16 * MB) + 1, lambda: round(chance.random(), 7)),
+    )
     yield "base64", _text(b"QUJD" * (size // 4 - 16))
     yield "a text of commas and brackets", _text(b",[{" * (size // 3 - 16))
     yield "a text with an emoji", _text(b"a" * (size - 64) + "\U0001f600".encode())
     yield "a text of escapes", _text(b"\\n" * (size // 2 - 32))
     yield "blanks", b'{"features":{"text":' + b" " * (size - 64) + b'"a"}}'
     yield "a number of digits", b'{"features":{"any":' + b"9" * (size - 64) + b"}}"
-    yield "lists in lists", b'{"features":{"any":' + b"[" * (size // 2 - 32) + b"]" * (size // 2 - 32) + b"}}"
+    yield (
+        "lists in lists",
+        b'{"features":{"any":' + b"[" * (size // 2 - 32) + b"]" * (size // 2 - 32) + b"}}",
+    )
     yield from ((title, _list(unit, size)) for title, unit in DENSE.items())
     yield "short strings", _list(b'"ab",', size)
-    yield "many keys", b'{"features":{' + b",".join(b'"%x":0' % i for i in range(size // 11)) + b"}}"
+    yield (
+        "many keys",
+        b'{"features":{' + b",".join(b'"%x":0' % i for i in range(size // 11)) + b"}}",
+    )
     yield "one key many times", b'{"features":{' + b'"a":0,' * (size // 6 - 8) + b'"a":0}}'
     yield "the most empty lists that may be", _list(b"[],", 3 * (size // 8 // 5))
     yield "the most objects that may be", _list(b'{"a":1},', 8 * (size // 8 // 6))
@@ -88,7 +105,9 @@ def bodies(size: int) -> Iterator[tuple[str, bytes]]:
 
 def _wide(size: int) -> bytes:
     strings = _list('"\u20ac",'.encode(), 6 * (size // 8))[:-2]
-    return strings + b',"text":"' + b"a" * (size - len(strings) - 20) + "\U0001f600".encode() + b'"}}'
+    return (
+        strings + b',"text":"' + b"a" * (size - len(strings) - 20) + "\U0001f600".encode() + b'"}}'
+    )
 
 
 @contextmanager
@@ -145,7 +164,9 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.bodies", description=__doc__)
     parser.add_argument("--megabytes", type=float, default=16, help="how large the bodies are")
-    parser.add_argument("--write", action="store_true", help="write the section of bench/RESULTS.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the section of bench/RESULTS.md"
+    )
     options = parser.parse_args()
     size = int(options.megabytes * MB) - 1
     rows: ROWS = []
@@ -157,9 +178,17 @@ def main() -> None:
             measure(process, "(first)", _numbers("small", 20_000, lambda: 1))
             tensor = _numbers("small", size // 4 + 1, lambda: random.randrange(-128, 128))
             rows.append(measure(process, "a tensor of int8 (4,194,304)", tensor))
-            rows += [measure(process, f"{title}, for a fixed shape", _list(unit, size)) for title, unit in DENSE.items()]
+            rows += [
+                measure(process, f"{title}, for a fixed shape", _list(unit, size))
+                for title, unit in DENSE.items()
+            ]
     columns = ("body", "event loop held for", "it has · answer · gateway + check process have more")
-    text = section("## Large bodies", "each alone, with an Idempotency-Key; CPU time of the loop's thread.", rows, columns)
+    text = section(
+        "## Large bodies",
+        "each alone, with an Idempotency-Key; CPU time of the loop's thread.",
+        rows,
+        columns,
+    )
     print(text)
     if options.write:
         put(text)

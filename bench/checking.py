@@ -1,8 +1,10 @@
-"""What checking a body's features costs by each checker: `python -m bench.checking [--write]`. jsonschema-rs comes with the tests.
+"""What checking a body's features costs by each checker: `python -m bench.checking [--write]`.
+jsonschema-rs comes with the tests.
 
-Each gets what orjson parsed: a row of match-outcome's columns, and pictures as tensors [3, 224, 224]. Time is the thread's CPU
-time, the median of rounds; memory is what a process of its own has more at the most (VmHWM). The last rows are whole bodies of the
-size that the event loop parses itself (`app.checking.body_checks.MOST_BYTES_HERE`), with parsing, digests and the record's input.
+Each gets what orjson parsed: a row of match-outcome's columns, and pictures as tensors [3, 224,
+224]. Time is the thread's CPU time, the median of rounds; memory is what a process of its own has
+more at the most (VmHWM). The last rows are whole bodies of the size that the event loop parses
+itself (`app.checking.body_checks.MOST_BYTES_HERE`), with parsing, digests and the record's input.
 """
 
 import argparse
@@ -28,7 +30,13 @@ from examples.football.features import FEATURES
 from inference.models.input_schema import compile_inputs, compile_params
 
 Check = Callable[[Any], object]
-TENSOR = [{"name": "image", "type": "tensor", "tensor-spec": {"dtype": "float32", "shape": [-1, 3, 224, 224]}}]
+TENSOR = [
+    {
+        "name": "image",
+        "type": "tensor",
+        "tensor-spec": {"dtype": "float32", "shape": [-1, 3, 224, 224]},
+    }
+]
 COLUMNS = [{"name": name, "type": "double"} for name in FEATURES]
 LARGEST, DOUBLE = 3.4028234663852886e38, 1.7976931348623157e308
 ROUNDS = 15
@@ -62,11 +70,15 @@ def by_msgspec(is_row: bool) -> Check:
     """Its types with bounds, as `inference.models.quick_check` makes them."""
     if is_row:
         finite = Annotated[float, msgspec.Meta(ge=-DOUBLE, le=DOUBLE)]
-        row = msgspec.defstruct("Row", [(name, finite) for name in FEATURES], forbid_unknown_fields=True)
+        row = msgspec.defstruct(
+            "Row", [(name, finite) for name in FEATURES], forbid_unknown_fields=True
+        )
         return lambda given: msgspec.convert(given, row)
     wanted: Any = Annotated[float, msgspec.Meta(ge=-LARGEST, le=LARGEST)]
     for length in (224, 224, 3):
-        wanted = Annotated[list.__class_getitem__(wanted), msgspec.Meta(min_length=length, max_length=length)]
+        wanted = Annotated[
+            list.__class_getitem__(wanted), msgspec.Meta(min_length=length, max_length=length)
+        ]
     part = msgspec.defstruct("Part", [("image", wanted)], forbid_unknown_fields=True)
     return lambda given: msgspec.convert(given, part)
 
@@ -78,16 +90,23 @@ def by_pydantic(is_row: bool) -> Check:
     finite = core_schema.float_schema(strict=True, allow_inf_nan=False)
     fields: dict[str, Any] = dict.fromkeys(FEATURES, finite)
     if not is_row:
-        kind: Any = core_schema.float_schema(strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST)
+        kind: Any = core_schema.float_schema(
+            strict=True, allow_inf_nan=False, ge=-LARGEST, le=LARGEST
+        )
         for length in (224, 224, 3):
             kind = core_schema.list_schema(kind, min_length=length, max_length=length, strict=True)
         fields = {"image": kind}
     wanted = {name: core_schema.typed_dict_field(kind) for name, kind in fields.items()}
-    return SchemaValidator(core_schema.typed_dict_schema(wanted, extra_behavior="forbid", strict=True)).validate_python
+    return SchemaValidator(
+        core_schema.typed_dict_schema(wanted, extra_behavior="forbid", strict=True)
+    ).validate_python
 
 
 def by_jsonschema(is_row: bool) -> Check:
-    """jsonschema-rs with the JSON schema and a float's bounds. It takes 1.0 for an integer, so it could not decide alone."""
+    """jsonschema-rs with the JSON schema and a float's bounds.
+
+    It takes 1.0 for an integer, so it could not decide alone.
+    """
     from jsonschema_rs import Draft202012Validator
 
     schema: Any = {"type": "number", "minimum": -LARGEST, "maximum": LARGEST}
@@ -96,7 +115,12 @@ def by_jsonschema(is_row: bool) -> Check:
     else:
         for length in (224, 224, 3):
             schema = {"type": "array", "items": schema, "minItems": length, "maxItems": length}
-        schema = {"type": "object", "properties": {"image": schema}, "required": ["image"], "additionalProperties": False}
+        schema = {
+            "type": "object",
+            "properties": {"image": schema},
+            "required": ["image"],
+            "additionalProperties": False,
+        }
     return Draft202012Validator(schema).is_valid
 
 
@@ -110,12 +134,18 @@ CHECKERS: dict[str, Callable[[bool], Check]] = {
 
 
 def bodies_here() -> dict[str, bytes]:
-    """The costliest bodies that the event loop judges itself: as large and as dense as one may be there."""
+    """The costliest bodies that the event loop judges itself: as large and as dense as one may be
+    there.
+    """
     size, most = MOST_BYTES_HERE - 100, FREE_WEIGHT - 20
     longs = [CHANCE.randrange(10**4, 10**5) for _ in range(min(size // 6, most))]
     rows = [[CHANCE.randrange(10)] for _ in range(most // 5)]
     floats = [CHANCE.random() for _ in range(size // 21)]
-    parts = {"text": b'"' + b"\\n" * (size // 2) + b'"', "list": orjson.dumps(longs), "nested": orjson.dumps(rows)}
+    parts = {
+        "text": b'"' + b"\\n" * (size // 2) + b'"',
+        "list": orjson.dumps(longs),
+        "nested": orjson.dumps(rows),
+    }
     return {
         "a text of escapes": _body("text", parts["text"]),
         "a list of integers": _body("list", parts["list"]),
@@ -140,7 +170,12 @@ class _Served:
         [
             {"name": "text", "type": "string", "required": False},
             {"name": "list", "type": "array", "required": False, "items": {"type": "double"}},
-            {"name": "nested", "type": "array", "required": False, "items": {"type": "array", "items": {"type": "double"}}},
+            {
+                "name": "nested",
+                "type": "array",
+                "required": False,
+                "items": {"type": "array", "items": {"type": "double"}},
+            },
         ]
     )
     params = compile_params([])
@@ -182,8 +217,12 @@ def measured(checker: str, given: str) -> tuple[float, float]:
 def main() -> None:
     """Measures each in a process of its own, and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.checking", description=__doc__)
-    parser.add_argument("--one", nargs=2, metavar=("CHECKER", "INPUT"), help="measure this alone, in this process")
-    parser.add_argument("--write", action="store_true", help="write the section of bench/RESULTS.md")
+    parser.add_argument(
+        "--one", nargs=2, metavar=("CHECKER", "INPUT"), help="measure this alone, in this process"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the section of bench/RESULTS.md"
+    )
     options = parser.parse_args()
     if options.one:
         print(*measured(*options.one))
@@ -194,16 +233,32 @@ def main() -> None:
         raw = orjson.dumps(make())
         for checker in CHECKERS:
             command = [sys.executable, "-m", "bench.checking", "--one", checker, given]
-            said = subprocess.run(command, cwd=Path(__file__).parents[1], check=True, stdout=subprocess.PIPE, input=raw).stdout
+            said = subprocess.run(
+                command,
+                cwd=Path(__file__).parents[1],
+                check=True,
+                stdout=subprocess.PIPE,
+                input=raw,
+            ).stdout
             milliseconds, more = map(float, said.split())
-            figure = f"{1000 * milliseconds:.1f} µs" if milliseconds < 0.5 else f"{milliseconds:.1f} ms"
+            figure = (
+                f"{1000 * milliseconds:.1f} µs" if milliseconds < 0.5 else f"{milliseconds:.1f} ms"
+            )
             rows.append((f"{given}: {checker}", figure, f"{more:.1f} MiB more"))
             print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     for name, raw in bodies_here().items():
-        rows.append((f"on the event loop: {name.strip()}", f"{judged_here(raw):.1f} ms", f"a body of {len(raw)} bytes"))
+        rows.append(
+            (
+                f"on the event loop: {name.strip()}",
+                f"{judged_here(raw):.1f} ms",
+                f"a body of {len(raw)} bytes",
+            )
+        )
         print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
     about = "CPU time of one check of what orjson parsed; the last rows are whole bodies, as large as the event loop judges itself."
-    text = section("## Checking a body's features", about, rows, ("input: checker", "time", "memory"))
+    text = section(
+        "## Checking a body's features", about, rows, ("input: checker", "time", "memory")
+    )
     print(text)
     if options.write:
         put(text)

@@ -35,4 +35,6 @@ app = FastAPI()
 async def submit(ask: Ask) -> Accepted:
     """Answers as long a body as ours, from nowhere."""
     task_id = f"{ask.features.do:.0}fault-{0:032x}"
-    return Accepted(task_id=task_id, status="submitted", status_url=f"/monitoring/task_status/{task_id}")
+    return Accepted(
+        task_id=task_id, status="submitted", status_url=f"/monitoring/task_status/{task_id}"
+    )

@@ -1,7 +1,8 @@
-"""A load generator in a process of its own: `python -m bench.load URL SECONDS CONNECTIONS BODY`, one JSON line of what it saw.
+"""A load generator in a process of its own: `python -m bench.load URL SECONDS CONNECTIONS BODY`,
+one JSON line of what it saw.
 
-Each connection sends, waits for the whole answer and sends again. It parses no more of HTTP than it must, so that it does not
-become what is measured.
+Each connection sends, waits for the whole answer and sends again. It parses no more of HTTP than it
+must, so that it does not become what is measured.
 """
 
 import asyncio
@@ -17,7 +18,9 @@ import uvloop
 class Caller(asyncio.Protocol):
     """One connection, kept alive."""
 
-    def __init__(self, request: bytes, until: float, latencies: list[float], codes: dict[str, int]) -> None:
+    def __init__(
+        self, request: bytes, until: float, latencies: list[float], codes: dict[str, int]
+    ) -> None:
         self._request = request
         self._until = until
         self._latencies = latencies
@@ -54,11 +57,14 @@ class Caller(asyncio.Protocol):
 
 
 async def run(url: str, seconds: float, connections: int, body: bytes) -> dict[str, object]:
-    """Returns requests a second, p50 and p99 in milliseconds, and how many answers there were of each status."""
+    """Returns requests a second, p50 and p99 in milliseconds, and how many answers there were of
+    each status.
+    """
     place = urlsplit(url)
     length = f"Content-Length: {len(body)}"
     request = (
-        f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n{length}\r\n\r\n".encode() + body
+        f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n{length}\r\n\r\n".encode()
+        + body
     )
     latencies: list[float] = []
     codes: dict[str, int] = {}
@@ -66,7 +72,9 @@ async def run(url: str, seconds: float, connections: int, body: bytes) -> dict[s
     loop = asyncio.get_running_loop()
     callers = [Caller(request, started + seconds, latencies, codes) for _ in range(connections)]
     for caller in callers:
-        await loop.create_connection(lambda caller=caller: caller, place.hostname or "", place.port or 80)  # type: ignore[misc]
+        await loop.create_connection(
+            lambda caller=caller: caller, place.hostname or "", place.port or 80
+        )  # type: ignore[misc]
     await asyncio.gather(*(caller.done for caller in callers))
     took = time.perf_counter() - started
     latencies.sort()

@@ -1,8 +1,10 @@
-"""`python -m bench.payloads [--images 1000] [--write]`: what 1,000 images of 1 MB in flight cost gateway and store in memory.
+"""`python -m bench.payloads [--images 1000] [--write]`: what 1,000 images of 1 MB in flight cost
+gateway and store in memory.
 
-As many callers as images, all at once, each waiting for its result, and no worker: so all are outstanding and none of their callers
-gone when it is measured. A caller that is refused for want of room sends again. Before that, one large body alone, for how many
-copies of it a gateway has at a time.
+As many callers as images, all at once, each waiting for its result, and no worker: so all are
+outstanding and none of their callers gone when it is measured. A caller that is refused for want of
+room sends again. Before that, one large body alone, for how many copies of it a gateway has at a
+time.
 """
 
 import argparse
@@ -71,14 +73,20 @@ async def call(port: int, message: bytes, refused: Counter[bytes]) -> None:
         await asyncio.sleep(AGAIN_S)
 
 
-async def fill(port: int, store: redis.Redis, message: bytes, count: int) -> tuple[float, Counter[bytes]]:
-    """Has `count` outstanding, their callers waiting; returns how long that took and what was refused."""
+async def fill(
+    port: int, store: redis.Redis, message: bytes, count: int
+) -> tuple[float, Counter[bytes]]:
+    """Has `count` outstanding, their callers waiting; returns how long that took and what was
+    refused.
+    """
     refused: Counter[bytes] = Counter()
     started = time.monotonic()
     calls = [asyncio.create_task(call(port, message, refused)) for _ in range(count)]
     while int(store.zcard(OUTSTANDING)) < count:
         if time.monotonic() - started > LIMIT_S:
-            raise SystemExit(f"{store.zcard(OUTSTANDING)} of {count} were taken; refused: {dict(refused)}")
+            raise SystemExit(
+                f"{store.zcard(OUTSTANDING)} of {count} were taken; refused: {dict(refused)}"
+            )
         await asyncio.sleep(0.1)
     took = time.monotonic() - started
     await asyncio.sleep(1)
@@ -117,7 +125,10 @@ def gateway(folder: Path, mlflow: str, **env: str) -> Iterator[tuple[Process, re
 
 
 def measure(folder: Path, mlflow: str, images: int, **env: str) -> Seen:
-    """One way of taking them. The first request of a gateway is not counted: it makes what stays."""
+    """One way of taking them.
+
+    The first request of a gateway is not counted: it makes what stays.
+    """
     with gateway(folder, mlflow, **env) as (process, store):
         port = int(process.url.rpartition(":")[2])
         asyncio.run(fill(port, store, request(1), 1))
@@ -129,7 +140,14 @@ def measure(folder: Path, mlflow: str, images: int, **env: str) -> Seen:
         rested, empty = forget_the_peak(process.pid), used(store)
         seconds, refused = asyncio.run(fill(port, store, request(1), images))
         peak, after = memory(process.pid, "VmHWM"), memory(process.pid, "VmRSS")
-        return Seen(peak - rested, after - rested, used(store) - empty, seconds, sum(refused.values()), alone)
+        return Seen(
+            peak - rested,
+            after - rested,
+            used(store) - empty,
+            seconds,
+            sum(refused.values()),
+            alone,
+        )
 
 
 def used(store: redis.Redis) -> float:
@@ -153,7 +171,9 @@ def main() -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.payloads", description=__doc__)
     parser.add_argument("--images", type=int, default=1000, help="how many, of 1 MiB each")
-    parser.add_argument("--write", action="store_true", help="write the section of bench/RESULTS.md")
+    parser.add_argument(
+        "--write", action="store_true", help="write the section of bench/RESULTS.md"
+    )
     options = parser.parse_args()
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, options.images + 1000), hard))
@@ -162,16 +182,27 @@ def main() -> None:
         mlflow = MlflowServer(folder / "mlflow")
         mlflow.start()
         stack.callback(mlflow.stop)
-        subprocess.run([sys.executable, "-m", "testkit.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "testkit.register", mlflow.url],
+            check=True,
+            cwd=ROOT,
+            capture_output=True,
+        )
         (folder / "large").mkdir()
         beside = {"PAYLOAD_URL": (folder / "large").as_uri()}
         unbounded = {"RECEIVING_MAX_BYTES": str(16 * 2**30)}
         ways = {
-            "in the store, receiving unbounded": measure(folder / "1", mlflow.url, options.images, **unbounded),
+            "in the store, receiving unbounded": measure(
+                folder / "1", mlflow.url, options.images, **unbounded
+            ),
             "in the store": measure(folder / "2", mlflow.url, options.images),
             "by reference": measure(folder / "3", mlflow.url, options.images, **beside),
         }
-    columns = ("the inputs are", "MiB more: gateway at most / while they wait / store", "one body of 12 MiB alone · time")
+    columns = (
+        "the inputs are",
+        "MiB more: gateway at most / while they wait / store",
+        "one body of 12 MiB alone · time",
+    )
     said = f"{options.images} callers at once, each with an image of 1 MiB as base64, all waiting; no worker."
     text = section("## Large payloads", said, rows(ways), columns)
     print(text)

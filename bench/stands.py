@@ -1,4 +1,6 @@
-"""What is compared, as processes: the service, the textbook's and the empty route, on Valkeys that sync before they answer."""
+"""What is compared, as processes: the service, the textbook's and the empty route, on Valkeys that
+sync before they answer.
+"""
 
 import os
 import signal
@@ -41,7 +43,16 @@ class Stands:
     @contextmanager
     def textbook_worker(self) -> Iterator[int]:
         """A stock Celery worker, prefork, one child; gives its process id."""
-        command = [sys.executable, "-m", "celery", "-A", "bench.textbook:celery", "worker", "--loglevel", "warning"]
+        command = [
+            sys.executable,
+            "-m",
+            "celery",
+            "-A",
+            "bench.textbook:celery",
+            "worker",
+            "--loglevel",
+            "warning",
+        ]
         with _process(command, self.env, self.stack.folder / "textbook-worker.log") as worker:
             until(lambda: _predicts(self.textbook), "the textbook's worker", 120)
             yield worker.pid
@@ -53,9 +64,13 @@ def _predicts(url: str) -> bool:
 
 
 @contextmanager
-def _process(command: list[str], env: dict[str, str], log: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    command: list[str], env: dict[str, str], log: Path
+) -> Iterator[subprocess.Popen[bytes]]:
     with log.open("ab") as out:
-        process = subprocess.Popen(command, stdout=out, stderr=out, cwd=ROOT, env=os.environ | env, start_new_session=True)
+        process = subprocess.Popen(
+            command, stdout=out, stderr=out, cwd=ROOT, env=os.environ | env, start_new_session=True
+        )
     try:
         yield process
     finally:
@@ -88,7 +103,12 @@ def stands(folder: Path) -> Iterator[Stands]:
         mlflow = MlflowServer(folder / "mlflow")
         mlflow.start()
         stack.callback(mlflow.stop)
-        subprocess.run([sys.executable, "-m", "testkit.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
+        subprocess.run(
+            [sys.executable, "-m", "testkit.register", mlflow.url],
+            check=True,
+            cwd=ROOT,
+            capture_output=True,
+        )
         mine, theirs = Valkey(folder / "ours"), Valkey(folder / "textbook")
         for server in (mine, theirs):
             server.start()
@@ -96,7 +116,11 @@ def stands(folder: Path) -> Iterator[Stands]:
         service = Stack(folder, mine, mlflow.url, "fault", preloaded=False)
         stack.callback(service.stop)
         gateway = service.add_gateway()
-        env = {"STORE_URL": theirs.url(0), "BROKER_URL": theirs.url(1), "MODEL_URI": "models:/fault@production"}
+        env = {
+            "STORE_URL": theirs.url(0),
+            "BROKER_URL": theirs.url(1),
+            "MODEL_URI": "models:/fault@production",
+        }
         env["MLFLOW_TRACKING_URI"] = mlflow.url
         textbook = stack.enter_context(_served("bench.textbook:app", env, folder / "textbook.log"))
         empty = stack.enter_context(_served("bench.empty_app:app", {}, folder / "empty.log"))

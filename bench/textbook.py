@@ -1,6 +1,8 @@
-"""The service that people write first: `delay()` in the handler, `AsyncResult.get()` in a thread pool, a Redis result backend.
+"""The service that people write first: `delay()` in the handler, `AsyncResult.get()` in a thread
+pool, a Redis result backend.
 
-As FastAPI's and Celery's tutorials have it, with prefork and one child, as ours. It runs the same model.
+As FastAPI's and Celery's tutorials have it, with prefork and one child, as ours. It runs the same
+model.
 """
 
 import os
@@ -14,7 +16,12 @@ from pydantic import BaseModel
 from bench.empty_app import Accepted, Ask
 
 celery = Celery("textbook", broker=os.environ["BROKER_URL"], backend=os.environ["STORE_URL"])
-celery.conf.update(worker_concurrency=1, worker_prefetch_multiplier=1, task_acks_late=True, task_default_queue="textbook")
+celery.conf.update(
+    worker_concurrency=1,
+    worker_prefetch_multiplier=1,
+    task_acks_late=True,
+    task_default_queue="textbook",
+)
 celery.conf.broker_connection_retry_on_startup = True
 model: list[Any] = []
 

@@ -1,7 +1,9 @@
-"""A gateway that measures how long its event loop is held: `uvicorn --factory bench.ticking:create_app`.
+"""A gateway that measures how long its event loop is held: `uvicorn --factory
+bench.ticking:create_app`.
 
-A timer of a millisecond looks at the CPU time of the loop's thread, so that what else runs on the machine does not count. GET
-/held answers the most between two looks since it was asked last. BENCH_MODELS has the models' inputs, as JSON.
+A timer of a millisecond looks at the CPU time of the loop's thread, so that what else runs on the
+machine does not count. GET /held answers the most between two looks since it was asked last.
+BENCH_MODELS has the models' inputs, as JSON.
 """
 
 import asyncio
@@ -28,7 +30,11 @@ class _Reader:
         """Nothing is imported."""
 
     def __call__(self, uri: str) -> ModelVersion:
-        return ModelVersion(uri=uri, version="1", inputs=self._inputs[uri.removeprefix("models:/").partition("@")[0]])
+        return ModelVersion(
+            uri=uri,
+            version="1",
+            inputs=self._inputs[uri.removeprefix("models:/").partition("@")[0]],
+        )
 
 
 class _Ticks:

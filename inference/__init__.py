@@ -1,1 +1,4 @@
-"""What gateway and worker must agree on: records, states, store, tickets. It imports neither of them."""
+"""What gateway and worker must agree on: records, states, store, tickets.
+
+It imports neither of them.
+"""

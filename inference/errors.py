@@ -16,8 +16,9 @@
             ├── PrefixTaken        the store's keys under KEY_PREFIX belong to another installation: stay away from them
             └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
 
-What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an exception. There, a permanent error
-ends a prediction at once; any other, a lost worker and a time-out come back after a back-off, as long as there are attempts.
+What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an
+exception. There, a permanent error ends a prediction at once; any other, a lost worker and a
+time-out come back after a back-off, as long as there are attempts.
 """
 
 
@@ -34,11 +35,16 @@ class Permanent(ServiceError):
 
 
 class StoreUnavailable(Temporary):
-    """The store did not answer in time, or could not write. Whether the move was made may be unknown."""
+    """The store did not answer in time, or could not write.
+
+    Whether the move was made may be unknown.
+    """
 
 
 class BrokerUnavailable(Temporary):
-    """The broker did not answer, or did not take tickets: idle workers ask for them later (protocol rule 3)."""
+    """The broker did not answer, or did not take tickets: idle workers ask for them later (protocol
+    rule 3).
+    """
 
 
 class PayloadUnavailable(Temporary):
@@ -50,7 +56,9 @@ class OutOfMemory(Temporary):
 
 
 class InputUnavailable(Temporary):
-    """What an input points at could not be fetched, and may be later; `field` names the part that points there."""
+    """What an input points at could not be fetched, and may be later; `field` names the part that
+    points there.
+    """
 
     def __init__(self, message: str, field: str | None = None) -> None:
         super().__init__(message)
@@ -74,7 +82,9 @@ class PayloadGone(Permanent):
 
 
 class UnfitAnswer(Permanent, ValueError):
-    """The model's answer has no row for each input, or can't be cut into rows: another run would get the same."""
+    """The model's answer has no row for each input, or can't be cut into rows: another run would
+    get the same.
+    """
 
 
 class Misconfigured(Permanent):
@@ -82,15 +92,21 @@ class Misconfigured(Permanent):
 
 
 class PrefixTaken(Misconfigured):
-    """The keys under KEY_PREFIX belong to another installation (protocol rule 12): this program may touch none of them."""
+    """The keys under KEY_PREFIX belong to another installation (protocol rule 12): this program may
+    touch none of them.
+    """
 
 
 class SchemaTooNew(Misconfigured):
-    """The store holds records of a newer layout (protocol rule 12): whoever finds that stays unready and touches none of them."""
+    """The store holds records of a newer layout (protocol rule 12): whoever finds that stays
+    unready and touches none of them.
+    """
 
 
 def error_text(error: BaseException) -> str:
-    """Returns an exception's text, '' if it has none or can't make one: `__str__` of a foreign exception may raise itself."""
+    """Returns an exception's text, '' if it has none or can't make one: `__str__` of a foreign
+    exception may raise itself.
+    """
     try:
         return str(error)
     except Exception:  # foreign code
@@ -99,4 +115,7 @@ def error_text(error: BaseException) -> str:
 
 def first_line(error: BaseException) -> str:
     """Returns the first line of an exception's text that is not blank, else the name of its type."""
-    return next((line for line in map(str.strip, error_text(error).splitlines()) if line), type(error).__name__)
+    return next(
+        (line for line in map(str.strip, error_text(error).splitlines()) if line),
+        type(error).__name__,
+    )

@@ -1,7 +1,9 @@
-"""Failpoints: the gaps between two effects that others can see, by name, so that the kill matrix can end a process exactly there.
+"""Failpoints: the gaps between two effects that others can see, by name, so that the kill matrix
+can end a process exactly there.
 
-Each reads `what has just happened / what comes next`. What a process tells only itself is no effect; nor is a read. One lies in
-kombu: the tests' hook finds it there, and nothing here reaches it.
+Each reads `what has just happened / what comes next`. What a process tells only itself is no
+effect; nor is a read. One lies in kombu: the tests' hook finds it there, and nothing here reaches
+it.
 """
 
 from collections.abc import Callable
@@ -9,7 +11,9 @@ from enum import StrEnum
 
 
 class Failpoint(StrEnum):
-    """Every one, in the order in which a prediction meets them: the gateway's, the worker's child's, the worker's parent's."""
+    """Every one, in the order in which a prediction meets them: the gateway's, the worker's
+    child's, the worker's parent's.
+    """
 
     ASKED = "request read / record written"
     INPUT_KEPT = "large input written / record written"

@@ -1,7 +1,7 @@
 """Names that appear in keys, queues and task ids, and how one is read out of the other.
 
-A task id begins with its model's name, so that any gateway finds the keys of a record (which share a slot per model) from
-the id alone, without an index.
+A task id begins with its model's name, so that any gateway finds the keys of a record (which share
+a slot per model) from the id alone, without an index.
 """
 
 import re
@@ -13,7 +13,9 @@ _TASK_ID = re.compile(rf"({MODEL_NAME.pattern})-([0-9a-f]{{32}})")
 
 
 def new_task_id(model: str) -> str:
-    """Returns `<model>-<32 hex digits>`: 48 bits of milliseconds, then 80 random ones; sorts by time, as UUIDv7 does (RFC 9562)."""
+    """Returns `<model>-<32 hex digits>`: 48 bits of milliseconds, then 80 random ones; sorts by
+    time, as UUIDv7 does (RFC 9562).
+    """
     return f"{model}-{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
 
@@ -24,5 +26,7 @@ def model_of(task_id: str) -> str | None:
 
 
 def new_claim_id() -> str:
-    """Returns 128 random bits in hex: the fence of one delivery, never derived from anything that can come back."""
+    """Returns 128 random bits in hex: the fence of one delivery, never derived from anything that
+    can come back.
+    """
     return secrets.token_hex(16)

@@ -1,6 +1,7 @@
 """A prediction as it is asked for, and its record as it is read back.
 
-Both are frozen: a record changes only in the store, by a move. Times are the store's, in milliseconds since the epoch.
+Both are frozen: a record changes only in the store, by a move. Times are the store's, in
+milliseconds since the epoch.
 """
 
 from dataclasses import dataclass
@@ -11,12 +12,17 @@ from inference.states import FINAL, State
 
 @dataclass(frozen=True, slots=True)
 class PredictionRequest:
-    """A request for a prediction that passed all checks. The store writes it down under an id that the gateway made before."""
+    """A request for a prediction that passed all checks.
+
+    The store writes it down under an id that the gateway made before.
+    """
 
     task_id: str
     model: str
     input: bytes
-    """JSON: `{"features": … , "match_id": …, "params": …}`, as the worker will read it; params only if there are any."""
+    """JSON: `{"features": … , "match_id": …, "params": …}`, as the worker will read it; params only
+    if there are any.
+    """
     rows: int = 1
     """How many rows of a batch it fills (>= 1)."""
     entity_key: int | None = None
@@ -58,12 +64,16 @@ class Record:
     run_ms: int = 0
     version: str = ""
     result: Any = None
-    """A `Reference` as the store has it where it is kept elsewhere; to those who read it, JSON's bytes in an `orjson.Fragment`."""
+    """A `Reference` as the store has it where it is kept elsewhere; to those who read it, JSON's
+    bytes in an `orjson.Fragment`.
+    """
     error: dict[str, Any] | None = None
     position: int | None = None
     """How many stand before it, while it waits."""
     starts_in_ms: int | None = None
-    """When it should have been claimed, by its position and the measured rate; None where no rate is known or no worker lives."""
+    """When it should have been claimed, by its position and the measured rate; None where no rate
+    is known or no worker lives.
+    """
 
     @property
     def final(self) -> bool:
@@ -90,7 +100,10 @@ class Run:
 
 @dataclass(frozen=True, slots=True)
 class DeadLetter:
-    """A prediction that failed for good. `input` and `history` are read only when it is asked for alone."""
+    """A prediction that failed for good.
+
+    `input` and `history` are read only when it is asked for alone.
+    """
 
     task_id: str
     entity_key: int | None

@@ -19,7 +19,10 @@ START_PAUSE_S = 0.5
 
 @dataclass
 class _Pauses:
-    """The pauses between two calls. None is given that would end after `end`, by `time.monotonic`."""
+    """The pauses between two calls.
+
+    None is given that would end after `end`, by `time.monotonic`.
+    """
 
     end: float
     pause_s: float
@@ -35,7 +38,9 @@ class _Pauses:
 
 
 def _pauses(timeout_s: float, pause_s: float, max_pause_s: float | None) -> _Pauses:
-    return _Pauses(time.monotonic() + timeout_s, pause_s, pause_s if max_pause_s is None else max_pause_s)
+    return _Pauses(
+        time.monotonic() + timeout_s, pause_s, pause_s if max_pause_s is None else max_pause_s
+    )
 
 
 def retry_until(
@@ -47,10 +52,12 @@ def retry_until(
     max_pause_s: float | None = None,
     on_first_error: Callable[[Exception], object] | None = None,
 ) -> T:
-    """Calls `call` until it stops raising `on`, and returns its answer. After `timeout_s` the last error is raised.
+    """Calls `call` until it stops raising `on`, and returns its answer. After `timeout_s` the last
+    error is raised.
 
-    The pause between two calls is `pause_s`, doubled each time up to `max_pause_s` if that is given. `on_first_error` is called
-    when the first pause begins. A call that takes long is not interrupted.
+    The pause between two calls is `pause_s`, doubled each time up to `max_pause_s` if that is
+    given. `on_first_error` is called when the first pause begins. A call that takes long is not
+    interrupted.
     """
     pauses = _pauses(timeout_s, pause_s, max_pause_s)
     first = True
@@ -66,7 +73,9 @@ def retry_until(
         time.sleep(pause)
 
 
-async def retry_until_async(call: Callable[[], Awaitable[T]], on: type[Exception], *, timeout_s: float, pause_s: float) -> T:
+async def retry_until_async(
+    call: Callable[[], Awaitable[T]], on: type[Exception], *, timeout_s: float, pause_s: float
+) -> T:
     """As `retry_until`, on the event loop."""
     pauses = _pauses(timeout_s, pause_s, None)
     while True:
@@ -81,7 +90,8 @@ async def retry_until_async(call: Callable[[], Awaitable[T]], on: type[Exception
 def wait_at_start(trouble: str, call: Callable[[], T], timeout_s: float, on: type[Exception]) -> T:
     """Calls `call` until it stops raising `on`: a cluster starts everything at once, in no order.
 
-    After `timeout_s` raises `Misconfigured`, with a sentence that `trouble` begins. Logs once when it has to wait.
+    After `timeout_s` raises `Misconfigured`, with a sentence that `trouble` begins. Logs once when
+    it has to wait.
     """
     try:
         return retry_until(
@@ -89,7 +99,9 @@ def wait_at_start(trouble: str, call: Callable[[], T], timeout_s: float, on: typ
             on,
             timeout_s=timeout_s,
             pause_s=START_PAUSE_S,
-            on_first_error=lambda error: log.info("start.waiting", trouble=trouble, within_s=timeout_s, reason=str(error)),
+            on_first_error=lambda error: log.info(
+                "start.waiting", trouble=trouble, within_s=timeout_s, reason=str(error)
+            ),
         )
     except on as error:
         raise Misconfigured(f"{trouble} within {timeout_s:g} s: {error}") from error

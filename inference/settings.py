@@ -1,6 +1,7 @@
 """Settings that gateway and worker share, and how any are read: once, from the environment, frozen.
 
-Names carry their unit. What contradicts itself is refused at start, in one sentence that names the variable.
+Names carry their unit. What contradicts itself is refused at start, in one sentence that names the
+variable.
 """
 
 import re
@@ -29,15 +30,27 @@ RECONNECT_S = 3.0
 
 
 class ContractSettings(BaseSettings):
-    """Where the parts are and how long things last. Must be the same for all gateways and workers of one service."""
+    """Where the parts are and how long things last.
+
+    Must be the same for all gateways and workers of one service.
+    """
 
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
-    store_url: str = Field("redis://127.0.0.1:6379/0", description="The store: Redis 7 or newer, or Valkey 8 or newer.")
-    broker_url: str = Field("redis://127.0.0.1:6379/1", description="The broker that carries Celery's messages: Redis or Valkey.")
-    mlflow_tracking_uri: str = Field("http://127.0.0.1:5000", description="The MLflow server whose registry names the models.")
+    store_url: str = Field(
+        "redis://127.0.0.1:6379/0", description="The store: Redis 7 or newer, or Valkey 8 or newer."
+    )
+    broker_url: str = Field(
+        "redis://127.0.0.1:6379/1",
+        description="The broker that carries Celery's messages: Redis or Valkey.",
+    )
+    mlflow_tracking_uri: str = Field(
+        "http://127.0.0.1:5000", description="The MLflow server whose registry names the models."
+    )
     key_prefix: str = Field(
-        "inference", pattern=r"^[a-z0-9][a-z0-9-]{0,30}$", description="Start of all keys and queues: lets services share a server."
+        "inference",
+        pattern=r"^[a-z0-9][a-z0-9-]{0,30}$",
+        description="Start of all keys and queues: lets services share a server.",
     )
     installation: str = Field(
         "",
@@ -51,22 +64,42 @@ class ContractSettings(BaseSettings):
         le=5,
         description="How long the store may take to answer, in seconds; then a request gets 503, a worker tries again.",
     )
-    lease_s: float = Field(10.0, gt=0, description="How long a worker may be silent before its records are taken over, in seconds.")
-    reaper_period_s: float = Field(1.0, ge=0.1, description="How often lost work is looked for, in seconds.")
-    max_attempts: int = Field(3, ge=1, le=100, description="Runs that a record may fail before it is a dead letter.")
+    lease_s: float = Field(
+        10.0,
+        gt=0,
+        description="How long a worker may be silent before its records are taken over, in seconds.",
+    )
+    reaper_period_s: float = Field(
+        1.0, ge=0.1, description="How often lost work is looked for, in seconds."
+    )
+    max_attempts: int = Field(
+        3, ge=1, le=100, description="Runs that a record may fail before it is a dead letter."
+    )
     retry_base_s: float = Field(
-        1.0, ge=0, description="Ceiling of the first back-off, in seconds; doubled for each further attempt."
+        1.0,
+        ge=0,
+        description="Ceiling of the first back-off, in seconds; doubled for each further attempt.",
     )
     retry_cap_s: float = Field(60.0, ge=0, description="Ceiling of any back-off, in seconds.")
-    result_ttl_s: float = Field(3600.0, gt=0, description="How long a result can be read, in seconds; then 410.")
+    result_ttl_s: float = Field(
+        3600.0, gt=0, description="How long a result can be read, in seconds; then 410."
+    )
     tombstone_ttl_s: float = Field(
-        86400.0, gt=0, description="How long an id answers 410, and its idempotency key counts, in seconds; then 404."
+        86400.0,
+        gt=0,
+        description="How long an id answers 410, and its idempotency key counts, in seconds; then 404.",
     )
     dead_letter_ttl_s: float = Field(
-        7 * 86400.0, gt=0, description="How long a failed prediction and its input are kept, in seconds."
+        7 * 86400.0,
+        gt=0,
+        description="How long a failed prediction and its input are kept, in seconds.",
     )
-    dead_letter_max_count: int = Field(10_000, ge=0, description="Dead letters kept for a model; of more the oldest are dropped.")
-    dead_letter_max_bytes: int = Field(256 * 2**20, ge=0, description="Bytes of their inputs kept; of more the oldest are dropped.")
+    dead_letter_max_count: int = Field(
+        10_000, ge=0, description="Dead letters kept for a model; of more the oldest are dropped."
+    )
+    dead_letter_max_bytes: int = Field(
+        256 * 2**20, ge=0, description="Bytes of their inputs kept; of more the oldest are dropped."
+    )
     payload_url: str = Field(
         "",
         description="Where large inputs and results go, of this store's services alone. `file:///a/folder` that all share,"
@@ -76,10 +109,15 @@ class ContractSettings(BaseSettings):
         65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."
     )
     start_timeout_s: float = Field(
-        30.0, gt=0, description="How long the store, and for a worker the registry, may take to answer at start, in seconds."
+        30.0,
+        gt=0,
+        description="How long the store, and for a worker the registry, may take to answer at start, in seconds.",
     )
-    fetch_allowed_networks: Annotated[tuple[Network, ...], NoDecode, WithJsonSchema({"type": "string"})] = Field(
-        (), description="Networks in CIDR, with commas, that inputs may be fetched from although they are not public."
+    fetch_allowed_networks: Annotated[
+        tuple[Network, ...], NoDecode, WithJsonSchema({"type": "string"})
+    ] = Field(
+        (),
+        description="Networks in CIDR, with commas, that inputs may be fetched from although they are not public.",
     )
 
     @field_validator("mlflow_tracking_uri")
@@ -106,9 +144,15 @@ class ContractSettings(BaseSettings):
                 f" (a heartbeat of {BEAT_S:g} s, three periods of REAPER_PERIOD_S and {RECONNECT_S:g} s to reconnect)"
             )
         if self.retry_cap_s < self.retry_base_s:
-            raise ValueError(f"RETRY_CAP_S={self.retry_cap_s:g} is below RETRY_BASE_S={self.retry_base_s:g}")
-        if self.payload_url and not re.match("file:///.|(?!file:)[a-z][a-z0-9+.-]*://.", self.payload_url):
-            raise ValueError("PAYLOAD_URL must read file:///a/folder, s3://bucket/prefix or the like")
+            raise ValueError(
+                f"RETRY_CAP_S={self.retry_cap_s:g} is below RETRY_BASE_S={self.retry_base_s:g}"
+            )
+        if self.payload_url and not re.match(
+            "file:///.|(?!file:)[a-z][a-z0-9+.-]*://.", self.payload_url
+        ):
+            raise ValueError(
+                "PAYLOAD_URL must read file:///a/folder, s3://bucket/prefix or the like"
+            )
         return self
 
     @property
@@ -133,7 +177,9 @@ def _ms(seconds: float) -> int:
 
 
 def model_of_uri(uri: str) -> tuple[str, str]:
-    """Splits `models:/name@alias` or `models:/name/version` into the name and the rest; raises ValueError for anything else."""
+    """Splits `models:/name@alias` or `models:/name/version` into the name and the rest; raises
+    ValueError for anything else.
+    """
     scheme, _, rest = uri.partition("models:/")
     name, mark, which = rest.partition("@") if "@" in rest else rest.partition("/")
     if scheme or not mark or not which or not MODEL_NAME.fullmatch(name):
@@ -145,13 +191,17 @@ def model_of_uri(uri: str) -> tuple[str, str]:
 
 
 def check_tracking_uri(uri: str) -> str:
-    """Returns the address of a registry; raises ValueError for what is none. Other schemes than http are MLflow's to judge.
+    """Returns the address of a registry; raises ValueError for what is none. Other schemes than
+    http are MLflow's to judge.
 
-    Without a scheme MLflow takes it for a folder, and a gateway would wait for ever for models to appear in there.
+    Without a scheme MLflow takes it for a folder, and a gateway would wait for ever for models to
+    appear in there.
     """
     if uri.startswith(("http://", "https://")):
         parts = urlsplit(uri)
-        good = bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", uri)  # `port` raises for one that can't be
+        good = (
+            bool(parts.hostname) and parts.port != 0 and not re.search(r"\s", uri)
+        )  # `port` raises for one that can't be
     else:
         good = "://" in uri or uri.startswith("databricks")
     if not good:
@@ -160,9 +210,11 @@ def check_tracking_uri(uri: str) -> str:
 
 
 def pool_of(entry: str) -> tuple[str, str]:
-    """Splits `pool=models:/name@alias` into the pool's name and the model's address; without a name it is the model's.
+    """Splits `pool=models:/name@alias` into the pool's name and the model's address; without a name
+    it is the model's.
 
-    Raises ValueError for anything else. One pool = one queue, whose keys, task ids and metrics have its name.
+    Raises ValueError for anything else. One pool = one queue, whose keys, task ids and metrics have
+    its name.
     """
     name, _, uri = entry.rpartition("=")
     model, _ = model_of_uri(uri)
@@ -172,12 +224,16 @@ def pool_of(entry: str) -> tuple[str, str]:
 def check_pool(name: str) -> str:
     """Returns a pool's name; raises ValueError for what can't be one."""
     if not MODEL_NAME.fullmatch(name):
-        raise ValueError(f"{name!r} is no name of a pool: small letters, digits and hyphens, 40 at most")
+        raise ValueError(
+            f"{name!r} is no name of a pool: small letters, digits and hyphens, 40 at most"
+        )
     return name
 
 
 def read_settings(kind: type[S]) -> S:
-    """Reads the environment; raises `Misconfigured` with one sentence that names every variable that is wrong."""
+    """Reads the environment; raises `Misconfigured` with one sentence that names every variable
+    that is wrong.
+    """
     try:
         return kind()
     except ValidationError as error:

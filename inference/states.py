@@ -1,7 +1,7 @@
 """The states of a prediction and the words that the public reads for them.
 
-Two vocabularies exist for one reason each: ours says what the service does with the record, Celery's lets people who come
-from `AsyncResult` keep their code. Neither is ever parsed back.
+Two vocabularies exist for one reason each: ours says what the service does with the record,
+Celery's lets people who come from `AsyncResult` keep their code. Neither is ever parsed back.
 """
 
 from enum import StrEnum
@@ -26,13 +26,16 @@ OUTSTANDING = frozenset({State.WAITING, State.RUNNING, State.RETRY})
 FINAL = frozenset(State) - OUTSTANDING
 
 PublicWord = Literal["submitted", "started", "retry", "success", "failure", "cancelled", "expired"]
-"""What an answer says of a record. A forgotten one has no answer of its own, so its word is not among them."""
+"""What an answer says of a record. A forgotten one has no answer of its own, so its word is not
+among them.
+"""
 
 CeleryWord = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]
 
 PUBLIC_WORDS = cast(
     dict[State, PublicWord],
-    {state: state.value for state in State} | {State.WAITING: "submitted", State.RUNNING: "started"},
+    {state: state.value for state in State}
+    | {State.WAITING: "submitted", State.RUNNING: "started"},
 )
 
 CELERY_WORDS: dict[State, CeleryWord] = {

@@ -1,4 +1,5 @@
-"""Logging: one JSON object a line on standard output, also for what the libraries log. Never an input, an output or a secret.
+"""Logging: one JSON object a line on standard output, also for what the libraries log. Never an
+input, an output or a secret.
 
 The access log is off: it costs a third of the throughput, and the metrics count requests.
 """
@@ -21,7 +22,8 @@ def _dumps(event: object, **_: object) -> str:
     try:
         return orjson.dumps(event, default=str).decode()
     except TypeError:
-        # Half a surrogate pair, or an integer of more than 64 bits: in an exception's words, anything may stand.
+        # Half a surrogate pair, or an integer of more than 64 bits: in an exception's words,
+        # anything may stand.
         return json.dumps(event, default=str)
 
 
@@ -37,7 +39,8 @@ def set_up_logging(level: str = "INFO") -> None:
     handler = logging.StreamHandler(sys.stdout)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(
-            foreign_pre_chain=_SHARED, processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer]
+            foreign_pre_chain=_SHARED,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
     logging.basicConfig(handlers=[handler], level=level, force=True)

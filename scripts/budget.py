@@ -1,7 +1,9 @@
-"""What the tests may cost: a pytest plugin that fails a whole run in which something exceeds tests/budget.toml by half.
+"""What the tests may cost: a pytest plugin that fails a whole run in which something exceeds
+tests/budget.toml by half.
 
-Machines differ and are shared, so nothing is compared with a clock alone: where at least two suites take longer than their
-share, the machine is slow, and every allowance grows by the factor of the second slowest. BUDGET=said fails nothing.
+Machines differ and are shared, so nothing is compared with a clock alone: where at least two suites
+take longer than their share, the machine is slow, and every allowance grows by the factor of the
+second slowest. BUDGET=said fails nothing.
 """
 
 import os
@@ -19,7 +21,9 @@ _stash: pytest.StashKey["Spent"] = pytest.StashKey()
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds: what a test may take that is not named, what each named one may, and each suite with its fixtures."""
+    """Seconds: what a test may take that is not named, what each named one may, and each suite with
+    its fixtures.
+    """
 
     test_s: float
     tests: dict[str, float]
@@ -34,7 +38,11 @@ def read(file: Path = FILE) -> Budget:
     """Reads the file; each test named there has its reason."""
     budget = tomllib.loads(file.read_text(encoding="utf-8"))
     assert all(test["because"] for test in budget["tests"].values())
-    return Budget(budget["test_s"], {name: test["seconds"] for name, test in budget["tests"].items()}, budget["suites"])
+    return Budget(
+        budget["test_s"],
+        {name: test["seconds"] for name, test in budget["tests"].items()},
+        budget["suites"],
+    )
 
 
 BUDGET = read()
@@ -60,15 +68,24 @@ class Spent:
             self.tests[report.nodeid] = report.duration
 
     def slowness(self, budget: Budget) -> float:
-        """How many times longer than its share a suite takes on this machine, at least 1. One suite alone says nothing of it."""
-        ratios = sorted(seconds / budget.suites[suite] for suite, seconds in self.suites.items() if suite in budget.suites)
+        """How many times longer than its share a suite takes on this machine, at least 1.
+
+        One suite alone says nothing of it.
+        """
+        ratios = sorted(
+            seconds / budget.suites[suite]
+            for suite, seconds in self.suites.items()
+            if suite in budget.suites
+        )
         return max([1.0, *ratios[-2:-1]])
 
     def excesses(self, budget: Budget) -> list[str]:
         """A sentence for each test and suite that took too long."""
         factor = self.slowness(budget)
         tests = [(test, spent, budget.of(test)) for test, spent in self.tests.items()]
-        suites = [(suite, spent, budget.suites.get(suite, 0.0)) for suite, spent in self.suites.items()]
+        suites = [
+            (suite, spent, budget.suites.get(suite, 0.0)) for suite, spent in self.suites.items()
+        ]
         return [
             f"{name} took {spent:.0f} s, {allowed * factor:.0f} are allowed: make it shorter, or say why in tests/budget.toml"
             for name, spent, allowed in [*suites, *tests]
@@ -100,16 +117,24 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Says what each suite took beside its share, and what took too long."""
     if not _whole(config):
         return
     spent = config.stash[_stash]
     for suite, seconds in sorted(spent.suites.items()):
-        terminalreporter.write_line(f"{suite}: {seconds:.0f} s of {BUDGET.suites.get(suite, 0):.0f}")
+        terminalreporter.write_line(
+            f"{suite}: {seconds:.0f} s of {BUDGET.suites.get(suite, 0):.0f}"
+        )
     for sentence in spent.excesses(BUDGET):
         terminalreporter.write_line(f"over budget: {sentence}", red=True)
 
 
 def _whole(config: pytest.Config) -> bool:
-    return bool(config.getoption("every_suite", False)) and not config.option.keyword and not config.option.markexpr
+    return (
+        bool(config.getoption("every_suite", False))
+        and not config.option.keyword
+        and not config.option.markexpr
+    )

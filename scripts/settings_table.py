@@ -1,4 +1,7 @@
-"""Writes the table of docs/settings.md from the code: `python -m scripts.settings_table`. A test fails when it drifted."""
+"""Writes the table of docs/settings.md from the code: `python -m scripts.settings_table`.
+
+A test fails when it drifted.
+"""
 
 from pathlib import Path
 from typing import Any
@@ -16,21 +19,46 @@ BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 
 
 def table() -> str:
-    """Returns the Markdown: what all share, then what only the gateway, a worker, or football reads."""
+    """Returns the Markdown: what all share, then what only the gateway, a worker, or football
+    reads.
+    """
     shared = ContractSettings.model_fields
     parts = [_rows("Both", ContractSettings, ())]
-    parts += [_rows(who, kind, shared) for who, kind in (("Gateway", GatewaySettings), ("Worker", WorkerSettings))]
-    parts.append(_rows("Gateway with `EXTENSIONS=examples.football.gateway:install`", LookupSettings, ()))
-    parts.append(_rows("Scoring job, with `MLFLOW_TRACKING_URI` and `MODEL_URI`", ScoringSettings, WorkerSettings.model_fields))
-    return "\n".join(["| Variable | Default | What it is |", "|---|---|---|", *(row for part in parts for row in part)])
+    parts += [
+        _rows(who, kind, shared)
+        for who, kind in (("Gateway", GatewaySettings), ("Worker", WorkerSettings))
+    ]
+    parts.append(
+        _rows("Gateway with `EXTENSIONS=examples.football.gateway:install`", LookupSettings, ())
+    )
+    parts.append(
+        _rows(
+            "Scoring job, with `MLFLOW_TRACKING_URI` and `MODEL_URI`",
+            ScoringSettings,
+            WorkerSettings.model_fields,
+        )
+    )
+    return "\n".join(
+        [
+            "| Variable | Default | What it is |",
+            "|---|---|---|",
+            *(row for part in parts for row in part),
+        ]
+    )
 
 
 def _rows(who: str, kind: type[BaseSettings], but: Any) -> list[str]:
     rows = [f"| **{who}** | | |"]
     for name, field in kind.model_fields.items():
         if name not in but:
-            default = "" if field.default_factory is not None or field.is_required() else _said(field.get_default())
-            rows.append(f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |")
+            default = (
+                ""
+                if field.default_factory is not None or field.is_required()
+                else _said(field.get_default())
+            )
+            rows.append(
+                f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |"
+            )
     return rows
 
 

@@ -1,8 +1,9 @@
 """Which suites run, in what order and in which lane: a pytest plugin, for one summary at the end.
 
-pytest-randomly shuffles all tests. In one lane they are put back into suites, each still shuffled, so that what is quick
-to fail fails first. In lanes side by side (pytest-xdist) a module's tests stay together, since they share what they
-started, and the modules that take longest start first, so that the lanes end together.
+pytest-randomly shuffles all tests. In one lane they are put back into suites, each still shuffled,
+so that what is quick to fail fails first. In lanes side by side (pytest-xdist) a module's tests
+stay together, since they share what they started, and the modules that take longest start first, so
+that the lanes end together.
 """
 
 import os
@@ -50,16 +51,30 @@ _left_out: pytest.StashKey[Counter[str]] = pytest.StashKey()
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
-    parser.addoption("--every-suite", action="store_true", help="leave nothing out, and let a skipped test fail the run")
+    parser.addoption(
+        "--every-suite",
+        action="store_true",
+        help="leave nothing out, and let a skipped test fail the run",
+    )
 
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is slow, unless the person asked for every suite, by a mark or by a test's own address."""
+    """Leaves out what is slow, unless the person asked for every suite, by a mark or by a test's
+    own address.
+    """
     in_lanes = hasattr(config, "workerinput")
     items.sort(key=_longest_group_first(items) if in_lanes else _suite)
-    asked = config.option.every_suite or config.option.markexpr or any("::" in argument for argument in config.args)
-    marks = () if asked else [mark for mark in LEFT_OUT if mark != "chart" or not all(map(path_of, CHART_TOOLS))]
+    asked = (
+        config.option.every_suite
+        or config.option.markexpr
+        or any("::" in argument for argument in config.args)
+    )
+    marks = (
+        ()
+        if asked
+        else [mark for mark in LEFT_OUT if mark != "chart" or not all(map(path_of, CHART_TOOLS))]
+    )
     out = {item: mark for item in items for mark in marks if item.get_closest_marker(mark)}
     config.stash[_left_out] = Counter(out.values())
     if out:
@@ -68,7 +83,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out groups of tests. (`--dist loadgroup` says it by the tests' ids, which pytest 9.2 no longer lets it change.)"""
+    """Hands out groups of tests. (`--dist loadgroup` says it by the tests' ids, which pytest 9.2 no
+    longer lets it change.)
+    """
 
     def _split_scope(self, nodeid: str) -> str:
         return _group(nodeid)
@@ -80,7 +97,9 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
 
 
 def _group(nodeid: str) -> str:
-    return next((suite for suite in ONE_LANE if nodeid.startswith(f"{suite}/")), nodeid.partition("::")[0])
+    return next(
+        (suite for suite in ONE_LANE if nodeid.startswith(f"{suite}/")), nodeid.partition("::")[0]
+    )
 
 
 def _suite(item: pytest.Item) -> int:
@@ -92,7 +111,9 @@ def _longest_group_first(items: list[pytest.Item]) -> Any:
     lengths: Counter[str] = Counter()
     for item in items:
         lengths[_group(item.nodeid)] += expected_s(item.nodeid)
-    lengths |= Counter({suite: int(share) for suite, share in BUDGET.suites.items() if suite in ONE_LANE})
+    lengths |= Counter(
+        {suite: int(share) for suite, share in BUDGET.suites.items() if suite in ONE_LANE}
+    )
     lengths[LAST] = 0
     return lambda item: (-lengths[_group(item.nodeid)], _group(item.nodeid))
 
@@ -116,14 +137,18 @@ def pytest_testnodedown(node: Any) -> None:
     node.config.stash[_left_out] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+def pytest_terminal_summary(
+    terminalreporter: pytest.TerminalReporter, config: pytest.Config
+) -> None:
     """Says what did not run and what the checks beside the tests found, right above the summary."""
     for mark, count in _left_out_of(config).items():
         terminalreporter.write_line(
             f"left out: {count} tests marked {mark}: {LEFT_OUT[mark]}; run them with scripts/test -m {mark}"
         )
     if config.option.every_suite and (skipped := _skipped(config)):
-        terminalreporter.write_line(f"FAILED: {skipped} tests were skipped, and every suite is required", red=True)
+        terminalreporter.write_line(
+            f"FAILED: {skipped} tests were skipped, and every suite is required", red=True
+        )
     if checks := os.environ.get("CHECKS"):
         for line in _said(Path(checks)):
             terminalreporter.write_line(line, red=line.startswith("FAILED"))
@@ -137,4 +162,8 @@ def _said(checks: Path) -> list[str]:
 
 def _skipped(config: pytest.Config) -> int:
     reporter = config.pluginmanager.get_plugin("terminalreporter")
-    return len(reporter.stats.get("skipped", ())) if isinstance(reporter, pytest.TerminalReporter) else 0
+    return (
+        len(reporter.stats.get("skipped", ()))
+        if isinstance(reporter, pytest.TerminalReporter)
+        else 0
+    )

@@ -1,4 +1,6 @@
-"""Something that goes on beside a test or a measurement, on a thread, for as long as its block runs."""
+"""Something that goes on beside a test or a measurement, on a thread, for as long as its block
+runs.
+"""
 
 from abc import ABC, abstractmethod
 from threading import Event, Thread
@@ -6,7 +8,9 @@ from typing import Self
 
 
 class Background(ABC):
-    """`_run` is the thread's; it ends soon after `_stop` is set, at the end of the block, which waits for it."""
+    """`_run` is the thread's; it ends soon after `_stop` is set, at the end of the block, which
+    waits for it.
+    """
 
     def __init__(self) -> None:
         self._stop = Event()

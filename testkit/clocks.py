@@ -1,4 +1,7 @@
-"""Clocks that are wrong, or step while a process runs. Only the time of day: what measures how long something takes goes on."""
+"""Clocks that are wrong, or step while a process runs.
+
+Only the time of day: what measures how long something takes goes on.
+"""
 
 from pathlib import Path
 

@@ -1,4 +1,6 @@
-"""A cluster that KUBECONFIG names: kubectl and helm as people type them, and the API server read beside them."""
+"""A cluster that KUBECONFIG names: kubectl and helm as people type them, and the API server read
+beside them.
+"""
 
 import json
 import os
@@ -26,19 +28,27 @@ KINDS = {"pods": "api/v1", "deployments": "apis/apps/v1", "scaledobjects": "apis
 
 def environment() -> dict[str, str]:
     """The tests' environment, the tools of ../shared/cluster found too."""
-    path = os.environ["PATH"] if shutil.which("kubectl") and shutil.which("helm") else f"{TOOLS}:{os.environ['PATH']}"
+    path = (
+        os.environ["PATH"]
+        if shutil.which("kubectl") and shutil.which("helm")
+        else f"{TOOLS}:{os.environ['PATH']}"
+    )
     return os.environ | {"PATH": path}
 
 
 class Api:
-    """The API server, read at the address of a `kubectl proxy`: the tests look all the time, and each kubectl is a process."""
+    """The API server, read at the address of a `kubectl proxy`: the tests look all the time, and
+    each kubectl is a process.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def get(self, path: str, **query: str) -> Json:
-        """Returns the answer to a GET; asks twice if need be, for a busy API server lets a call go now and then."""
+        """Returns the answer to a GET; asks twice if need be, for a busy API server lets a call go
+        now and then.
+        """
         url = f"{self._url}/{path}?{urlencode(query)}"
         try:
             return self._read(url)
@@ -64,7 +74,12 @@ def proxied(env: dict[str, str]) -> Iterator[Api]:
 def started(command: list[str], env: dict[str, str]) -> Iterator["subprocess.Popen[str]"]:
     """A process that ends with the block; what it writes can be read."""
     process = subprocess.Popen(
-        command, env=env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, preexec_fn=die_with_parent
+        command,
+        env=env,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        preexec_fn=die_with_parent,
     )
     try:
         yield process
@@ -84,9 +99,18 @@ class Cluster:
     def run(self, *command: str, stdin: str | None = None, limit_s: float = 120) -> str:
         """Runs a command and returns its output; a failure fails the test with what it said."""
         done = subprocess.run(
-            command, check=False, input=stdin, env=self.env, cwd=ROOT, capture_output=True, text=True, timeout=limit_s
+            command,
+            check=False,
+            input=stdin,
+            env=self.env,
+            cwd=ROOT,
+            capture_output=True,
+            text=True,
+            timeout=limit_s,
         )
-        assert done.returncode == 0, f"{' '.join(command)[:300]}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        assert done.returncode == 0, (
+            f"{' '.join(command)[:300]}\n{done.stdout[-2000:]}\n{done.stderr[-4000:]}"
+        )
         return done.stdout
 
     def kubectl(self, *arguments: str, stdin: str | None = None, limit_s: float = 120) -> str:
@@ -105,11 +129,17 @@ class Cluster:
 
     def all_pods(self, selector: str) -> list[Json]:
         """The pods that labels select, those on their way out too."""
-        return list(self.api.get(f"api/v1/namespaces/{self.namespace}/pods", labelSelector=selector)["items"])
+        return list(
+            self.api.get(f"api/v1/namespaces/{self.namespace}/pods", labelSelector=selector)[
+                "items"
+            ]
+        )
 
     def pods(self, selector: str) -> list[Json]:
         """The pods that labels select, those on their way out not among them."""
-        return [pod for pod in self.all_pods(selector) if "deletionTimestamp" not in pod["metadata"]]
+        return [
+            pod for pod in self.all_pods(selector) if "deletionTimestamp" not in pod["metadata"]
+        ]
 
     def pool(self, name: str) -> list[Json]:
         """The pods of a pool."""
@@ -119,7 +149,9 @@ class Cluster:
     def forwarded(self, target: str, port: int) -> Iterator[str]:
         """The URL at which a Service answers on this machine."""
         local = free_port()
-        with started(["kubectl", "-n", self.namespace, "port-forward", target, f"{local}:{port}"], self.env) as process:
+        with started(
+            ["kubectl", "-n", self.namespace, "port-forward", target, f"{local}:{port}"], self.env
+        ) as process:
             assert process.stdout is not None
             line = process.stdout.readline()
             assert line.startswith("Forwarding"), line
@@ -128,7 +160,9 @@ class Cluster:
 
 def is_ready(pod: Json) -> bool:
     """Whether a pod's Ready condition is true."""
-    return any(c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", []))
+    return any(
+        c["type"] == "Ready" and c["status"] == "True" for c in pod["status"].get("conditions", [])
+    )
 
 
 def name_of(pod: Json) -> str:

@@ -1,8 +1,10 @@
-"""What a process of a test does in a gap: it reports it, and in the one that the test armed it stands still to be struck.
+"""What a process of a test does in a gap: it reports it, and in the one that the test armed it
+stands still to be struck.
 
-`install` is called by `gapped/sitecustomize.py`, in the processes that were given `environment(...)`; `Gaps` is the test's side.
-All is said by files of a folder: `hit.*` names the gaps that a process reached; `GAP.role.armed` is taken, once, by the first
-process of that role that reaches the gap, and becomes `taken.PID`, in whose presence the process waits.
+`install` is called by `gapped/sitecustomize.py`, in the processes that were given
+`environment(...)`; `Gaps` is the test's side. All is said by files of a folder: `hit.*` names the
+gaps that a process reached; `GAP.role.armed` is taken, once, by the first process of that role that
+reaches the gap, and becomes `taken.PID`, in whose presence the process waits.
 """
 
 import os
@@ -26,13 +28,18 @@ class Role(StrEnum):
     CHILD = "worker child"
     PARENT = "worker parent"
     WORKER = "whole worker"
-    """A worker's parent and child at once, as when its pod or node goes: nobody is left to speak for the child."""
+    """A worker's parent and child at once, as when its pod or node goes: nobody is left to speak
+    for the child.
+    """
     STORE = "store"
     BROKER = "broker"
 
 
 class _Hook:
-    """Set as `failpoints.hook`. A process that waits in a gap does nothing else in that thread, as one that is about to die."""
+    """Set as `failpoints.hook`.
+
+    A process that waits in a gap does nothing else in that thread, as one that is about to die.
+    """
 
     def __init__(self, folder: Path, role: Role) -> None:
         self._folder, self._role = folder, role
@@ -53,7 +60,10 @@ class _Hook:
 
 
 def install() -> None:
-    """Sets the hook in this process. A worker's own processes are its children, by the environment that they inherit."""
+    """Sets the hook in this process.
+
+    A worker's own processes are its children, by the environment that they inherit.
+    """
     role = Role(os.environ[ROLE])
     if role is Role.PARENT:
         os.environ[ROLE] = Role.CHILD
@@ -62,7 +72,9 @@ def install() -> None:
 
 
 def _reach_into_kombu() -> None:
-    """BRPOP has taken the message from the list, and the write that notes it as unacknowledged is what `append` does."""
+    """BRPOP has taken the message from the list, and the write that notes it as unacknowledged is
+    what `append` does.
+    """
     from kombu.transport.redis import QoS
 
     append: Callable[..., None] = QoS.append

@@ -1,7 +1,8 @@
-"""The fault model: it does what its input says, so that "in mid-batch" means something. Only tests register it.
+"""The fault model: it does what its input says, so that "in mid-batch" means something. Only tests
+register it.
 
-MLflow keeps this file as the model's code and runs it where the model is loaded (models from code), so it imports nothing of ours
-but the errors.
+MLflow keeps this file as the model's code and runs it where the model is loaded (models from code),
+so it imports nothing of ours but the errors.
 """
 
 import os
@@ -25,7 +26,10 @@ _leaked: list[bytes] = []
 
 
 class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
-    """One batch takes as long as the longest `seconds` in it; then each row does its `do`. Loading takes FAULT_LOAD_S seconds."""
+    """One batch takes as long as the longest `seconds` in it; then each row does its `do`.
+
+    Loading takes FAULT_LOAD_S seconds.
+    """
 
     def load_context(self, context: Any) -> None:
         del context
@@ -36,7 +40,11 @@ class Fault(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
         rows: list[dict[str, Any]] = model_input.to_dict("records")  # type: ignore[assignment]
         time.sleep(float(model_input["seconds"].fillna(0).max()))
         answers = [_act(row, len(rows)) for row in rows]
-        return _UNFIT[unfit](answers) if (unfit := next((row["do"] for row in rows if row["do"] in _UNFIT), "")) else answers
+        return (
+            _UNFIT[unfit](answers)
+            if (unfit := next((row["do"] for row in rows if row["do"] in _UNFIT), ""))
+            else answers
+        )
 
 
 def _act(row: dict[str, Any], batch: int) -> Any:

@@ -1,4 +1,6 @@
-"""Servers of images on loopback, well-behaved and not: what they do is said by the path that is asked for."""
+"""Servers of images on loopback, well-behaved and not: what they do is said by the path that is
+asked for.
+"""
 
 import gzip
 import threading
@@ -45,7 +47,10 @@ class _Handler(BaseHTTPRequestHandler):
 
     def answer(self, status: int, content: bytes = b"", **headers: str) -> None:
         self.send_response(status)
-        for name, value in {"Content-Length": str(len(content)), "Set-Cookie": "seen=1"}.items() | headers.items():
+        for name, value in {
+            "Content-Length": str(len(content)),
+            "Set-Cookie": "seen=1",
+        }.items() | headers.items():
             self.send_header(name.replace("_", "-"), value)
         self.end_headers()
         self.wfile.write(content)
@@ -99,7 +104,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_lying(self, _: str) -> None:
         """Says that it is short, in two ways, and is not."""
-        self.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n")
+        self.wfile.write(
+            b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\nTransfer-Encoding: chunked\r\n\r\n"
+        )
         while not self.server.over.is_set():
             self.wfile.write(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
 
@@ -119,7 +126,9 @@ class _Handler(BaseHTTPRequestHandler):
 def image_host() -> Iterator[Host]:
     """A server on a free port of loopback."""
     host = Host()
-    thread = threading.Thread(target=host.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)
+    thread = threading.Thread(
+        target=host.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True
+    )
     thread.start()
     try:
         yield host

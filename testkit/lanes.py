@@ -29,7 +29,9 @@ def start_server(folder: Path) -> MlflowServer:
 
 
 def server_of_all_lanes() -> MlflowServer | None:
-    """Returns the server that was started for all lanes, once it answers; None where there are none."""
+    """Returns the server that was started for all lanes, once it answers; None where there are
+    none.
+    """
     if _ADDRESS not in os.environ:
         return None
     server = MlflowServer(Path(), int(os.environ[_ADDRESS]))
@@ -38,7 +40,9 @@ def server_of_all_lanes() -> MlflowServer | None:
 
 
 def once(folders: pytest.TempPathFactory, name: str, make: Callable[[], str]) -> str:
-    """Returns what `make` answers; one lane calls it, and the others wait for the answer, which is never empty."""
+    """Returns what `make` answers; one lane calls it, and the others wait for the answer, which is
+    never empty.
+    """
     folder = folders.getbasetemp()
     shared = folder.parent if _ADDRESS in os.environ else folder
     with (shared / f"{name}.once").open("a+", encoding="utf-8") as file:

@@ -16,7 +16,9 @@ DIVISIONS = ("Bundesliga", "Österreichische Bundesliga", "Serie A")
 Row = dict[str, Any]
 
 
-def match(match_id: int, day: date = FIRST, division: str = DIVISIONS[0], version: str = "1") -> Row:
+def match(
+    match_id: int, day: date = FIRST, division: str = DIVISIONS[0], version: str = "1"
+) -> Row:
     """A row; its scores tell its id."""
     home = (abs(match_id) % 90) / 100
     row = {
@@ -26,20 +28,38 @@ def match(match_id: int, day: date = FIRST, division: str = DIVISIONS[0], versio
         "home_team": f"home {match_id}",
         "away_team": f"away {match_id}",
     }
-    scores = {"home": home, "draw": 0.1, "away": 0.9 - home, "outcome": "home" if home > 0.45 else "away"}
-    return row | scores | {"model_version": version, "scored_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}
+    scores = {
+        "home": home,
+        "draw": 0.1,
+        "away": 0.9 - home,
+        "outcome": "home" if home > 0.45 else "away",
+    }
+    return (
+        row
+        | scores
+        | {"model_version": version, "scored_at": datetime(2026, 1, 2, 3, 4, 5, tzinfo=UTC)}
+    )
 
 
 def season(count: int, version: str = "1") -> list[Row]:
     """Matches from id 100 on, three a day, a division each, the earliest first."""
-    return [match(100 + n, FIRST + timedelta(days=n // 3), DIVISIONS[n % 3], version) for n in range(count)]
+    return [
+        match(100 + n, FIRST + timedelta(days=n // 3), DIVISIONS[n % 3], version)
+        for n in range(count)
+    ]
 
 
 def content(rows: Sequence[Mapping[str, Any]], schema: Any = None, **metadata: str) -> bytes:
     """A whole file; metadata by the last words of its keys."""
-    told = {layout.LAYOUT_KEY: layout.LAYOUT, layout.VERSION_KEY: "1", layout.WRITTEN_KEY: "2026-01-02T03:04:05+00:00"}
+    told = {
+        layout.LAYOUT_KEY: layout.LAYOUT,
+        layout.VERSION_KEY: "1",
+        layout.WRITTEN_KEY: "2026-01-02T03:04:05+00:00",
+    }
     told |= {f"inference.{name}".encode(): value for name, value in metadata.items()}
-    table = pa.Table.from_pylist([dict(row) for row in rows], schema=schema or layout.arrow_schema())
+    table = pa.Table.from_pylist(
+        [dict(row) for row in rows], schema=schema or layout.arrow_schema()
+    )
     return to_bytes(table.replace_schema_metadata(told))
 
 
@@ -49,7 +69,9 @@ def write_matches(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def lead_in_a_circle(path: Path) -> None:
-    """Puts a link to itself there, in one step: it can't be followed, which is an error other than that nothing is there."""
+    """Puts a link to itself there, in one step: it can't be followed, which is an error other than
+    that nothing is there.
+    """
     link = path.with_name("circle")
     link.symlink_to(path)
     link.replace(path)

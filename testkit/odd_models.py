@@ -1,6 +1,8 @@
-"""Model versions that can't be served, each wrong in its own way: `python -m testkit.odd_models URL` registers them.
+"""Model versions that can't be served, each wrong in its own way: `python -m testkit.odd_models
+URL` registers them.
 
-By hand and not by MLflow's `log_model`, which refuses some of them; other programs and older releases register what they like.
+By hand and not by MLflow's `log_model`, which refuses some of them; other programs and older
+releases register what they like.
 """
 
 import json
@@ -21,8 +23,14 @@ PYFUNC = {"python_function": {"loader_module": "nothing"}}
 
 def mlmodel(inputs: Any = None, params: Any = None, flavors: Any = None, **more: Any) -> str:
     """The text of an MLmodel file."""
-    signature = {part: json.dumps(said) for part, said in (("inputs", inputs), ("params", params)) if said is not None}
-    return yaml.safe_dump({"flavors": PYFUNC if flavors is None else flavors, "signature": signature or None, **more})
+    signature = {
+        part: json.dumps(said)
+        for part, said in (("inputs", inputs), ("params", params))
+        if said is not None
+    }
+    return yaml.safe_dump(
+        {"flavors": PYFUNC if flavors is None else flavors, "signature": signature or None, **more}
+    )
 
 
 GOOD = [{"type": "double", "name": "x", "required": True}]
@@ -38,28 +46,49 @@ class Odd:
 
 FILES = {
     "odd-map-column": Odd(
-        mlmodel([{"type": "map", "values": {"type": "double"}, "name": "x"}]), "type that can't be checked: 'map'"
+        mlmodel([{"type": "map", "values": {"type": "double"}, "name": "x"}]),
+        "type that can't be checked: 'map'",
     ),
-    "odd-unknown-type": Odd(mlmodel([{"type": "decimal", "name": "x"}]), "a type that can't be checked: 'decimal'"),
+    "odd-unknown-type": Odd(
+        mlmodel([{"type": "decimal", "name": "x"}]), "a type that can't be checked: 'decimal'"
+    ),
     "odd-unknown-dtype": Odd(
-        mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "complex64", "shape": [-1]}}]), "can't be checked: 'complex64'"
+        mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "complex64", "shape": [-1]}}]),
+        "can't be checked: 'complex64'",
     ),
-    "odd-shape": Odd(mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "int8", "shape": [-1, "a"]}}]), "can't be checked"),
+    "odd-shape": Odd(
+        mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "int8", "shape": [-1, "a"]}}]),
+        "can't be checked",
+    ),
     "odd-unnamed-tensor": Odd(mlmodel([TENSOR]), "must name every input"),
     "odd-unnamed-column": Odd(mlmodel([{"type": "double"}]), "must name every input"),
     "odd-unsigned": Odd(mlmodel(), "it has no signature that names its inputs"),
     "odd-inputs": Odd(mlmodel({"a": 1}), "must name every input"),
     "odd-params": Odd(mlmodel(GOOD, {"a": 1}), "its signature or its metadata can't be read"),
-    "odd-metadata": Odd(mlmodel(GOOD, metadata={"image": [1]}), "its signature or its metadata can't be read"),
-    "odd-no-json-metadata": Odd(mlmodel(GOOD, metadata={"n": 2**70}), "its MLmodel file can't be read"),
-    "odd-no-json-signature": Odd("flavors: {python_function: {}}\nsignature: {inputs: '[{'}", "its MLmodel file can't be read"),
+    "odd-metadata": Odd(
+        mlmodel(GOOD, metadata={"image": [1]}), "its signature or its metadata can't be read"
+    ),
+    "odd-no-json-metadata": Odd(
+        mlmodel(GOOD, metadata={"n": 2**70}), "its MLmodel file can't be read"
+    ),
+    "odd-no-json-signature": Odd(
+        "flavors: {python_function: {}}\nsignature: {inputs: '[{'}",
+        "its MLmodel file can't be read",
+    ),
     "odd-no-yaml": Odd("flavors: {[", "its MLmodel file can't be read"),
     "odd-no-mapping": Odd("just words", "its MLmodel file can't be read"),
     "odd-no-text": Odd("\x00\x01", "its MLmodel file can't be read"),
-    "odd-foreign": Odd(mlmodel(GOOD, flavors={"spark": {}}), "none of the flavors that workers load"),
+    "odd-foreign": Odd(
+        mlmodel(GOOD, flavors={"spark": {}}), "none of the flavors that workers load"
+    ),
 }
 
-NO_FILE, FILES_AWAY, NO_ALIAS, NOT_REGISTERED = "odd-no-file", "odd-files-away", "odd-no-alias", "odd-not-registered"
+NO_FILE, FILES_AWAY, NO_ALIAS, NOT_REGISTERED = (
+    "odd-no-file",
+    "odd-files-away",
+    "odd-no-alias",
+    "odd-not-registered",
+)
 REASONS = {name: odd.words for name, odd in FILES.items()} | {
     NO_FILE: "the MLmodel file of models:/odd-no-file/1 can't be fetched",
     FILES_AWAY: "the MLmodel file of models:/odd-files-away/1 can't be fetched",
@@ -76,7 +105,8 @@ def register(client: "MlflowClient", name: str, source: str, run_id: str | None 
 
 
 def main(url: str) -> None:
-    import mlflow  # here, since it takes two seconds, and a test that only reads the files needs none of it
+    # here, since it takes two seconds, and a test that only reads the files needs none of it
+    import mlflow
 
     mlflow.set_tracking_uri(url)
     client = mlflow.MlflowClient()

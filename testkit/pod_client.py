@@ -1,4 +1,6 @@
-"""A client inside the cluster, whose every answer is kept, and a load that goes on while something happens to the pods."""
+"""A client inside the cluster, whose every answer is kept, and a load that goes on while something
+happens to the pods.
+"""
 
 import json
 import subprocess
@@ -34,7 +36,10 @@ class PodClient:
         return ["kubectl", "-n", self.cluster.namespace, "exec", self.pod, "--", *program]
 
     def _rows(self, *arguments: str, limit_s: float = 120) -> list[Json]:
-        return [json.loads(line) for line in self.cluster.run(*self._command(*arguments), limit_s=limit_s).splitlines()]
+        return [
+            json.loads(line)
+            for line in self.cluster.run(*self._command(*arguments), limit_s=limit_s).splitlines()
+        ]
 
     def call(self, method: str, path: str, body: Any = None, **headers: str) -> Json:
         """One call: its `status` and `answer`."""
@@ -44,7 +49,9 @@ class PodClient:
     def submit(self, count: int, **features: Any) -> dict[str, Json]:
         """Submits and returns the rows by task id; anything but a 202 fails."""
         rows = self._rows("submit", self.url, str(count), json.dumps(features), limit_s=120 + count)
-        assert {row["status"] for row in rows} == {202}, [row for row in rows if row["status"] != 202]
+        assert {row["status"] for row in rows} == {202}, [
+            row for row in rows if row["status"] != 202
+        ]
         return {row["task_id"]: row for row in rows}
 
     def ended(self, task_ids: Any, limit_s: float = 180) -> dict[str, Json]:
@@ -54,7 +61,9 @@ class PodClient:
 
     def look(self, path: str) -> Json:
         """A gateway's page, by way of the API server: for what is asked again and again."""
-        return self.cluster.api.get(f"api/v1/namespaces/{self.cluster.namespace}/services/{self.service}:80/proxy{path}")
+        return self.cluster.api.get(
+            f"api/v1/namespaces/{self.cluster.namespace}/services/{self.service}:80/proxy{path}"
+        )
 
     def queue(self, model: str) -> Json:
         """The numbers of a model's queue."""
@@ -69,7 +78,10 @@ class PodClient:
     def load(self, pause_s: float = 0.1, **features: Any) -> Iterator["Load"]:
         """Four callers submit, read and pause until the block ends; their log is the client's."""
         stop = f"/tmp/stop-{time.monotonic_ns()}"
-        load = Load(self._command("load", self.url, stop, str(pause_s), json.dumps(features)), self.cluster.env)
+        load = Load(
+            self._command("load", self.url, stop, str(pause_s), json.dumps(features)),
+            self.cluster.env,
+        )
         try:
             until(lambda: len(load.accepted()) > 8, "the load to be under way", 60)
             yield load
@@ -85,7 +97,9 @@ class Load:
 
     def __init__(self, command: list[str], env: dict[str, str]) -> None:
         self.rows: list[Json] = []
-        self.process = subprocess.Popen(command, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent)
+        self.process = subprocess.Popen(
+            command, env=env, stdout=subprocess.PIPE, text=True, preexec_fn=die_with_parent
+        )
         self.reader = threading.Thread(target=self._read, daemon=True)
         self.reader.start()
 
@@ -96,7 +110,11 @@ class Load:
 
     def accepted(self) -> dict[str, Json]:
         """The submissions that were answered 202, by task id."""
-        return {row["task_id"]: row for row in list(self.rows) if row["call"] == "submit" and row["status"] == 202}
+        return {
+            row["task_id"]: row
+            for row in list(self.rows)
+            if row["call"] == "submit" and row["status"] == 202
+        }
 
     def failed(self) -> list[Json]:
         """Every answer that was no success."""

@@ -1,9 +1,12 @@
-"""Processes of the service that start at once: forked from one that has imported their modules already.
+"""Processes of the service that start at once: forked from one that has imported their modules
+already.
 
-Importing costs a gateway two seconds of a core, and the tests start some hundred. In all else it is as after
-`python -m MODULE …`: a process of its own with its own session, environment, arguments, log and exit code.
+Importing costs a gateway two seconds of a core, and the tests start some hundred. In all else it is
+as after `python -m MODULE …`: a process of its own with its own session, environment, arguments,
+log and exit code.
 
-Run as `python -m testkit.preloaded FD MODULE …` this is the one that imports, and forks by requests on a socket.
+Run as `python -m testkit.preloaded FD MODULE …` this is the one that imports, and forks by requests
+on a socket.
 """
 
 import ctypes
@@ -32,7 +35,13 @@ GATEWAY = (
     "mlflow.tracking",
     "mlflow.store.artifact.mlflow_artifacts_repo",
 )
-WORKER = ("celery.apps.worker", "celery.worker.components", "kombu.transport.redis", "inference.store.redis", "inference.telemetry")
+WORKER = (
+    "celery.apps.worker",
+    "celery.worker.components",
+    "kombu.transport.redis",
+    "inference.store.redis",
+    "inference.telemetry",
+)
 """Without prometheus_client: the worker says where its files are before that is imported."""
 
 MLFLOW = ("mlflow", "mlflow.pyfunc", "mlflow.models", "pandas", "numpy")
@@ -56,9 +65,11 @@ HOOKS = {str(ROOT / "testkit" / name) for name in ("gapped", "leaking")}
 
 
 def forker(module: str, env: Mapping[str, str]) -> "Forker | None":
-    """Returns the process that forks those of `python -m module`, started when first asked for; None if there is none.
+    """Returns the process that forks those of `python -m module`, started when first asked for;
+    None if there is none.
 
-    One whose interpreter starts in another way by its `env` (a clock that is wrong, say) can't be forked.
+    One whose interpreter starts in another way by its `env` (a clock that is wrong, say) can't be
+    forked.
     """
     modules = PRELOADED.get(module)
     if modules is None or "LD_PRELOAD" in env or _sites(env) - HOOKS:
@@ -70,10 +81,16 @@ def forker(module: str, env: Mapping[str, str]) -> "Forker | None":
 
 
 def _sites(env: Mapping[str, str]) -> set[str]:
-    return {folder for folder in env.get("PYTHONPATH", "").split(os.pathsep) if Path(folder, "sitecustomize.py").exists()}
+    return {
+        folder
+        for folder in env.get("PYTHONPATH", "").split(os.pathsep)
+        if Path(folder, "sitecustomize.py").exists()
+    }
 
 
-def completed(*arguments: str, env: Mapping[str, str], limit_s: float = 120) -> subprocess.CompletedProcess[str]:
+def completed(
+    *arguments: str, env: Mapping[str, str], limit_s: float = 120
+) -> subprocess.CompletedProcess[str]:
     """Runs `python -m` with these arguments to its end, its environment the tests' and `env`."""
     source = forker(arguments[0], env)
     assert source is not None
@@ -120,16 +137,32 @@ class Forker:
     def __init__(self, modules: tuple[str, ...]) -> None:
         ours, theirs = socket.socketpair()
         command = [sys.executable, "-m", __name__, str(theirs.fileno()), *modules]
-        # It ends with the socket. "Die with the parent" would mean the thread that happened to start it: prctl(2).
-        self._process = subprocess.Popen(command, pass_fds=[theirs.fileno()], cwd=ROOT, start_new_session=True)
+        # It ends with the socket. "Die with the parent" would mean the thread that happened to
+        # start it: prctl(2).
+        self._process = subprocess.Popen(
+            command, pass_fds=[theirs.fileno()], cwd=ROOT, start_new_session=True
+        )
         theirs.close()
         self._file = ours.makefile("rw", encoding="utf-8")
         ours.close()
         self._lock = threading.Lock()
 
-    def start(self, arguments: list[str], env: Mapping[str, str], out: Path, folder: Path, err: Path | None = None) -> Forked:
+    def start(
+        self,
+        arguments: list[str],
+        env: Mapping[str, str],
+        out: Path,
+        folder: Path,
+        err: Path | None = None,
+    ) -> Forked:
         """Starts `python -m` with these arguments; what it says is appended to the files."""
-        wish = {"arguments": arguments, "env": dict(env), "out": str(out), "err": str(err or out), "folder": str(folder)}
+        wish = {
+            "arguments": arguments,
+            "env": dict(env),
+            "out": str(out),
+            "err": str(err or out),
+            "folder": str(folder),
+        }
         return Forked(self.ask(wish), self)
 
     def ask(self, wish: dict[str, Any]) -> int:
@@ -140,7 +173,9 @@ class Forker:
                 self._file.flush()
                 answer = json.loads(self._file.readline())
             except (OSError, ValueError) as error:
-                raise RuntimeError(f"the preloaded interpreter is gone, exit code {self._process.wait()}: {wish}") from error
+                raise RuntimeError(
+                    f"the preloaded interpreter is gone, exit code {self._process.wait()}: {wish}"
+                ) from error
         if isinstance(answer, str):
             raise RuntimeError(f"the preloaded interpreter could not: {answer}")
         return int(answer)
@@ -151,7 +186,9 @@ class Forker:
 
 
 def die_with_parent() -> None:
-    """Has the kernel end this process when the thread that started it does, however that ends (prctl(2), PR_SET_PDEATHSIG)."""
+    """Has the kernel end this process when the thread that started it does, however that ends
+    (prctl(2), PR_SET_PDEATHSIG).
+    """
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 
 
@@ -165,7 +202,11 @@ def serve(connection: socket.socket, modules: list[str]) -> None:
     for line in (file := connection.makefile("rw", encoding="utf-8")):
         wish = json.loads(line)
         try:
-            answer = os.waitstatus_to_exitcode(os.waitpid(wish["reap"], 0)[1]) if "reap" in wish else os.fork()
+            answer = (
+                os.waitstatus_to_exitcode(os.waitpid(wish["reap"], 0)[1])
+                if "reap" in wish
+                else os.fork()
+            )
         except OSError as error:
             answer = repr(error)
         if os.getpid() != forker_pid:

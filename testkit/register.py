@@ -1,4 +1,5 @@
-"""Registers the fault model: `python -m testkit.register URL [NAME FILE [map]]`. Apart, since MLflow warns as it logs.
+"""Registers the fault model: `python -m testkit.register URL [NAME FILE [map]]`. Apart, since
+MLflow warns as it logs.
 
 With `map` it has one more column, whose values no gateway can check.
 """
@@ -17,22 +18,35 @@ FAULT = Path(__file__).with_name("fault_model.py")
 BROKEN = FAULT.with_name("broken_model.py")
 
 
-def register_fault_model(tracking_uri: str, name: str = "fault", code: Path = FAULT, more: str = "") -> None:
-    """Registers a version of the fault model, or of other code for its inputs, and moves the alias `production` to it."""
+def register_fault_model(
+    tracking_uri: str, name: str = "fault", code: Path = FAULT, more: str = ""
+) -> None:
+    """Registers a version of the fault model, or of other code for its inputs, and moves the alias
+    `production` to it.
+    """
     mlflow.set_tracking_uri(tracking_uri)
-    optional = [ColSpec("double", "seconds", required=False), ColSpec("long", "value", required=False)]
+    optional = [
+        ColSpec("double", "seconds", required=False),
+        ColSpec("long", "value", required=False),
+    ]
     odd = [ColSpec(Map(DataType.double), "weights", required=False)] if more == "map" else []
-    inputs = Schema([ColSpec("string", "do"), *optional, ColSpec("string", "note", required=False), *odd])
+    inputs = Schema(
+        [ColSpec("string", "do"), *optional, ColSpec("string", "note", required=False), *odd]
+    )
     with mlflow.start_run():
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
             signature=ModelSignature(inputs=inputs),
-            input_example={"do": "answer", "seconds": 0.0, "value": 1} if code == FAULT and not more else None,
+            input_example={"do": "answer", "seconds": 0.0, "value": 1}
+            if code == FAULT and not more
+            else None,
             registered_model_name=name,
             pip_requirements=[],
         )
-    mlflow.MlflowClient(tracking_uri).set_registered_model_alias(name, "production", info.registered_model_version)
+    mlflow.MlflowClient(tracking_uri).set_registered_model_alias(
+        name, "production", info.registered_model_version
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,8 @@
-"""Registers a model of upcoming matches that is slow and small: `python -m testkit.register_matches URL NAME FIRST`.
+"""Registers a model of upcoming matches that is slow and small: `python -m testkit.register_matches
+URL NAME FIRST`.
 
-It holds four rows at most, takes 20 ms for them, and one of its matches has no features that it takes. FIRST is the end of its
-training.
+It holds four rows at most, takes 20 ms for them, and one of its matches has no features that it
+takes. FIRST is the end of its training.
 """
 
 import sys
@@ -44,12 +45,21 @@ def home_score(match_id: int) -> float:
 def main(url: str, name: str, first: str) -> None:
     ids = range(MATCHES)
     days = [FIRST + timedelta(days=match_id // 2) for match_id in ids]
-    columns = {"match_id": ids, "date": days, "division": "First", "home_team": "Leeds", "away_team": "Fulham"}
+    columns = {
+        "match_id": ids,
+        "date": days,
+        "division": "First",
+        "home_team": "Leeds",
+        "away_team": "Fulham",
+    }
     features = pd.DataFrame(
-        {"rating": [None if n == REFUSED else home_score(n) for n in ids]}, index=pd.Index(ids, name="match_id")
+        {"rating": [None if n == REFUSED else home_score(n) for n in ids]},
+        index=pd.Index(ids, name="match_id"),
     )
     with TemporaryDirectory() as folder, mlflow.start_run():
-        code, *tables = (Path(folder) / part for part in ("narrow.py", "features.parquet", "fixtures.parquet"))
+        code, *tables = (
+            Path(folder) / part for part in ("narrow.py", "features.parquet", "fixtures.parquet")
+        )
         code.write_text(CODE)
         for table, file in zip((features, pd.DataFrame(columns)), tables, strict=True):
             table.to_parquet(file)
@@ -67,7 +77,9 @@ def main(url: str, name: str, first: str) -> None:
             },
             pip_requirements=[],
         )
-    mlflow.MlflowClient(url).set_registered_model_alias(name, "production", str(info.registered_model_version))
+    mlflow.MlflowClient(url).set_registered_model_alias(
+        name, "production", str(info.registered_model_version)
+    )
 
 
 if __name__ == "__main__":

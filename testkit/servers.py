@@ -1,4 +1,6 @@
-"""Real servers for tests: each on a free port of 127.0.0.1, in its own session, its files in a folder of the test's."""
+"""Real servers for tests: each on a free port of 127.0.0.1, in its own session, its files in a
+folder of the test's.
+"""
 
 import os
 import signal
@@ -19,7 +21,9 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Returns a port that was free a moment ago, another one each time: whoever got one may not have bound it yet."""
+    """Returns a port that was free a moment ago, another one each time: whoever got one may not
+    have bound it yet.
+    """
     while True:
         with socket.socket() as sock:
             sock.bind(("127.0.0.1", 0))
@@ -30,7 +34,9 @@ def free_port() -> int:
 
 
 class Valkey:
-    """A Valkey that syncs before it answers, and that a test may kill, freeze and start again on the same files."""
+    """A Valkey that syncs before it answers, and that a test may kill, freeze and start again on
+    the same files.
+    """
 
     def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:
         self.folder = folder
@@ -44,12 +50,26 @@ class Valkey:
 
     def start(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
+        durable = [
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--save",
+            "",
+            "--maxmemory-policy",
+            "noeviction",
+        ]
         address = ["--bind", "127.0.0.1", "--port", str(self.port), "--dir", str(self.folder)]
         command = [str(get_binary_path()), *address, *durable, *self._options]
         with (self.folder / "valkey.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=self._env, preexec_fn=die_with_parent
+                command,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=self._env,
+                preexec_fn=die_with_parent,
             )
         until(self.answers, "Valkey to answer")
 
@@ -109,7 +129,12 @@ class MlflowServer:
         env = os.environ | {"MLFLOW_SERVER_ENABLE_JOB_EXECUTION": "false"}
         with (self.folder / "mlflow.log").open("ab") as log:
             self._process = subprocess.Popen(
-                command, stdout=log, stderr=log, start_new_session=True, env=env, preexec_fn=die_with_parent
+                command,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env=env,
+                preexec_fn=die_with_parent,
             )
 
     def wait(self) -> None:
@@ -148,10 +173,14 @@ class ObjectStore:
         self.folder.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(self.port)]
         with (self.folder / "moto.log").open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+            self._process = subprocess.Popen(
+                command, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent
+            )
         until(self.answers, "the object store to answer", limit_s=60)
         for bucket in buckets:
-            assert httpx2.put(f"http://127.0.0.1:{self.port}/{bucket}", timeout=60).status_code == 200
+            assert (
+                httpx2.put(f"http://127.0.0.1:{self.port}/{bucket}", timeout=60).status_code == 200
+            )
 
     def answers(self) -> bool:
         with socket.socket() as sock:

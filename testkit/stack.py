@@ -1,4 +1,6 @@
-"""The whole service as processes on this machine: gateways and workers around a Valkey and an MLflow of the test's."""
+"""The whole service as processes on this machine: gateways and workers around a Valkey and an
+MLflow of the test's.
+"""
 
 import json
 import os
@@ -19,7 +21,9 @@ from testkit.waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_ALIVE = httpx2.Limits(keepalive_expiry=2.0)
-"""A test's client drops an idle connection before the gateway does, which could close it as a request is on its way."""
+"""A test's client drops an idle connection before the gateway does, which could close it as a
+request is on its way.
+"""
 
 
 @dataclass
@@ -44,7 +48,13 @@ class Process:
             return
         with self.log.open("ab") as out:
             self.popen = subprocess.Popen(
-                self.command, stdout=out, stderr=out, env=env, cwd=self.folder, start_new_session=True, preexec_fn=die_with_parent
+                self.command,
+                stdout=out,
+                stderr=out,
+                env=env,
+                cwd=self.folder,
+                start_new_session=True,
+                preexec_fn=die_with_parent,
             )
 
     @property
@@ -58,7 +68,8 @@ class Process:
         return [int(pid) for task in tasks for pid in task.read_text().split()]
 
     def model_process(self) -> int:
-        """The id of a worker's child that holds the model or loads it; 0 while a dead one is not replaced yet.
+        """The id of a worker's child that holds the model or loads it; 0 while a dead one is not
+        replaced yet.
 
         It is told by its command line: billiard's helper beside it has another, a zombie none.
         """
@@ -129,7 +140,11 @@ class Stack:
 
     def _env(self, extra: dict[str, str]) -> dict[str, str]:
         uri = f"models:/{self.model}@production"
-        shared = {"STORE_URL": self.valkey.url(0), "BROKER_URL": self.valkey.url(1), "MLFLOW_TRACKING_URI": self.mlflow_url}
+        shared = {
+            "STORE_URL": self.valkey.url(0),
+            "BROKER_URL": self.valkey.url(1),
+            "MLFLOW_TRACKING_URI": self.mlflow_url,
+        }
         return shared | {"MODEL_URIS": uri, "MODEL_URI": uri} | self.env | extra
 
     def add_gateway(self, **extra: str) -> Process:
@@ -141,12 +156,31 @@ class Stack:
     def start_gateway(self, **extra: str) -> Process:
         """Starts a gateway that need not become ready."""
         port = free_port()
-        options = ["--host", "127.0.0.1", "--port", str(port), "--no-access-log", "--log-level", "warning"]
-        server = [sys.executable, "-m", "uvicorn", "--http", "app.http.protocol:BoundedHttpProtocol"]
+        options = [
+            "--host",
+            "127.0.0.1",
+            "--port",
+            str(port),
+            "--no-access-log",
+            "--log-level",
+            "warning",
+        ]
+        server = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--http",
+            "app.http.protocol:BoundedHttpProtocol",
+        ]
         command = [*server, "--factory", "app.main:create_app", *options]
         name = f"gateway-{len(self.gateways)}"
         process = Process(
-            name, command, self._env(extra), self.folder / f"{name}.log", f"http://127.0.0.1:{port}", preloaded=self.preloaded
+            name,
+            command,
+            self._env(extra),
+            self.folder / f"{name}.log",
+            f"http://127.0.0.1:{port}",
+            preloaded=self.preloaded,
         )
         self.gateways.append(process)
         process.start()
@@ -173,7 +207,11 @@ class Stack:
 
     def wait_for(self, process: Process) -> None:
         """Waits until a process is ready."""
-        until(lambda: answers(process, "/readyz"), f"{process.name} to be ready, see {process.log}", 90)
+        until(
+            lambda: answers(process, "/readyz"),
+            f"{process.name} to be ready, see {process.log}",
+            90,
+        )
 
     @staticmethod
     def stop_process(pid: int) -> None:
@@ -207,7 +245,9 @@ class Client:
 
     def submit(self, features: dict[str, Any], **body: Any) -> str:
         """Submits and returns the task id; anything but a 202 fails."""
-        answer = self._http.post(f"{next(self._urls)}/predict/async/", json={"features": features, **body})
+        answer = self._http.post(
+            f"{next(self._urls)}/predict/async/", json={"features": features, **body}
+        )
         assert answer.status_code == 202, answer.text
         return str(answer.json()["task_id"])
 
@@ -223,8 +263,15 @@ class Client:
         return dict(self.get(f"/monitoring/task_status/{task_id}{query}").json())
 
     def begun(self, task_id: str) -> str:
-        """Waits until its run has begun: `started` is said from the claim on, a moment before. Returns the id."""
-        until(lambda: self.status(task_id).get("started_at"), f"the run of {task_id} to begin", step_s=0.02)
+        """Waits until its run has begun: `started` is said from the claim on, a moment before.
+
+        Returns the id.
+        """
+        until(
+            lambda: self.status(task_id).get("started_at"),
+            f"the run of {task_id} to begin",
+            step_s=0.02,
+        )
         return task_id
 
     def ended(self, task_id: str, limit_s: float = 60) -> dict[str, Any]:
@@ -232,7 +279,11 @@ class Client:
 
         def final() -> dict[str, Any] | None:
             record = self.status(task_id, wait=10)
-            return record if record.get("status") in ("success", "failure", "cancelled", "expired") else None
+            return (
+                record
+                if record.get("status") in ("success", "failure", "cancelled", "expired")
+                else None
+            )
 
         return until(final, f"{task_id} to end", limit_s) or {}
 

@@ -8,7 +8,8 @@ from testkit.waiting import until
 
 
 class Submitter(Background):
-    """Goes on submitting, whatever it is answered, until it is stopped; `accepted` are the ids of its 2xx answers, in order.
+    """Goes on submitting, whatever it is answered, until it is stopped; `accepted` are the ids of
+    its 2xx answers, in order.
 
     With `most_outstanding` it holds back while as many are.
     """
@@ -23,7 +24,11 @@ class Submitter(Background):
             if self._stop.is_set():
                 return
             if self._most:
-                until(lambda: self._client.queue()["outstanding"] < self._most or self._stop.is_set(), "the backlog to shrink", 180)
+                until(
+                    lambda: self._client.queue()["outstanding"] < self._most or self._stop.is_set(),
+                    "the backlog to shrink",
+                    180,
+                )
             features = {"do": "answer", "seconds": self._seconds, "value": value}
             answer = self._client.post("/predict/async/", {"features": features})
             assert answer.status_code in (202, 503), answer.text

@@ -21,13 +21,16 @@ class Answer:
 
 
 def ask(url: str, said: bytes | Iterable[bytes], limit_s: float = LIMIT_S) -> Answer | None:
-    """Returns the first answer, or None if the connection was closed instead; a `TimeoutError` if neither came in time.
+    """Returns the first answer, or None if the connection was closed instead; a `TimeoutError` if
+    neither came in time.
 
     Pieces go on being sent while the answer is waited for.
     """
     stop = Event()
     with opened(url) as sock:
-        speaker = Thread(target=_say, args=(sock, [said] if isinstance(said, bytes) else said, stop))
+        speaker = Thread(
+            target=_say, args=(sock, [said] if isinstance(said, bytes) else said, stop)
+        )
         speaker.start()
         try:
             return read_answer(sock, bytearray(), limit_s)
@@ -44,15 +47,22 @@ def opened(url: str) -> socket.socket:
     return socket.create_connection((host, int(port)), timeout=LIMIT_S)
 
 
-def read_answer(sock: socket.socket, received: bytearray, limit_s: float = LIMIT_S) -> Answer | None:
-    """Reads one answer, beginning with what was received before and leaving there what is the next's."""
+def read_answer(
+    sock: socket.socket, received: bytearray, limit_s: float = LIMIT_S
+) -> Answer | None:
+    """Reads one answer, beginning with what was received before and leaving there what is the
+    next's.
+    """
     end = time.monotonic() + limit_s
     while True:
         head, blank, rest = bytes(received).partition(b"\r\n\r\n")
         if blank:
             line, *lines = head.decode("latin-1").split("\r\n")
             status = int(line.split(" ")[1])
-            headers = {name.lower(): value.strip() for name, _, value in (each.partition(":") for each in lines)}
+            headers = {
+                name.lower(): value.strip()
+                for name, _, value in (each.partition(":") for each in lines)
+            }
             size = int(headers.get("content-length", 0))
             if len(rest) >= size:
                 received[:] = rest[size:]

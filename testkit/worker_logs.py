@@ -12,7 +12,9 @@ from testkit.preloaded import die_with_parent
 
 
 class WorkerLogs:
-    """Reads what every worker of a pool logs, from its start to its end, as long as the block lasts."""
+    """Reads what every worker of a pool logs, from its start to its end, as long as the block
+    lasts.
+    """
 
     def __init__(self, cluster: Cluster, pool: str) -> None:
         self._cluster, self._pool = cluster, pool
@@ -44,7 +46,9 @@ class WorkerLogs:
         for pod in self._cluster.all_pods(f"inference/pool={self._pool}"):
             for container in pod["status"].get("containerStatuses", []):
                 run = (name_of(pod), int(container["restartCount"]))
-                if "running" in container["state"] and (run not in self._readers or self._heard_nothing(run)):
+                if "running" in container["state"] and (
+                    run not in self._readers or self._heard_nothing(run)
+                ):
                     self._follow(run)
 
     def _heard_nothing(self, run: tuple[str, int]) -> bool:
@@ -59,7 +63,12 @@ class WorkerLogs:
     def _follow(self, run: tuple[str, int]) -> None:
         command = ["kubectl", "-n", self._cluster.namespace, "logs", "-f", run[0]]
         process = subprocess.Popen(
-            command, env=self._cluster.env, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True, preexec_fn=die_with_parent
+            command,
+            env=self._cluster.env,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+            preexec_fn=die_with_parent,
         )
         rows = self._rows[run] = []
         reader = threading.Thread(target=_keep, args=(process, rows), daemon=True)
@@ -73,7 +82,12 @@ class WorkerLogs:
 
     def events(self, name: str) -> list[Json]:
         """The lines of an event, over all workers."""
-        return [row for rows in list(self._rows.values()) for row in list(rows) if row.get("event") == name]
+        return [
+            row
+            for rows in list(self._rows.values())
+            for row in list(rows)
+            if row.get("event") == name
+        ]
 
     def runs(self) -> list[str]:
         """The task id of every run that began."""
@@ -82,7 +96,12 @@ class WorkerLogs:
     def began(self, task_ids: Container[str]) -> set[str]:
         """The pods that began to run one of these."""
         rows = [(pod, row) for (pod, _), rows in list(self._rows.items()) for row in list(rows)]
-        return {pod for pod, row in rows if row.get("event") == "prediction.began" and any(t in task_ids for t in row["task_ids"])}
+        return {
+            pod
+            for pod, row in rows
+            if row.get("event") == "prediction.began"
+            and any(t in task_ids for t in row["task_ids"])
+        }
 
 
 def _keep(process: "subprocess.Popen[str]", rows: list[Json]) -> None:

@@ -35,7 +35,8 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
-    """The shared Valkey, empty before and after: what a test leaves, an owner mark say, would refuse the next one's gateways.
+    """The shared Valkey, empty before and after: what a test leaves, an owner mark say, would
+    refuse the next one's gateways.
 
     A test that kills or freezes one starts its own.
     """
@@ -46,7 +47,9 @@ def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """One for all tests, so a model's name is one module's; a test that stops or freezes one starts its own."""
+    """One for all tests, so a model's name is one module's; a test that stops or freezes one starts
+    its own.
+    """
     if shared := lanes.server_of_all_lanes():
         yield shared
         return

@@ -1,1 +1,3 @@
-"""The worker: one process, one model, one device; it claims records, runs them in batches and writes what came out."""
+"""The worker: one process, one model, one device; it claims records, runs them in batches and
+writes what came out.
+"""

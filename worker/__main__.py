@@ -13,8 +13,11 @@ from inference.errors import Misconfigured
 
 
 def main() -> int:
-    """Returns the exit code; what is wrong with the settings or the parts is one sentence on standard error."""
-    # Celery handles them from the start of the pool. As the first process of a container, nothing else ends this one.
+    """Returns the exit code; what is wrong with the settings or the parts is one sentence on
+    standard error.
+    """
+    # Celery handles them from the start of the pool. As the first process of a container, nothing
+    # else ends this one.
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, _end)
     folder = Path(tempfile.mkdtemp(prefix="inference-worker-"))
@@ -43,7 +46,11 @@ def main() -> int:
 
 def _end(number: int, _frame: FrameType | None) -> NoReturn:
     """Ends a worker that waits for store or broker: it has taken nothing yet."""
-    print(f"worker: told to end by {signal.Signals(number).name} before it had started", file=sys.stderr, flush=True)
+    print(
+        f"worker: told to end by {signal.Signals(number).name} before it had started",
+        file=sys.stderr,
+        flush=True,
+    )
     sys.exit(128 + number)
 
 

@@ -1,4 +1,7 @@
-"""What the child tells its parent besides results: that it holds the model, or why it can't. By files that are named by process."""
+"""What the child tells its parent besides results: that it holds the model, or why it can't.
+
+By files that are named by process.
+"""
 
 import os
 from collections.abc import Callable
@@ -13,11 +16,15 @@ PINNED = "INFERENCE_MODEL_VERSION"
 """The one by which it tells which version to load; not set, the child asks the registry."""
 
 MOST_DEATHS = 3
-"""Children that may die one after the other before they hold the model; then the worker ends, and says so."""
+"""Children that may die one after the other before they hold the model; then the worker ends, and
+says so.
+"""
 
 
 class ChildStatusFiles:
-    """What the children of one worker wrote; `pid` answers the child that the pool has now, 0 for none."""
+    """What the children of one worker wrote; `pid` answers the child that the pool has now, 0 for
+    none.
+    """
 
     def __init__(self, folder: Path, pid: Callable[[], int] = lambda: 0) -> None:
         self._folder = folder
@@ -33,15 +40,21 @@ class ChildStatusFiles:
         return _read(self._loaded_file()).partition("\n")[0]
 
     def bytes_when_loaded(self) -> int:
-        """The private memory (`private_bytes`) that the present child had when it had loaded; 0 while it loads."""
+        """The private memory (`private_bytes`) that the present child had when it had loaded; 0
+        while it loads.
+        """
         return int(_read(self._loaded_file()).partition("\n")[2] or 0)
 
     def moved_to(self) -> str:
-        """The version that the alias means now, by the present child, if that is another one than it holds; else ''."""
+        """The version that the alias means now, by the present child, if that is another one than
+        it holds; else ''.
+        """
         return _read(self._folder / f"moved.{self.pid()}")
 
     def died(self) -> bool:
-        """Whether the pool's child is dead and not replaced yet (a zombie, or gone), by Linux's /proc."""
+        """Whether the pool's child is dead and not replaced yet (a zombie, or gone), by Linux's
+        /proc.
+        """
         pid = self.pid()
         if not pid:
             return False
@@ -51,7 +64,8 @@ class ChildStatusFiles:
             return True
 
     def failed(self) -> tuple[str, str]:
-        """Which pinned version the children can't load ('': none was) and why, as a sentence, or '' twice.
+        """Which pinned version the children can't load ('': none was) and why, as a sentence, or ''
+        twice.
 
         Asked again and again, it counts those that died loading.
         """
@@ -64,7 +78,11 @@ class ChildStatusFiles:
         if any((self._folder / f"loaded.{pid}").exists() for pid in self._seen):
             self._seen.clear()
         died = len(self._seen) > MOST_DEATHS
-        return (os.environ.get(PINNED, ""), "its process died again and again while it loaded") if died else ("", "")
+        return (
+            (os.environ.get(PINNED, ""), "its process died again and again while it loaded")
+            if died
+            else ("", "")
+        )
 
     def forget_failures(self) -> None:
         """Another version is tried."""
@@ -83,7 +101,10 @@ def write_loaded(folder: Path, version: str) -> None:
 
 def write_failed(folder: Path, sentence: str) -> None:
     """Says why this process could not load the model."""
-    _write(folder / f"failed.{os.getpid()}", f"{os.environ.get(PINNED, '')}\n{sentence or 'it could not be loaded'}")
+    _write(
+        folder / f"failed.{os.getpid()}",
+        f"{os.environ.get(PINNED, '')}\n{sentence or 'it could not be loaded'}",
+    )
 
 
 def write_moved(folder: Path, version: str) -> None:
@@ -92,7 +113,8 @@ def write_moved(folder: Path, version: str) -> None:
 
 
 def private_bytes(pid: int) -> int:
-    """Returns the memory that is a process's own and can't be read from a file again, in bytes; 0 for one that is gone.
+    """Returns the memory that is a process's own and can't be read from a file again, in bytes; 0
+    for one that is gone.
 
     That is RssAnon, RssShmem and VmSwap of /proc/PID/status (Linux, proc_pid_status(5)).
     """
@@ -100,7 +122,11 @@ def private_bytes(pid: int) -> int:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()
     except OSError:
         return 0
-    return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:")))
+    return sum(
+        int(line.split()[1]) * 1024
+        for line in lines
+        if line.startswith(("RssAnon:", "RssShmem:", "VmSwap:"))
+    )
 
 
 def _read(file: Path) -> str:

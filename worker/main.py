@@ -1,6 +1,8 @@
-"""Puts a worker together: the parent process, which talks to broker, store and probes, and never imports torch or MLflow.
+"""Puts a worker together: the parent process, which talks to broker, store and probes, and never
+imports torch or MLflow.
 
-The child asks the registry. What it says about a model that can't be had comes back in a file (`worker.child_status`).
+The child asks the registry. What it says about a model that can't be had comes back in a file
+(`worker.child_status`).
 """
 
 from pathlib import Path
@@ -23,14 +25,27 @@ log = structlog.get_logger()
 
 
 def create_worker(settings: WorkerSettings, folder: Path) -> Any:
-    """Checks store and broker, and returns a worker ready to `start()`. Raises `Misconfigured` with a sentence."""
+    """Checks store and broker, and returns a worker ready to `start()`.
+
+    Raises `Misconfigured` with a sentence.
+    """
     store, app = worker_store(settings), create_app(settings)
     limit_s, trouble = settings.start_timeout_s, "the store at STORE_URL did not answer"
-    if warning := wait_at_start(trouble, lambda: store.check(settings.model), limit_s, StoreUnavailable):
+    if warning := wait_at_start(
+        trouble, lambda: store.check(settings.model), limit_s, StoreUnavailable
+    ):
         log.warning("store.weak", warning=warning)
     # kombu passes on whatever the transport raised.
-    wait_at_start("the broker at BROKER_URL did not answer", lambda: connect_once(app), limit_s, Exception)
+    wait_at_start(
+        "the broker at BROKER_URL did not answer", lambda: connect_once(app), limit_s, Exception
+    )
     publisher = CeleryPublisher(app)
     liveness = Liveness(publisher.broker_answers, settings.stuck_after_s)
-    parent = ParentThread(settings, store, Tickets(publisher, store, settings.model), ChildStatusFiles(folder), liveness)
+    parent = ParentThread(
+        settings,
+        store,
+        Tickets(publisher, store, settings.model),
+        ChildStatusFiles(folder),
+        liveness,
+    )
     return create_celery_worker(app, settings, parent)

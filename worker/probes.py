@@ -1,4 +1,6 @@
-"""The parent's small HTTP port: /livez, /readyz and /metrics, answered by a thread while the model runs in the child."""
+"""The parent's small HTTP port: /livez, /readyz and /metrics, answered by a thread while the model
+runs in the child.
+"""
 
 import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -32,14 +34,22 @@ class _Probe(BaseHTTPRequestHandler):
         parent = self.server.parent
         path = self.path.partition("?")[0].rstrip("/")
         if path == "/livez":
-            self._say(200 if parent.alive else 503, {"status": "alive" if parent.alive else "stuck"})
+            self._say(
+                200 if parent.alive else 503, {"status": "alive" if parent.alive else "stuck"}
+            )
         elif path == "/readyz":
             state = parent.state
-            self._say(200 if state in READY else 503, {"status": state.value, "model_version": parent.child_status.version()})
+            self._say(
+                200 if state in READY else 503,
+                {"status": state.value, "model_version": parent.child_status.version()},
+            )
         elif path == "/metrics":
             self._send(200, "text/plain; version=0.0.4; charset=utf-8", exposition())
         else:
-            self._say(404, {"status": "unknown", "detail": "this port answers /livez, /readyz and /metrics"})
+            self._say(
+                404,
+                {"status": "unknown", "detail": "this port answers /livez, /readyz and /metrics"},
+            )
 
     def _say(self, status: int, body: dict[str, str]) -> None:
         self._send(status, "application/json", json.dumps(body).encode())

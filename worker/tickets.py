@@ -1,4 +1,6 @@
-"""Publishing tickets from a worker: after a move that left more waiting than tickets cover, and when a heartbeat asks for it."""
+"""Publishing tickets from a worker: after a move that left more waiting than tickets cover, and
+when a heartbeat asks for it.
+"""
 
 from typing import Protocol
 
@@ -22,7 +24,10 @@ class Tickets:
         self._model = model
 
     def publish_missing(self, missing: int) -> None:
-        """Publishes until nothing is missing. A broker that is down costs nothing now: heartbeats ask again."""
+        """Publishes until nothing is missing.
+
+        A broker that is down costs nothing now: heartbeats ask again.
+        """
         while missing > 0:
             published = self.publish(missing)
             if published < missing:

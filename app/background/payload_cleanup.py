@@ -1,9 +1,11 @@
-"""Removes the payloads that nobody needs any more, and those that nobody ever needed (docs/decisions/0008).
+"""Removes the payloads that nobody needs any more, and those that nobody ever needed
+(docs/decisions/0008).
 
-One rule for both: a payload's name has its task id, so the store can say what became of the record. What two looks, a period
-apart, found useless is removed. The first look alone would take an input between its write and its record's; and a store that lost
-its last second may run a record again that had ended, whose input must still be there. Every gateway looks for itself: removing
-twice is harmless.
+One rule for both: a payload's name has its task id, so the store can say what became of the record.
+What two looks, a period apart, found useless is removed. The first look alone would take an input
+between its write and its record's; and a store that lost its last second may run a record again
+that had ended, whose input must still be there. Every gateway looks for itself: removing twice is
+harmless.
 """
 
 import asyncio
@@ -28,7 +30,9 @@ ASKED_TOGETHER = 64
 class PayloadCleanup:
     """Looks once a period."""
 
-    def __init__(self, payloads: LargePayloads, store: GatewayStore, readiness: Readiness, period_s: float) -> None:
+    def __init__(
+        self, payloads: LargePayloads, store: GatewayStore, readiness: Readiness, period_s: float
+    ) -> None:
         self._payloads = payloads
         self._store = store
         self._readiness = readiness
@@ -50,11 +54,16 @@ class PayloadCleanup:
         names = await self._payloads.names()
         if names and not await self._payloads.belongs_to(await self._store.identity()):
             # To this store every payload of another one's is an orphan.
-            log.error("sweep.refused", reason="what is kept at PAYLOAD_URL belongs to another store than STORE_URL")
+            log.error(
+                "sweep.refused",
+                reason="what is kept at PAYLOAD_URL belongs to another store than STORE_URL",
+            )
             return
         useless: set[str] = set()
         for some in _some(names):
-            useless.update(name for name in await asyncio.gather(*map(self._useless_or_empty, some)) if name)
+            useless.update(
+                name for name in await asyncio.gather(*map(self._useless_or_empty, some)) if name
+            )
         due = useless & self._useless
         for name in due:
             await self._payloads.drop(name)
@@ -70,7 +79,9 @@ class PayloadCleanup:
 
 
 def needed(name: str, kept: Kept, record: Record | None) -> bool:
-    """Whether a payload may still be asked for: an input until it ended otherwise than in failure, a result while it counts."""
+    """Whether a payload may still be asked for: an input until it ended otherwise than in failure,
+    a result while it counts.
+    """
     if record is None:
         return False
     if record.state in OUTSTANDING:

@@ -1,4 +1,6 @@
-"""The reaper's turn in this gateway (protocol rule 6): the store does the work in one step, and lets one gateway a period do it."""
+"""The reaper's turn in this gateway (protocol rule 6): the store does the work in one step, and
+lets one gateway a period do it.
+"""
 
 import asyncio
 from dataclasses import asdict
@@ -20,7 +22,13 @@ _COUNTS = ("taken_over", "due", "expired", "forgotten", "buried", "drift")
 class Reaper:
     """Reaps every model once a period, measured from start to start."""
 
-    def __init__(self, store: GatewayStore, tickets: TicketRounds, readiness: Readiness, settings: GatewaySettings) -> None:
+    def __init__(
+        self,
+        store: GatewayStore,
+        tickets: TicketRounds,
+        readiness: Readiness,
+        settings: GatewaySettings,
+    ) -> None:
         self._store = store
         self._tickets = tickets
         self._readiness = readiness

@@ -1,11 +1,12 @@
 """Waiting for results without a thread, a poll or a subscription per caller (protocol rule 7).
 
-A gateway has one channel. A record that is waited for has the channel among its listeners, so its moves are announced there, as
-`id sequence state` and never with a result. Announcements get lost when the connection does; so whenever the subscription is
-confirmed, also after a reconnect, everything waited for is watched again, and every wait reads its record now and then.
+A gateway has one channel. A record that is waited for has the channel among its listeners, so its
+moves are announced there, as `id sequence state` and never with a result. Announcements get lost
+when the connection does; so whenever the subscription is confirmed, also after a reconnect,
+everything waited for is watched again, and every wait reads its record now and then.
 
-`Waiters` is the bookkeeping, without input or output, so that a state machine can drive it; `ResultWaiter` does the rest. The
-subscription itself is the store's, see `Notifications`.
+`Waiters` is the bookkeeping, without input or output, so that a state machine can drive it;
+`ResultWaiter` does the rest. The subscription itself is the store's, see `Notifications`.
 """
 
 import asyncio
@@ -63,7 +64,10 @@ class Waiters:
         return tuple(self._waits)
 
     def hear(self, message: str) -> None:
-        """Takes an announcement; one that is no newer than what is known is ignored. A newer program may add words at its end."""
+        """Takes an announcement; one that is no newer than what is known is ignored.
+
+        A newer program may add words at its end.
+        """
         task_id, sequence, state, *_ = message.split(" ")
         wait = self._waits.get(task_id)
         if wait is None or int(sequence) <= wait.sequence:
@@ -73,7 +77,9 @@ class Waiters:
             wait.wake()
 
     def saw(self, task_id: str, record: Record | None) -> None:
-        """Takes what the record says now: it sets the sequence number, also back (the store may have lost its last second)."""
+        """Takes what the record says now: it sets the sequence number, also back (the store may
+        have lost its last second).
+        """
         wait = self._waits.get(task_id)
         if wait is None:
             return
@@ -102,8 +108,11 @@ class ResultWaiter:
         """Where moves are announced to this gateway."""
         return self._notifications.channel
 
-    async def until_final(self, task_id: str, event: asyncio.Event, deadline: float) -> Record | None:
-        """Returns the record when it has ended, or as it stands at the deadline (the event loop's time); None when it is gone.
+    async def until_final(
+        self, task_id: str, event: asyncio.Event, deadline: float
+    ) -> Record | None:
+        """Returns the record when it has ended, or as it stands at the deadline (the event loop's
+        time); None when it is gone.
 
         To be called inside `waiters.register(task_id)`, which gave the event.
         """
@@ -140,7 +149,9 @@ class ResultWaiter:
         """Watches all that is waited for: what was announced before the subscription stood is lost."""
         failpoint(Failpoint.SUBSCRIBED)
         ids = self.waiters.ids
-        records = await asyncio.gather(*(self._store.watch(task_id, self.channel) for task_id in ids))
+        records = await asyncio.gather(
+            *(self._store.watch(task_id, self.channel) for task_id in ids)
+        )
         for task_id, record in zip(ids, records, strict=True):
             self.waiters.saw(task_id, record)
 

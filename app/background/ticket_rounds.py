@@ -1,8 +1,8 @@
 """Publishing tickets behind the requests' backs (protocol rule 3).
 
-The store's answers say how many tickets are missing. One task a model publishes them, so that a hundred submissions at once cost
-one publish and not a hundred times a hundred tickets. A broker that is down costs nothing but a log line: idle workers ask for
-tickets themselves.
+The store's answers say how many tickets are missing. One task a model publishes them, so that a
+hundred submissions at once cost one publish and not a hundred times a hundred tickets. A broker
+that is down costs nothing but a log line: idle workers ask for tickets themselves.
 """
 
 import asyncio
@@ -35,9 +35,18 @@ class _Line:
 
 
 class TicketRounds:
-    """Publishes what the models miss, round after round. `counter` has the labels model and outcome."""
+    """Publishes what the models miss, round after round.
 
-    def __init__(self, publisher: TicketPublisher, store: GatewayStore, settings: GatewaySettings, counter: Counter) -> None:
+    `counter` has the labels model and outcome.
+    """
+
+    def __init__(
+        self,
+        publisher: TicketPublisher,
+        store: GatewayStore,
+        settings: GatewaySettings,
+        counter: Counter,
+    ) -> None:
         self._publisher = publisher
         self._store = store
         self._lines = {model: _Line() for model in settings.model_names}
@@ -74,7 +83,8 @@ class TicketRounds:
             self._counter.labels(model, "published").inc(published)
             failpoint(Failpoint.TICKETS_PUBLISHED)
             missing = await self._store.tickets_published(model, published)
-            # Answers that came meanwhile were counted before these tickets were: only the store knows what is still missing.
+            # Answers that came meanwhile were counted before these tickets were: only the store
+            # knows what is still missing.
             while missing == 0 and line.take():
                 missing = await self._store.tickets_published(model, 0)
 

@@ -1,7 +1,9 @@
-"""Why a wanted worker is not there yet, by its pod: asked of the Kubernetes API, which may only be read, and only for pods.
+"""Why a wanted worker is not there yet, by its pod: asked of the Kubernetes API, which may only be
+read, and only for pods.
 
-A worker says how it is doing from when its process runs (`inference.store.messages.WorkerState`). What comes before (no GPU
-free, the image on its way, a container that ends again and again) only Kubernetes knows.
+A worker says how it is doing from when its process runs (`inference.store.messages.WorkerState`).
+What comes before (no GPU free, the image on its way, a container that ends again and again) only
+Kubernetes knows.
 """
 
 import asyncio
@@ -39,13 +41,19 @@ class PendingPod:
 
 
 class PodLister(Protocol):
-    """Lists pods, as the Kubernetes API writes them in JSON. Blocks, and raises whatever its client does."""
+    """Lists pods, as the Kubernetes API writes them in JSON.
+
+    Blocks, and raises whatever its client does.
+    """
 
     def __call__(self) -> list[dict[str, Any]]: ...
 
 
 class WorkerPods:
-    """The workers on their way, asked at most every two seconds. Where nobody can be asked, the answer is None."""
+    """The workers on their way, asked at most every two seconds.
+
+    Where nobody can be asked, the answer is None.
+    """
 
     def __init__(self, lister: PodLister | None) -> None:
         self._lister = lister
@@ -54,7 +62,9 @@ class WorkerPods:
         self._lock = asyncio.Lock()
 
     async def coming(self) -> tuple[PendingPod, ...] | None:
-        """Returns the pods that are not ready; None off Kubernetes, or when it doesn't answer (the log says why)."""
+        """Returns the pods that are not ready; None off Kubernetes, or when it doesn't answer (the
+        log says why).
+        """
         if self._lister is None:
             return None
         async with self._lock:
@@ -74,14 +84,17 @@ class WorkerPods:
 
 
 class KubernetesPods:
-    """Lists the pods of a namespace that a label selector picks, with the pod's own service account."""
+    """Lists the pods of a namespace that a label selector picks, with the pod's own service
+    account.
+    """
 
     def __init__(self, namespace: str, selector: str) -> None:
         self._namespace, self._selector = namespace, selector
         self._api: Any = None
 
     def __call__(self) -> list[dict[str, Any]]:
-        # Imported at the first question: 40 MiB and a second, which a gateway elsewhere need not pay.
+        # Imported at the first question: 40 MiB and a second, which a gateway elsewhere need not
+        # pay.
         import kubernetes
 
         if self._api is None:
@@ -89,7 +102,10 @@ class KubernetesPods:
             config.load_incluster_config()
             self._api = kubernetes.client.CoreV1Api()
         answer = self._api.list_namespaced_pod(
-            self._namespace, label_selector=self._selector, _request_timeout=ASK_TIMEOUT_S, _preload_content=False
+            self._namespace,
+            label_selector=self._selector,
+            _request_timeout=ASK_TIMEOUT_S,
+            _preload_content=False,
         )
         items: list[dict[str, Any]] = json.loads(answer.data)["items"]
         return items
@@ -103,11 +119,17 @@ def describe(pod: dict[str, Any]) -> PendingPod | None:
     metadata, status = pod["metadata"], pod.get("status", {})
     conditions = {condition["type"]: condition for condition in status.get("conditions", [])}
     ready = conditions.get("Ready", {})
-    if "deletionTimestamp" in metadata or ready.get("status") == "True" or status.get("phase") in ("Succeeded", "Failed"):
+    if (
+        "deletionTimestamp" in metadata
+        or ready.get("status") == "True"
+        or status.get("phase") in ("Succeeded", "Failed")
+    ):
         return None
     reason, message = _why(status, conditions.get("PodScheduled", {}))
     since = ready.get("lastTransitionTime") or metadata["creationTimestamp"]
-    return PendingPod(metadata["name"], metadata.get("labels", {}).get(POOL_LABEL, ""), reason, message, since)
+    return PendingPod(
+        metadata["name"], metadata.get("labels", {}).get(POOL_LABEL, ""), reason, message, since
+    )
 
 
 def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[Reason, str]:
@@ -116,12 +138,21 @@ def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[Reason, str
     containers = [*status.get("initContainerStatuses", []), *status.get("containerStatuses", [])]
     waiting = next((c for c in containers if "waiting" in c.get("state", {})), None)
     if waiting is None:
-        return ("loading", "it runs, and does not hold its model yet") if containers else ("creating", "its node has it")
+        return (
+            ("loading", "it runs, and does not hold its model yet")
+            if containers
+            else ("creating", "its node has it")
+        )
     why = waiting["state"]["waiting"]
     if "Image" in why.get("reason", ""):
         return "image", f"{why['reason']}: {why.get('message') or waiting.get('image', '')}"
     if why.get("reason") == "CrashLoopBackOff" or waiting.get("restartCount", 0):
         ended = waiting.get("lastState", {}).get("terminated", {})
         said = (ended.get("message") or ended.get("reason") or "").strip()
-        return "crashing", f"ended with {ended.get('exitCode', '?')} ({said}), started {waiting.get('restartCount', 0) + 1} times"
-    return "creating", why.get("message") or f"{why.get('reason', 'waiting')}: its image is pulled, or its volumes are mounted"
+        return (
+            "crashing",
+            f"ended with {ended.get('exitCode', '?')} ({said}), started {waiting.get('restartCount', 0) + 1} times",
+        )
+    return "creating", why.get(
+        "message"
+    ) or f"{why.get('reason', 'waiting')}: its image is pulled, or its volumes are mounted"

@@ -1,1 +1,3 @@
-"""Checks a request's body against the model's signature, on the event loop or in a process beside it."""
+"""Checks a request's body against the model's signature, on the event loop or in a process beside
+it.
+"""

@@ -1,4 +1,6 @@
-"""Checks bodies: a small one on the event loop, one that takes time or memory in a process beside it, one after the other."""
+"""Checks bodies: a small one on the event loop, one that takes time or memory in a process beside
+it, one after the other.
+"""
 
 import asyncio
 import os
@@ -12,7 +14,15 @@ import orjson
 import structlog
 
 from app.checking.check_process import Signature, models_line, request_line
-from app.checking.request_check import FREE_WEIGHT, Bounds, Checked, Refused, Unserved, check, rough_weight
+from app.checking.request_check import (
+    FREE_WEIGHT,
+    Bounds,
+    Checked,
+    Refused,
+    Unserved,
+    check,
+    rough_weight,
+)
 from app.served_models import Registry
 from inference.errors import Temporary
 from inference.field_errors import FieldError
@@ -22,7 +32,9 @@ log = structlog.get_logger()
 MOST_BYTES_HERE = 65_536
 """What the event loop parses itself, unless it is dense: 5 ms at most (python -m bench.checking)."""
 LIMIT_S = 60.0
-"""How long the process may take for a body; 16 MiB of numbers take a second or two of a free processor."""
+"""How long the process may take for a body; 16 MiB of numbers take a second or two of a free
+processor.
+"""
 _SLICE = 65_536
 _LINE = 2**20
 
@@ -32,7 +44,10 @@ class ChecksUnavailable(Temporary):
 
 
 class BodyChecks:
-    """The checks, and the process that makes those of large bodies. It is started by the first, and again when it has died."""
+    """The checks, and the process that makes those of large bodies.
+
+    It is started by the first, and again when it has died.
+    """
 
     def __init__(self, registry: Registry, bounds: Bounds, allowed: Sequence[Network]) -> None:
         self._registry = registry
@@ -42,14 +57,18 @@ class BodyChecks:
         self._turn = asyncio.Lock()
 
     async def check(self, raw: bytes | bytearray, *, keyed: bool, whole: bool) -> Checked:
-        """As `app.checking.request_check.check`; raises `Refused`, `Unserved` with its reason, or `ChecksUnavailable`."""
+        """As `app.checking.request_check.check`; raises `Refused`, `Unserved` with its reason, or
+        `ChecksUnavailable`.
+        """
         try:
             return await self._check(raw, keyed, whole)
         except Unserved as error:
             raise Unserved(error.pool, self._registry.problems.get(error.pool, "")) from error
 
     async def _check(self, raw: bytes | bytearray, keyed: bool, whole: bool) -> Checked:
-        if len(raw) <= FREE_WEIGHT or (len(raw) <= MOST_BYTES_HERE and rough_weight(raw) <= FREE_WEIGHT):
+        if len(raw) <= FREE_WEIGHT or (
+            len(raw) <= MOST_BYTES_HERE and rough_weight(raw) <= FREE_WEIGHT
+        ):
             return check(raw, self._registry, self._bounds, keyed=keyed, whole=whole)
         async with self._turn:
             for _ in range(2):
@@ -57,14 +76,22 @@ class BodyChecks:
                     async with asyncio.timeout(LIMIT_S):
                         return await self._asked(raw, keyed, whole)
                 except (OSError, EOFError, TimeoutError) as error:
-                    log.warning("check_process.lost", reason=f"{type(error).__name__}: {error}", bytes=len(raw))
+                    log.warning(
+                        "check_process.lost",
+                        reason=f"{type(error).__name__}: {error}",
+                        bytes=len(raw),
+                    )
         raise ChecksUnavailable("large bodies can't be checked now")
 
     async def _asked(self, raw: bytes | bytearray, keyed: bool, whole: bool) -> Checked:
-        """Whatever interrupts an exchange ends the process: the next must not get this one's answer."""
+        """Whatever interrupts an exchange ends the process: the next must not get this one's
+        answer.
+        """
         process = await self._running()
         try:
-            await self._send(process, raw, request_line(len(raw), self._bounds, keyed=keyed, whole=whole))
+            await self._send(
+                process, raw, request_line(len(raw), self._bounds, keyed=keyed, whole=whole)
+            )
             return await _answer(process)
         except (Refused, Unserved):
             raise
@@ -77,12 +104,19 @@ class BodyChecks:
             path = os.pathsep.join(part or os.curdir for part in sys.path)
             command = (sys.executable, "-m", "app.checking.check_process")
             env = os.environ | {"PYTHONPATH": path}
-            self._process = await asyncio.create_subprocess_exec(*command, stdin=PIPE, stdout=PIPE, env=env, limit=_LINE)
+            self._process = await asyncio.create_subprocess_exec(
+                *command, stdin=PIPE, stdout=PIPE, env=env, limit=_LINE
+            )
         return self._process
 
     async def _send(self, process: Process, raw: bytes | bytearray, request: bytes) -> None:
         assert process.stdin is not None
-        process.stdin.write(models_line(self._registry.default, self._registry.pools, self._signatures(), self._allowed) + request)
+        process.stdin.write(
+            models_line(
+                self._registry.default, self._registry.pools, self._signatures(), self._allowed
+            )
+            + request
+        )
         view = memoryview(raw)
         for start in range(0, len(raw), _SLICE):
             process.stdin.write(view[start : start + _SLICE])
@@ -92,7 +126,13 @@ class BodyChecks:
         found = []
         for model in self._registry.models.values():
             card, image = model.card, model.card.metadata.get("image") or {}
-            signature = Signature(model.name, card.inputs, card.params, image.get("column", ""), model.has_feature_table)
+            signature = Signature(
+                model.name,
+                card.inputs,
+                card.params,
+                image.get("column", ""),
+                model.has_feature_table,
+            )
             found.append(signature)
         return found
 

@@ -1,8 +1,10 @@
-"""The process beside a gateway that parses and checks its large bodies: `python -m app.checking.check_process`.
+"""The process beside a gateway that parses and checks its large bodies: `python -m
+app.checking.check_process`.
 
-Parsing holds Python's lock from the first byte to the last, 0.3 s for 16 MiB of numbers, so a thread would not help. The process
-reads bodies from its standard input, one after the other, and ends with it. A message is two lines of JSON and the body; an answer
-is a line of JSON and the input that a record is to hold.
+Parsing holds Python's lock from the first byte to the last, 0.3 s for 16 MiB of numbers, so a
+thread would not help. The process reads bodies from its standard input, one after the other, and
+ends with it. A message is two lines of JSON and the body; an answer is a line of JSON and the input
+that a record is to hold.
 """
 
 import gc
@@ -51,8 +53,12 @@ class _Served:
         self.models = {signature.name: _compiled(signature, allowed) for signature in signatures}
         self.unserved = [name for name in given["pools"] if name not in self.models]
         self.default = given["default"]
-        self.names = [known for name, address in given["pools"].items() for known in (name, address)]
-        self._pools = {address: name for name, address in given["pools"].items()} | {name: name for name in given["pools"]}
+        self.names = [
+            known for name, address in given["pools"].items() for known in (name, address)
+        ]
+        self._pools = {address: name for name, address in given["pools"].items()} | {
+            name: name for name in given["pools"]
+        }
 
     def pool_of(self, asked: Any) -> str:
         """Returns the pool of a name or an address; '' for any other."""
@@ -64,15 +70,31 @@ def _compiled(told: Signature, allowed: list[Network]) -> _Compiled:
     return _Compiled(told.name, features, compile_params(told.params), told.has_feature_table)
 
 
-def models_line(default: str, pools: Mapping[str, str], signatures: Iterable[Signature], allowed: Iterable[Network]) -> bytes:
-    """Returns the first line of a message; `pools` has the address of each, the signatures are of those that are served."""
-    models, networks = [asdict(signature) for signature in signatures], [str(network) for network in allowed]
-    return orjson.dumps({"default": default, "pools": pools, "models": models, "allowed": networks}) + b"\n"
+def models_line(
+    default: str,
+    pools: Mapping[str, str],
+    signatures: Iterable[Signature],
+    allowed: Iterable[Network],
+) -> bytes:
+    """Returns the first line of a message; `pools` has the address of each, the signatures are of
+    those that are served.
+    """
+    models, networks = (
+        [asdict(signature) for signature in signatures],
+        [str(network) for network in allowed],
+    )
+    return (
+        orjson.dumps({"default": default, "pools": pools, "models": models, "allowed": networks})
+        + b"\n"
+    )
 
 
 def request_line(size: int, bounds: Bounds, *, keyed: bool, whole: bool) -> bytes:
     """Returns the second line; the body has `size` bytes."""
-    return orjson.dumps({"bytes": size, "bounds": asdict(bounds), "keyed": keyed, "whole": whole}) + b"\n"
+    return (
+        orjson.dumps({"bytes": size, "bounds": asdict(bounds), "keyed": keyed, "whole": whole})
+        + b"\n"
+    )
 
 
 def serve(messages: BinaryIO, answers: BinaryIO) -> None:
@@ -95,7 +117,9 @@ def _answered(raw: bytes, served: _Served, request: dict[str, Any]) -> tuple[dic
         checked = asdict(check(raw, served, bounds, keyed=request["keyed"], whole=request["whole"]))
     except Refused as refused:
         errors = [asdict(error) for error in refused.errors]
-        return {"refused": {"detail": refused.detail, "errors": errors, "model": refused.model}}, b""
+        return {
+            "refused": {"detail": refused.detail, "errors": errors, "model": refused.model}
+        }, b""
     except Unserved as unserved:
         return {"unserved": unserved.pool}, b""
     given: bytes = checked.pop("input")
@@ -103,7 +127,10 @@ def _answered(raw: bytes, served: _Served, request: dict[str, Any]) -> tuple[dic
 
 
 def main() -> None:
-    """Serves on the standard streams. The collector would look at a million lists again and again, and they hold no circles."""
+    """Serves on the standard streams.
+
+    The collector would look at a million lists again and again, and they hold no circles.
+    """
     gc.disable()
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_IGN)

@@ -1,9 +1,11 @@
 """Parses and checks the body of a prediction, and makes of it what a record needs.
 
-It knows no HTTP and imports little, so that a process beside the gateway can do it too (app/checking/check_process.py).
+It knows no HTTP and imports little, so that a process beside the gateway can do it too
+(app/checking/check_process.py).
 
-What no model can need is refused before it is parsed, by counting in the raw bytes: a list of empty lists takes thirty times its
-bytes in memory. The count is a weight: 1 for each comma and colon outside of strings, 4 for each list or object.
+What no model can need is refused before it is parsed, by counting in the raw bytes: a list of empty
+lists takes thirty times its bytes in memory. The count is a weight: 1 for each comma and colon
+outside of strings, 4 for each list or object.
 """
 
 import json
@@ -24,9 +26,13 @@ FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time
 HIGHEST_PRIORITY = 9
 
 FREE_WEIGHT = 10_000
-"""What any body may have beyond what a model needs, so that what is wrong with an ordinary one is named."""
+"""What any body may have beyond what a model needs, so that what is wrong with an ordinary one is
+named.
+"""
 BYTES_PER_WEIGHT = 8
-"""For a model that sets no bound, by a list of any length or a column of any type, a body may have MAX_BODY_BYTES / 8."""
+"""For a model that sets no bound, by a list of any length or a column of any type, a body may have
+MAX_BODY_BYTES / 8.
+"""
 
 _MOST_READ_TWICE = 65_536
 _WEIGHTS = ((b",", 1), (b":", 1), (b"[", 4), (b"{", 4))
@@ -47,7 +53,9 @@ class Model(Protocol):
 
 
 class Served(Protocol):
-    """The models that a body may ask for: `models` are those that can be checked now, by the names of their pools."""
+    """The models that a body may ask for: `models` are those that can be checked now, by the names
+    of their pools.
+    """
 
     @property
     def default(self) -> str: ...
@@ -68,7 +76,10 @@ class Bounds:
 
 
 class Refused(Exception):
-    """What is wrong with a body: its fields, or without any that it can't be read. `model` is '' until that is known."""
+    """What is wrong with a body: its fields, or without any that it can't be read.
+
+    `model` is '' until that is known.
+    """
 
     def __init__(self, detail: str, errors: Iterable[FieldError] = (), model: str = "") -> None:
         super().__init__(detail)
@@ -105,10 +116,13 @@ class Checked:
     """As a record holds it; b"" where the body itself is kept."""
 
 
-def check(raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool, whole: bool) -> Checked:
+def check(
+    raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool, whole: bool
+) -> Checked:
     """Returns what a body asks for; raises `Refused` or `Unserved`.
 
-    `keyed`: the request has an idempotency key. `whole`: the body itself is kept, so its input is not written out.
+    `keyed`: the request has an idempotency key. `whole`: the body itself is kept, so its input is
+    not written out.
     """
     body, unreadable = parsed(raw, bounds.max_depth)
     model = chosen_model(body, served)
@@ -118,7 +132,10 @@ def check(raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool
         raise Refused(unreadable, model=model.name)
     features, params, entity_key = body.get("features"), body.get("params"), body.get("match_id")
     priority, to_start_s = body.get("priority", 0), body.get("time_to_start_s", 0)
-    about, wishes = (model.name, entity_key, features), {"priority": priority, "to_start": to_start_s}
+    about, wishes = (
+        (model.name, entity_key, features),
+        {"priority": priority, "to_start": to_start_s},
+    )
     return Checked(
         model.name,
         entity_key,
@@ -131,14 +148,19 @@ def check(raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool
 
 
 def digest(*parts: object, **more: object) -> str:
-    """Returns a digest of the parts. Empty ones in `more` are left out, so that digests stored before they existed still match."""
+    """Returns a digest of the parts.
+
+    Empty ones in `more` are left out, so that digests stored before they existed still match.
+    """
     present = {name: part for name, part in more.items() if part}
     parts = (*parts, present) if present else parts
     return blake2b(orjson.dumps(parts, option=orjson.OPT_SORT_KEYS), digest_size=16).hexdigest()
 
 
 def parsed(raw: bytes | bytearray, max_depth: int) -> tuple[Any, str]:
-    """Returns what a body says, and what is wrong when only a lenient reader could read it (NaN, infinities); raises `Refused`."""
+    """Returns what a body says, and what is wrong when only a lenient reader could read it (NaN,
+    infinities); raises `Refused`.
+    """
     try:
         body, problem = orjson.loads(raw), ""
     except orjson.JSONDecodeError as error:
@@ -152,8 +174,11 @@ def _too_deep(max_depth: int) -> Refused:
     return Refused("", [FieldError("body", f"must not be nested deeper than {max_depth}")])
 
 
-def _read_leniently(raw: bytes | bytearray, error: orjson.JSONDecodeError, max_depth: int) -> tuple[Any, str]:
-    """NaN and infinities are no JSON; they are read all the same so that the answer can name the field that has them.
+def _read_leniently(
+    raw: bytes | bytearray, error: orjson.JSONDecodeError, max_depth: int
+) -> tuple[Any, str]:
+    """NaN and infinities are no JSON; they are read all the same so that the answer can name the
+    field that has them.
 
     Half a surrogate pair would be read as well, and is in no answer: what has one is not read.
     """
@@ -174,7 +199,12 @@ def _deeper(body: Any, most: int) -> bool:
     """Says whether containers are nested deeper than `most`, looking at one level after the other."""
     level = [body]
     for _ in range(most + 1):
-        level = [part for whole in level for part in _parts(whole) if type(part) is list or type(part) is dict]
+        level = [
+            part
+            for whole in level
+            for part in _parts(whole)
+            if type(part) is list or type(part) is dict
+        ]
         if not level:
             return False
     return True
@@ -190,7 +220,10 @@ def chosen_model(body: Any, served: Served) -> Model:
         raise Refused("", [FieldError("body", "must be an object")])
     pool = served.pool_of(body.get("model", served.default))
     if not pool:
-        raise Refused("", [FieldError("model", f"must be one of the models served: {', '.join(served.names)}")])
+        raise Refused(
+            "",
+            [FieldError("model", f"must be one of the models served: {', '.join(served.names)}")],
+        )
     if pool not in served.models:
         raise Unserved(pool)
     return served.models[pool]
@@ -198,7 +231,10 @@ def chosen_model(body: Any, served: Served) -> Model:
 
 def _errors(body: dict[str, Any], model: Model, longest_to_start_s: float) -> list[FieldError]:
     """Returns what is wrong with which fields."""
-    errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]]
+    errors = [
+        FieldError(shown(name), "is not a field of this request")
+        for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]
+    ]
     entity_key = body.get("match_id")
     if "match_id" in body and (type(entity_key) is not int or not -(2**63) <= entity_key < 2**63):
         errors.append(FieldError("match_id", "must be an integer of 64 bits"))
@@ -212,7 +248,11 @@ def _errors(body: dict[str, Any], model: Model, longest_to_start_s: float) -> li
     if type(priority) is not int or not 0 <= priority <= HIGHEST_PRIORITY:
         errors.append(FieldError("priority", f"must be an integer from 0 to {HIGHEST_PRIORITY}"))
     if "time_to_start_s" in body and not _is_time(body["time_to_start_s"], longest_to_start_s):
-        errors.append(FieldError("time_to_start_s", f"must be a number above 0 and at most {longest_to_start_s:g}"))
+        errors.append(
+            FieldError(
+                "time_to_start_s", f"must be a number above 0 and at most {longest_to_start_s:g}"
+            )
+        )
     return errors
 
 
@@ -221,12 +261,17 @@ def _is_time(value: Any, longest_s: float) -> bool:
     return type(value) in (int, float) and 0 < value <= longest_s
 
 
-def refuse_weight(raw: bytes, models: Iterable[Model], unserved: Sequence[str], bounds: Bounds) -> None:
+def refuse_weight(
+    raw: bytes, models: Iterable[Model], unserved: Sequence[str], bounds: Bounds
+) -> None:
     """Raises `Refused` for a body that is heavier than any of the models can need.
 
-    Where a pool is unserved its model may need that much, so this is `Unserved`: a caller may send the body again later.
+    Where a pool is unserved its model may need that much, so this is `Unserved`: a caller may send
+    the body again later.
     """
-    most = FREE_WEIGHT + max((most_weight(model, bounds.max_body_bytes) for model in models), default=0)
+    most = FREE_WEIGHT + max(
+        (most_weight(model, bounds.max_body_bytes) for model in models), default=0
+    )
     if rough_weight(raw) > most and _is_heavier(raw, most):
         if unserved:
             raise Unserved(unserved[0])
@@ -235,10 +280,14 @@ def refuse_weight(raw: bytes, models: Iterable[Model], unserved: Sequence[str], 
 
 
 def most_weight(model: Model, max_body_bytes: int) -> int:
-    """Returns what the heaviest of a model's inputs weighs; what its signature leaves open is bounded by the size of a body."""
+    """Returns what the heaviest of a model's inputs weighs; what its signature leaves open is
+    bounded by the size of a body.
+    """
     parts = [_weight(part.json_schema) for part in (model.features, model.params)]
     is_open = any(open_ for _, open_ in parts)
-    return sum(weight for weight, _ in parts) + (max_body_bytes // BYTES_PER_WEIGHT if is_open else 0)
+    return sum(weight for weight, _ in parts) + (
+        max_body_bytes // BYTES_PER_WEIGHT if is_open else 0
+    )
 
 
 def rough_weight(raw: bytes | bytearray, start: int = 0, end: int | None = None) -> int:
@@ -247,11 +296,15 @@ def rough_weight(raw: bytes | bytearray, start: int = 0, end: int | None = None)
 
 
 def _is_heavier(raw: bytes, most: int) -> bool:
-    """Says whether what stands outside of strings weighs more, looking at thousands of strings at a time."""
+    """Says whether what stands outside of strings weighs more, looking at thousands of strings at a
+    time.
+    """
     strings, at, weight = _STRING.finditer(raw), 0, 0
     while ends := [string.span() for string in islice(strings, 10_000)]:
         starts = [at, *(end for _, end in ends[:-1])]
-        weight += rough_weight(b"".join([raw[end:start] for end, (start, _) in zip(starts, ends, strict=True)]))
+        weight += rough_weight(
+            b"".join([raw[end:start] for end, (start, _) in zip(starts, ends, strict=True)])
+        )
         at = ends[-1][1]
         if weight > most:
             return True
@@ -259,7 +312,9 @@ def _is_heavier(raw: bytes, most: int) -> bool:
 
 
 def _weight(schema: dict[str, Any]) -> tuple[int, bool]:
-    """Returns the weight of a value of a JSON schema (`inference.models.input_schema`), and whether a part's length is open."""
+    """Returns the weight of a value of a JSON schema (`inference.models.input_schema`), and whether
+    a part's length is open.
+    """
     if "properties" in schema:
         parts = [_weight(part) for part in schema["properties"].values()]
         return 4 + sum(2 + weight for weight, _ in parts), any(open_ for _, open_ in parts)

@@ -1,9 +1,10 @@
 """How many bytes of large bodies a gateway has in memory at one time.
 
-A body of more than 64 KiB takes room for all that its Content-Length says before it is read, in turn, and gives it back when it was
-written down; meanwhile it stays with its sender, since a connection that is not read from stops. Room taken piece by piece could
-leave many halves, none of which ever ends: so a body that tells no length is refused where it finds no room at once, and any must
-come within ARRIVAL_TIMEOUT_S.
+A body of more than 64 KiB takes room for all that its Content-Length says before it is read, in
+turn, and gives it back when it was written down; meanwhile it stays with its sender, since a
+connection that is not read from stops. Room taken piece by piece could leave many halves, none of
+which ever ends: so a body that tells no length is refused where it finds no room at once, and any
+must come within ARRIVAL_TIMEOUT_S.
 """
 
 import asyncio
@@ -86,7 +87,9 @@ class Reservation:
             self._bytes = told_bytes
 
     def for_more(self, size: int) -> None:
-        """Takes room for a body that turns out to be so large; raises a `Problem` when there is none."""
+        """Takes room for a body that turns out to be so large; raises a `Problem` when there is
+        none.
+        """
         if size > max(self._bytes, SMALL_BYTES):
             if not self._receiving.take_now(size - self._bytes):
                 raise _busy()
@@ -101,9 +104,17 @@ class Reservation:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         self.close()
 
 
 def _busy() -> Problem:
-    return Problem(Kind.BUSY, "More large bodies are being received than this gateway has room for; send it again")
+    return Problem(
+        Kind.BUSY,
+        "More large bodies are being received than this gateway has room for; send it again",
+    )

@@ -32,7 +32,13 @@ from inference.states import PUBLIC_WORDS, State
 
 LONGEST_FILTER = 200
 Text = Annotated[str, Query(max_length=LONGEST_FILTER)]
-Before = Annotated[str, Query(max_length=LONGEST_FILTER, description="The `next` of an earlier page, or a moment (RFC 3339).")]
+Before = Annotated[
+    str,
+    Query(
+        max_length=LONGEST_FILTER,
+        description="The `next` of an earlier page, or a moment (RFC 3339).",
+    ),
+]
 Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
 
 
@@ -60,13 +66,23 @@ class DeadLetterCalls:
         self._settings = settings
 
     def _check_writable(self) -> None:
-        """A store whose keys are another's, or laid out by a newer program, is read and not changed."""
+        """A store whose keys are another's, or laid out by a newer program, is read and not
+        changed.
+        """
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
 
-    async def page(self, model: Text = "", error_type: Text = "", before: Before = "", limit: Limit = MOST_IN_A_PAGE) -> Response:
+    async def page(
+        self,
+        model: Text = "",
+        error_type: Text = "",
+        before: Before = "",
+        limit: Limit = MOST_IN_A_PAGE,
+    ) -> Response:
         """Lists the newest first; go on with `next`, as long as there is one."""
-        page = await self._box.page(self._filter({"model": model, "error_type": error_type, "before": before}), limit)
+        page = await self._box.page(
+            self._filter({"model": model, "error_type": error_type, "before": before}), limit
+        )
         after = text_of(page.next) if page.next else None
         body: DeadLetterPage = {"items": [row(item) for item in page.items], "next": after}
         return json_response(body)
@@ -83,18 +99,29 @@ class DeadLetterCalls:
         if not epoch:
             raise await self._not_dead(task_id)
         url = status_url(task_id)
-        body: ReplayedOne = {"task_id": task_id, "status": PUBLIC_WORDS[State.WAITING], "status_url": url, "epoch": epoch}
+        body: ReplayedOne = {
+            "task_id": task_id,
+            "status": PUBLIC_WORDS[State.WAITING],
+            "status_url": url,
+            "epoch": epoch,
+        }
         return json_response(body, 202, {"Location": url})
 
     async def replay_all(self, request: Request) -> Response:
         """Replays all that the filters of the body choose; `{}` is all there are."""
         self._check_writable()
-        most_bytes, within_s = min(SMALL_BYTES, self._settings.max_body_bytes), self._settings.arrival_timeout_s
+        most_bytes, within_s = (
+            min(SMALL_BYTES, self._settings.max_body_bytes),
+            self._settings.arrival_timeout_s,
+        )
         raw = await read_body(request, most_bytes, within_s, BodyMemory(0).room())
         body, unreadable = small_body(raw, self._settings.max_depth)
         if type(body) is not dict:
             raise invalid([FieldError("body", "must be an object")])
-        errors = [FieldError(shown(name), "is not a field of this request") for name in sorted(body.keys() - set(FILTERS))]
+        errors = [
+            FieldError(shown(name), "is not a field of this request")
+            for name in sorted(body.keys() - set(FILTERS))
+        ]
         errors += [
             FieldError(name, f"must be a string of at most {LONGEST_FILTER} characters")
             for name in FILTERS
@@ -120,7 +147,14 @@ class DeadLetterCalls:
             raise unknown_model(self._settings.model_names)
         place = place_of(before) if before else None
         if before and place is None:
-            raise invalid([FieldError("before", "must be the `next` of a page, or a moment such as 2026-11-22T03:00:00Z")])
+            raise invalid(
+                [
+                    FieldError(
+                        "before",
+                        "must be the `next` of a page, or a moment such as 2026-11-22T03:00:00Z",
+                    )
+                ]
+            )
         return Filter(model, given.get("error_type", ""), place)
 
     async def _known(self, task_id: str) -> DeadLetter:
@@ -135,7 +169,11 @@ class DeadLetterCalls:
             return Problem(Kind.UNKNOWN_TASK, "No task has this id")
         if state is State.FORGOTTEN:
             return Problem(Kind.GONE, "It was dropped, or its time was over", task_id=task_id)
-        return Problem(Kind.NOT_DEAD, f"The task is no dead letter: it is {PUBLIC_WORDS[state]}", task_id=task_id)
+        return Problem(
+            Kind.NOT_DEAD,
+            f"The task is no dead letter: it is {PUBLIC_WORDS[state]}",
+            task_id=task_id,
+        )
 
 
 def text_of(place: Place) -> str:
@@ -144,7 +182,10 @@ def text_of(place: Place) -> str:
 
 
 def place_of(text: str) -> Place | None:
-    """Reads a page's `next`, or a moment: what ended before it comes then. None for anything else."""
+    """Reads a page's `next`, or a moment: what ended before it comes then.
+
+    None for anything else.
+    """
     ended, dash, task_id = text.partition("-")
     if dash and ended.isascii() and ended.isdigit() and len(ended) <= 15 and model_of(task_id):
         return Place(int(ended), task_id)
@@ -190,7 +231,9 @@ def whole(letter: DeadLetter) -> DeadLetterWhole:
 
 
 def _shown(given: Any) -> Any:
-    """Returns an input without the entity key that its request did not give; a record keeps a null in its place."""
+    """Returns an input without the entity key that its request did not give; a record keeps a null
+    in its place.
+    """
     if isinstance(given, dict) and "match_id" in given and given["match_id"] is None:
         return {name: value for name, value in given.items() if name != "match_id"}
     return given

@@ -1,6 +1,8 @@
-"""A route for the hot path: FastAPI's place in the OpenAPI page, without its dependencies, exit stacks and response models.
+"""A route for the hot path: FastAPI's place in the OpenAPI page, without its dependencies, exit
+stacks and response models.
 
-They cost about as much as the rest of a submission, and a handler that takes the request and answers bytes uses none of them.
+They cost about as much as the rest of a submission, and a handler that takes the request and
+answers bytes uses none of them.
 """
 
 from typing import Any

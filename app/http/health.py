@@ -1,8 +1,8 @@
 """/livez, /readyz and /metrics.
 
-Ready means that predictions are taken: the store answers and at least one model can be served; of the others it says why not. It
-does not ask for a worker, for with none there is nothing to scale up from; how many have the model loaded is said, so that who
-starts both can wait for it.
+Ready means that predictions are taken: the store answers and at least one model can be served; of
+the others it says why not. It does not ask for a worker, for with none there is nothing to scale up
+from; how many have the model loaded is said, so that who starts both can wait for it.
 """
 
 import asyncio
@@ -26,7 +26,9 @@ _LOADED = (WorkerState.IDLE, WorkerState.BUSY)
 class HealthCalls:
     """The handlers."""
 
-    def __init__(self, store: GatewayStore, registry: Registry, readiness: Readiness, metrics: Metrics) -> None:
+    def __init__(
+        self, store: GatewayStore, registry: Registry, readiness: Readiness, metrics: Metrics
+    ) -> None:
         self._store = store
         self._registry = registry
         self._readiness = readiness
@@ -46,11 +48,18 @@ class HealthCalls:
             found = await asyncio.gather(*map(self._store.workers, names))
         except StoreUnavailable as error:
             raise Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}") from error
-        models = {name: self._model(name, workers) for name, workers in zip(names, found, strict=True)}
+        models = {
+            name: self._model(name, workers) for name, workers in zip(names, found, strict=True)
+        }
         if not self._registry.models:
             reasons = "; ".join(f"{name}: {self._registry.problems[name]}" for name in names)
             raise Problem(Kind.UNAVAILABLE, f"No model can be served: {reasons}", models=models)
-        body: Ready = {"status": "ready", "store": "ok", "warnings": list(self._readiness.warnings), "models": models}
+        body: Ready = {
+            "status": "ready",
+            "store": "ok",
+            "warnings": list(self._readiness.warnings),
+            "models": models,
+        }
         return json_response(body)
 
     def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> ReadyModel:
@@ -72,7 +81,16 @@ class HealthCalls:
         return Response(self._metrics.text(), 200, None, CONTENT_TYPE_LATEST)
 
     async def _sample(self, model: str) -> None:
-        counts, workers = await asyncio.gather(self._store.counts(model), self._store.workers(model))
+        counts, workers = await asyncio.gather(
+            self._store.counts(model), self._store.workers(model)
+        )
         self._metrics.sample(model, counts)
-        for state in (WorkerState.LOADING, WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING):
-            self._metrics.workers.labels(model, state.value).set(sum(w.state is state for w in workers))
+        for state in (
+            WorkerState.LOADING,
+            WorkerState.IDLE,
+            WorkerState.BUSY,
+            WorkerState.DRAINING,
+        ):
+            self._metrics.workers.labels(model, state.value).set(
+                sum(w.state is state for w in workers)
+            )

@@ -1,6 +1,8 @@
-"""What holds for every answer: X-Request-ID, paths with and without a trailing slash, a duration, and no bare crash.
+"""What holds for every answer: X-Request-ID, paths with and without a trailing slash, a duration,
+and no bare crash.
 
-Pure ASGI: Starlette's `@app.middleware("http")` would cost two thirds of the throughput (docs/facts/libraries.md).
+Pure ASGI: Starlette's `@app.middleware("http")` would cost two thirds of the throughput
+(docs/facts/libraries.md).
 """
 
 import random
@@ -49,7 +51,9 @@ class GatewayMiddleware:
             log.exception("http.crashed", path=scope["path"], request_id=request_id.decode())
             if status:
                 raise
-            problem = Problem(Kind.INTERNAL, "An unexpected error; the log has more under this X-Request-ID")
+            problem = Problem(
+                Kind.INTERNAL, "An unexpected error; the log has more under this X-Request-ID"
+            )
             await problem.response(scope["path"])(scope, receive, send_named)
         finally:
             self._observe(scope, status, time.perf_counter() - start)
@@ -73,4 +77,8 @@ def _request_id(scope: Scope) -> bytes:
 
 
 def _method(scope: Scope) -> str:
-    return scope["method"] if scope["method"] in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS") else "other"
+    return (
+        scope["method"]
+        if scope["method"] in ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS")
+        else "other"
+    )

@@ -20,7 +20,10 @@ class ModelCalls:
         self._store = store
 
     async def info(
-        self, model: Annotated[str | None, Query(description="Which model; the first served if left out.")] = None
+        self,
+        model: Annotated[
+            str | None, Query(description="Which model; the first served if left out.")
+        ] = None,
     ) -> Response:
         """Answers the registry's word on a model, and what each live worker has loaded of it."""
         pool = self._registry.pool_of(model or self._registry.default)
@@ -38,8 +41,14 @@ class ModelCalls:
             "aliases": list(found.card.aliases),
             "run_id": found.card.run_id,
             "metrics": found.card.metrics,
-            "signature": {"inputs": found.card.inputs, "outputs": found.card.outputs, "params": found.card.params},
+            "signature": {
+                "inputs": found.card.inputs,
+                "outputs": found.card.outputs,
+                "params": found.card.params,
+            },
             "metadata": found.card.metadata,
-            "workers": [{"id": w.worker_id, "version": w.version, "state": worker_word(w)} for w in workers],
+            "workers": [
+                {"id": w.worker_id, "version": w.version, "state": worker_word(w)} for w in workers
+            ],
         }
         return json_response(body, default=str)

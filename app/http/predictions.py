@@ -1,6 +1,7 @@
 """POST /predict/ and /predict/async/.
 
-The hot path: the body is read, checked by the model's own checker and written down, and bytes are answered.
+The hot path: the body is read, checked by the model's own checker and written down, and bytes are
+answered.
 """
 
 import math
@@ -13,7 +14,15 @@ from app.background.readiness import Readiness
 from app.checking.body_checks import BodyChecks, ChecksUnavailable
 from app.checking.request_check import Checked, Refused, Unserved
 from app.http.body_memory import BodyMemory, Reservation
-from app.http.problems import Kind, Problem, about_task, invalid, payload_trouble, status_url, unserved_model
+from app.http.problems import (
+    Kind,
+    Problem,
+    about_task,
+    invalid,
+    payload_trouble,
+    status_url,
+    unserved_model,
+)
 from app.http.request_body import problem_of, read_body
 from app.http.request_headers import WaitPreference, idempotency_key, trace_id, wants_fresh, wish_of
 from app.http.responses import entity, json_response, task_error
@@ -29,7 +38,10 @@ from inference.states import PUBLIC_WORDS, State
 from inference.store.messages import SubmitAnswer, Submitted
 
 UNKNOWN_RETRY_S, MOST_RETRY_S = 30, 600
-_NOT_RUN = {State.CANCELLED: "The prediction was cancelled", State.EXPIRED: "The prediction's time to start ran out"}
+_NOT_RUN = {
+    State.CANCELLED: "The prediction was cancelled",
+    State.EXPIRED: "The prediction's time to start ran out",
+}
 
 
 @dataclass(slots=True)
@@ -45,7 +57,12 @@ class PredictCalls:
     """The handlers."""
 
     def __init__(
-        self, predictions: Predictions, checks: BodyChecks, readiness: Readiness, metrics: Metrics, settings: GatewaySettings
+        self,
+        predictions: Predictions,
+        checks: BodyChecks,
+        readiness: Readiness,
+        metrics: Metrics,
+        settings: GatewaySettings,
     ) -> None:
         self._predictions = predictions
         self._checks = checks
@@ -55,7 +72,9 @@ class PredictCalls:
         self._receiving = BodyMemory(settings.receiving_max_bytes)
 
     async def sync(self, request: Request) -> Response:
-        """Waits for the result, up to the limit or the shorter `Prefer: wait=5`; after a 504 the work goes on."""
+        """Waits for the result, up to the limit or the shorter `Prefer: wait=5`; after a 504 the
+        work goes on.
+        """
         return await self._answer(request, wish_of(request.headers, self._settings.sync_slo_s))
 
     async def background(self, request: Request) -> Response:
@@ -83,7 +102,11 @@ class PredictCalls:
                 else:
                     answer = await self._predictions.submit(asked)
             except WaitBroken as error:
-                raise about_task(Kind.UNAVAILABLE, f"{error}; asking for the task tells how it ends", error.task_id) from error
+                raise about_task(
+                    Kind.UNAVAILABLE,
+                    f"{error}; asking for the task tells how it ends",
+                    error.task_id,
+                ) from error
             except StoreUnavailable as error:
                 detail = f"{error}; whether it was taken is unknown: asking for the task tells"
                 raise about_task(Kind.UNAVAILABLE, detail, task_id) from error
@@ -91,12 +114,17 @@ class PredictCalls:
                 raise payload_trouble(error) from error
         return self._told(answer, record, wish, tally)
 
-    async def _received(self, request: Request, wish: WaitPreference, tally: _Tally, room: Reservation) -> PredictionRequest:
+    async def _received(
+        self, request: Request, wish: WaitPreference, tally: _Tally, room: Reservation
+    ) -> PredictionRequest:
         """Reads and checks the body. What was parsed of it lives no longer than the checks."""
-        raw = await read_body(request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room)
+        raw = await read_body(
+            request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room
+        )
         checked, kept = await self._checked(request, raw, tally)
         headers, key = request.headers, idempotency_key(request.headers)
-        # A caller who waits would rather hear at once that it can't be in time; a wait that the caller shortened does not say so.
+        # A caller who waits would rather hear at once that it can't be in time; a wait that the
+        # caller shortened does not say so.
         longest_s = self._settings.sync_slo_s if wish.waits and not wish.background else 0
         tally.outcome = "unavailable"
         if self._readiness.refusal:
@@ -111,11 +139,15 @@ class PredictCalls:
             longest_wait_s=longest_s,
         )
 
-    async def _checked(self, request: Request, raw: bytearray, tally: _Tally) -> tuple[Checked, bool]:
+    async def _checked(
+        self, request: Request, raw: bytearray, tally: _Tally
+    ) -> tuple[Checked, bool]:
         """Returns what the body asks for, and whether the body itself is kept as the input."""
         kept = self._predictions.keeps_body(len(raw))
         try:
-            checked = await self._checks.check(raw, keyed="idempotency-key" in request.headers, whole=kept)
+            checked = await self._checks.check(
+                raw, keyed="idempotency-key" in request.headers, whole=kept
+            )
         except Refused as refused:
             tally.model = refused.model or UNKNOWN
             raise problem_of(refused) from refused
@@ -128,7 +160,9 @@ class PredictCalls:
         tally.model = checked.model
         return checked, kept
 
-    def _told(self, answer: SubmitAnswer, record: Record | None, wish: WaitPreference, tally: _Tally) -> Response:
+    def _told(
+        self, answer: SubmitAnswer, record: Record | None, wish: WaitPreference, tally: _Tally
+    ) -> Response:
         if answer.kind is Submitted.CONFLICT:
             tally.outcome = "invalid"
             raise _conflict()
@@ -145,7 +179,9 @@ class PredictCalls:
 
     def _too_late(self, task_id: str, model: str, wish: WaitPreference) -> Problem:
         if self._predictions.stopping:
-            return about_task(Kind.STOPPING, "Ask for the task at another gateway", task_id, wish.applied(False))
+            return about_task(
+                Kind.STOPPING, "Ask for the task at another gateway", task_id, wish.applied(False)
+            )
         self._metrics.timeouts.labels(model, "wait" if wish.own_wait else "slo").inc()
         detail = f"There is no result after {wish.wait_s:g} s; ask for the task"
         return about_task(Kind.TOO_LATE, detail, task_id, wish.applied(False))
@@ -153,15 +189,29 @@ class PredictCalls:
 
 def _conflict() -> Problem:
     error = FieldError("Idempotency-Key", "was used with another body before")
-    return Problem(Kind.KEY_CONFLICT, f"{error.field} {error.message}", errors=invalid([error]).members["errors"])
+    return Problem(
+        Kind.KEY_CONFLICT,
+        f"{error.field} {error.message}",
+        errors=invalid([error]).members["errors"],
+    )
 
 
 def _refused(answer: SubmitAnswer) -> Problem:
-    """Retry-After is when there should be room by the rate that was measured; where nobody knows, half a minute."""
-    seconds = min(MOST_RETRY_S, max(1, math.ceil(answer.retry_after_ms / 1000))) if answer.retry_after_ms >= 0 else UNKNOWN_RETRY_S
+    """Retry-After is when there should be room by the rate that was measured; where nobody knows,
+    half a minute.
+    """
+    seconds = (
+        min(MOST_RETRY_S, max(1, math.ceil(answer.retry_after_ms / 1000)))
+        if answer.retry_after_ms >= 0
+        else UNKNOWN_RETRY_S
+    )
     headers = {"Retry-After": str(seconds)}
     if answer.kind is Submitted.LATE:
-        return Problem(Kind.NOT_IN_TIME, "By what the workers do now it would not be done within the wait", headers)
+        return Problem(
+            Kind.NOT_IN_TIME,
+            "By what the workers do now it would not be done within the wait",
+            headers,
+        )
     return Problem(Kind.FULL, "As much is waiting as may be", headers)
 
 
@@ -184,10 +234,15 @@ def _ended(record: Record, wish: WaitPreference) -> Response:
 def _bad_end(record: Record, headers: dict[str, str]) -> Problem:
     """Returns what a sync call gets for a prediction that ended without a result."""
     if record.state is State.FORGOTTEN:
-        return Problem(Kind.GONE, "The result was dropped after its time", headers, task_id=record.task_id)
+        return Problem(
+            Kind.GONE, "The result was dropped after its time", headers, task_id=record.task_id
+        )
     error: TaskError
     if record.state in _NOT_RUN:
-        kind, error = Kind.ENDED_OTHERWISE, {"type": record.state.value, "message": _NOT_RUN[record.state]}
+        kind, error = (
+            Kind.ENDED_OTHERWISE,
+            {"type": record.state.value, "message": _NOT_RUN[record.state]},
+        )
     else:
         error = task_error(record.error) or {"type": "unknown", "message": "The prediction failed"}
         kind = Kind.INVALID_INPUT if error.get("type") == "invalid_input" else Kind.FAILED

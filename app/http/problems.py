@@ -1,4 +1,7 @@
-"""Every error as application/problem+json (RFC 9457). `type` is a name that programs may test; `detail` is for people."""
+"""Every error as application/problem+json (RFC 9457).
+
+`type` is a name that programs may test; `detail` is for people.
+"""
 
 from collections.abc import Iterable
 from enum import Enum
@@ -18,7 +21,10 @@ MEDIA_TYPE = "application/problem+json"
 
 
 class ProblemKind(Enum):
-    """What can be wrong: the name in `type`, the status and the title. An extension has an enumeration of its own."""
+    """What can be wrong: the name in `type`, the status and the title.
+
+    An extension has an enumeration of its own.
+    """
 
 
 class Kind(ProblemKind):
@@ -36,7 +42,11 @@ class Kind(ProblemKind):
     MEDIA = ("unsupported-media-type", 415, "The body must be JSON")
     INVALID = ("invalid-request", 422, "The request is not valid")
     INVALID_INPUT = ("invalid-input", 422, "The model can't predict on this input")
-    KEY_CONFLICT = ("idempotency-key-reused", 422, "The idempotency key came with another body before")
+    KEY_CONFLICT = (
+        "idempotency-key-reused",
+        422,
+        "The idempotency key came with another body before",
+    )
     FAILED = ("prediction-failed", 500, "The prediction failed")
     INTERNAL = ("internal-error", 500, "The service failed")
     UNAVAILABLE = ("unavailable", 503, "The service can't take this now")
@@ -50,7 +60,15 @@ class Kind(ProblemKind):
 
 
 _BY_STATUS = {
-    kind.value[1]: kind for kind in (Kind.BAD_REQUEST, Kind.NOT_FOUND, Kind.METHOD, Kind.TOO_LARGE, Kind.MEDIA, Kind.INVALID)
+    kind.value[1]: kind
+    for kind in (
+        Kind.BAD_REQUEST,
+        Kind.NOT_FOUND,
+        Kind.METHOD,
+        Kind.TOO_LARGE,
+        Kind.MEDIA,
+        Kind.INVALID,
+    )
 }
 AGAIN_S = {503: "2", 504: "1"}
 
@@ -59,7 +77,11 @@ class Problem(Exception):
     """An answer that is an error. `members` are RFC 9457's extension members, such as `task_id`."""
 
     def __init__(
-        self, kind: ProblemKind, detail: str, headers: dict[str, str] | None = None, **members: Unpack[ProblemMembers]
+        self,
+        kind: ProblemKind,
+        detail: str,
+        headers: dict[str, str] | None = None,
+        **members: Unpack[ProblemMembers],
     ) -> None:
         super().__init__(detail)
         self.kind = kind
@@ -87,7 +109,13 @@ def status_url(task_id: str) -> str:
     return f"/monitoring/task_status/{task_id}"
 
 
-def about_task(kind: Kind, detail: str, task_id: str, headers: dict[str, str] | None = None, **end: Unpack[BadEnd]) -> Problem:
+def about_task(
+    kind: Kind,
+    detail: str,
+    task_id: str,
+    headers: dict[str, str] | None = None,
+    **end: Unpack[BadEnd],
+) -> Problem:
     """Returns a problem that names its task."""
     return Problem(kind, detail, headers, task_id=task_id, status_url=status_url(task_id), **end)
 
@@ -119,21 +147,28 @@ async def on_problem(request: Request, error: Exception) -> Response:
 async def on_http_error(request: Request, error: Exception) -> Response:
     """For what the router says: no such path, no such method."""
     assert isinstance(error, HTTPException)
-    kind = _BY_STATUS.get(error.status_code, Kind.INTERNAL if error.status_code >= 500 else Kind.BAD_REQUEST)
+    kind = _BY_STATUS.get(
+        error.status_code, Kind.INTERNAL if error.status_code >= 500 else Kind.BAD_REQUEST
+    )
     return Problem(kind, str(error.detail), dict(error.headers or {})).response(request.url.path)
 
 
 async def on_validation_error(request: Request, error: Exception) -> Response:
     """For parameters of the address that don't fit."""
     assert isinstance(error, RequestValidationError)
-    errors = [FieldError(str(e["loc"][-1]), str(e["msg"]).replace("Input should", "should")) for e in error.errors()]
+    errors = [
+        FieldError(str(e["loc"][-1]), str(e["msg"]).replace("Input should", "should"))
+        for e in error.errors()
+    ]
     return invalid(errors).response(request.url.path)
 
 
 async def on_store_unavailable(request: Request, error: Exception) -> Response:
     """For whatever could only read."""
     assert isinstance(error, StoreUnavailable)
-    return Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}").response(request.url.path)
+    return Problem(Kind.UNAVAILABLE, f"The store does not answer: {error}").response(
+        request.url.path
+    )
 
 
 def payload_trouble(error: PayloadUnavailable | PayloadGone) -> Problem:

@@ -1,13 +1,17 @@
-"""A connection to a client that may never come to the end of what it says: `uvicorn --http app.http.protocol:BoundedHttpProtocol`.
+"""A connection to a client that may never come to the end of what it says: `uvicorn --http
+app.http.protocol:BoundedHttpProtocol`.
 
-uvicorn holds the head of a request, its line and headers, in memory however long it gets, waits for its end for ever, and goes on
-reading a body that was answered long ago; it leaves those bounds to a proxy in front. Here a head has a size and a request a time:
-ARRIVAL_TIMEOUT_S for its head, and again for what is left of it after its answer. While the answer is being made the application
-bounds the body (app/http/request_body.py). A head that is no HTTP/1.0 or 1.1, or names no host or two, is a 400 (RFC 9112, 3.2).
+uvicorn holds the head of a request, its line and headers, in memory however long it gets, waits for
+its end for ever, and goes on reading a body that was answered long ago; it leaves those bounds to a
+proxy in front. Here a head has a size and a request a time: ARRIVAL_TIMEOUT_S for its head, and
+again for what is left of it after its answer. While the answer is being made the application bounds
+the body (app/http/request_body.py). A head that is no HTTP/1.0 or 1.1, or names no host or two, is
+a 400 (RFC 9112, 3.2).
 
-An offer to upgrade is ignored (RFC 9110, 7.8). llhttp ends a request that has one after its head, and httptools then takes the body
-for further requests. So such a head is parsed again without the offer, by a new parser, which also gets the rest of the connection.
-CONNECT is answered and the connection closed: the bytes that follow it are meant for another server.
+An offer to upgrade is ignored (RFC 9110, 7.8). llhttp ends a request that has one after its head,
+and httptools then takes the body for further requests. So such a head is parsed again without the
+offer, by a new parser, which also gets the rest of the connection. CONNECT is answered and the
+connection closed: the bytes that follow it are meant for another server.
 """
 
 import asyncio
@@ -30,7 +34,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _whole = False
     """Whether the request that came last is all here."""
     _unread_bytes = 0
-    """Received since the last byte of a body or the end of a request: a head, or what comes after a chunked body."""
+    """Received since the last byte of a body or the end of a request: a head, or what comes after a
+    chunked body.
+    """
     _refused = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -67,7 +73,11 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if self._is_connect:
                 self._refused = True
                 return data[:0]
-            line = b"%s %s HTTP/%s" % (self.parser.get_method(), self.url, self.parser.get_http_version().encode())
+            line = b"%s %s HTTP/%s" % (
+                self.parser.get_method(),
+                self.url,
+                self.parser.get_http_version().encode(),
+            )
             kept = [b"%s: %s" % header for header in self.headers if header[0] != b"upgrade"]
             self.parser = httptools.HttpRequestParser(self)
             self.parser.set_dangerous_leniencies(lenient_data_after_close=True)
@@ -134,7 +144,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self) -> None:
-        """Answers 431 and reads on without looking: closed at once, what is still coming would be answered by a reset."""
+        """Answers 431 and reads on without looking: closed at once, what is still coming would be
+        answered by a reset.
+        """
         if self._refused or self.transport.is_closing():
             return
         if self._answering:
@@ -143,13 +155,20 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             return
         self._refused = True
         size = b"content-length: %d\r\n" % len(_TOO_LARGE)
-        head = [STATUS_LINE[431], b"content-type: text/plain; charset=utf-8\r\n", size, b"connection: close\r\n\r\n"]
+        head = [
+            STATUS_LINE[431],
+            b"content-type: text/plain; charset=utf-8\r\n",
+            size,
+            b"connection: close\r\n\r\n",
+        ]
         self.transport.write(b"".join([*head, _TOO_LARGE]))
         self.transport.write_eof()
 
     def _wait_for_the_rest(self) -> None:
         self._stop_waiting()
-        self._timer = self.loop.call_later(self.app_state.get("arrival_timeout_s", 60.0), self._give_up)
+        self._timer = self.loop.call_later(
+            self.app_state.get("arrival_timeout_s", 60.0), self._give_up
+        )
 
     def _stop_waiting(self) -> None:
         if self._timer:

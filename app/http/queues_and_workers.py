@@ -22,15 +22,24 @@ class QueueAndWorkerCalls:
     async def queues(self) -> Response:
         """Answers the numbers of every model's queue."""
         counts = await asyncio.gather(*map(self._store.counts, self._models))
-        body: Queues = {"queues": [_queue(model, c) for model, c in zip(self._models, counts, strict=True)]}
+        body: Queues = {
+            "queues": [_queue(model, c) for model, c in zip(self._models, counts, strict=True)]
+        }
         return json_response(body)
 
     async def workers(self) -> Response:
         """Answers the live workers, and on Kubernetes why a wanted one is not there yet."""
         found = await asyncio.gather(*map(self._store.workers, self._models))
         coming = await self._pods.coming()
-        rows = [_worker(model, w) for model, workers in zip(self._models, found, strict=True) for w in workers]
-        body: Workers = {"workers": rows, "starting": None if coming is None else [_starting(pod) for pod in coming]}
+        rows = [
+            _worker(model, w)
+            for model, workers in zip(self._models, found, strict=True)
+            for w in workers
+        ]
+        body: Workers = {
+            "workers": rows,
+            "starting": None if coming is None else [_starting(pod) for pod in coming],
+        }
         return json_response(body)
 
 
@@ -59,4 +68,10 @@ def _worker(model: str, worker: WorkerInfo) -> Worker:
 
 
 def _starting(pod: PendingPod) -> Starting:
-    return {"pod": pod.pod, "model": pod.model, "reason": pod.reason, "message": pod.message, "since": pod.since}
+    return {
+        "pod": pod.pod,
+        "model": pod.model,
+        "reason": pod.reason,
+        "message": pod.message,
+        "since": pod.since,
+    }

@@ -10,10 +10,17 @@ from app.http.body_memory import Reservation
 from app.http.problems import Kind, Problem, invalid
 
 
-async def read_body(request: Request, max_bytes: int, within_s: float, room: Reservation) -> bytearray:
-    """Returns a body that says it is JSON, of at most so many bytes and in so many seconds, with room until `room` is closed."""
+async def read_body(
+    request: Request, max_bytes: int, within_s: float, room: Reservation
+) -> bytearray:
+    """Returns a body that says it is JSON, of at most so many bytes and in so many seconds, with
+    room until `room` is closed.
+    """
     media = request.headers.get("content-type", "")
-    if media != "application/json" and media.partition(";")[0].strip(" \t").lower() != "application/json":
+    if (
+        media != "application/json"
+        and media.partition(";")[0].strip(" \t").lower() != "application/json"
+    ):
         raise Problem(Kind.MEDIA, "Content-Type must be application/json")
     told = request.headers.get("content-length", "")
     told_bytes = int(told) if told.isdigit() else 0
@@ -24,11 +31,15 @@ async def read_body(request: Request, max_bytes: int, within_s: float, room: Res
         async with asyncio.timeout(within_s):
             return await _read(request, max_bytes, room)
     except TimeoutError:
-        raise Problem(Kind.SLOW, f"The body must come within {within_s:g} s", {"Connection": "close"}) from None
+        raise Problem(
+            Kind.SLOW, f"The body must come within {within_s:g} s", {"Connection": "close"}
+        ) from None
 
 
 def small_body(raw: bytes | bytearray, max_depth: int) -> tuple[Any, Problem | None]:
-    """Returns what a body says, and the problem it still is when only a lenient reader could read it (NaN, infinities)."""
+    """Returns what a body says, and the problem it still is when only a lenient reader could read
+    it (NaN, infinities).
+    """
     try:
         body, unreadable = parsed(raw, max_depth)
     except Refused as refused:

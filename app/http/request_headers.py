@@ -1,6 +1,8 @@
-"""What a client may ask of an answer by header: Prefer (RFC 7240), Idempotency-Key (the IETF draft), Cache-Control.
+"""What a client may ask of an answer by header: Prefer (RFC 7240), Idempotency-Key (the IETF
+draft), Cache-Control.
 
-What is malformed in Prefer is ignored, as the RFC says; a malformed key is refused, for its caller relies on it.
+What is malformed in Prefer is ignored, as the RFC says; a malformed key is refused, for its caller
+relies on it.
 """
 
 import re
@@ -12,8 +14,12 @@ from starlette.datastructures import Headers
 from app.http.problems import Kind, Problem
 
 LONGEST_KEY = 255
-# Possessive throughout (++, *+): taking back what matched would make a long line of blanks or commas cost its square.
-_PREFERENCE = re.compile(r'\s*+([!#$%&\'*+.^_`|~0-9A-Za-z-]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;\s"]*+))?+\s*+(?:;.*)?', re.DOTALL)
+# Possessive throughout (++, *+): taking back what matched would make a long line of blanks or
+# commas cost its square.
+_PREFERENCE = re.compile(
+    r'\s*+([!#$%&\'*+.^_`|~0-9A-Za-z-]++)\s*+(?:=\s*+("(?:[^"\\]|\\.)*+"|[^;\s"]*+))?+\s*+(?:;.*)?',
+    re.DOTALL,
+)
 _MEMBER = re.compile(r'(?:[^",]++|"[^"]*+"|")++')
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
@@ -31,7 +37,9 @@ class WaitPreference:
 
     @property
     def waits(self) -> bool:
-        """Whether the end is waited for at all; who must not get a 202 does, if only for an instant."""
+        """Whether the end is waited for at all; who must not get a 202 does, if only for an
+        instant.
+        """
         return self.wait_s > 0 or not self.background
 
     def applied(self, in_background: bool) -> dict[str, str]:
@@ -52,7 +60,9 @@ def parse_prefer(values: Iterable[str]) -> dict[str, str]:
 
 
 def wish_of(headers: Headers, slo_s: float) -> WaitPreference:
-    """Returns what a caller of POST /predict/ wants: a shorter wait than `slo_s` is honoured, a longer one is not."""
+    """Returns what a caller of POST /predict/ wants: a shorter wait than `slo_s` is honoured, a
+    longer one is not.
+    """
     if "prefer" not in headers:
         return WaitPreference(slo_s)
     prefer = parse_prefer(headers.getlist("prefer"))
@@ -70,13 +80,24 @@ def idempotency_key(headers: Headers) -> str:
         return ""
     quoted = _QUOTED_KEY.fullmatch(raw.strip())
     key = re.sub(r"\\(.)", r"\1", quoted[1]) if quoted else raw.strip()
-    if not key or len(key) > LONGEST_KEY or not key.isascii() or not key.isprintable() or (not quoted and '"' in key):
-        raise Problem(Kind.BAD_REQUEST, f"Idempotency-Key must be a quoted string of 1 to {LONGEST_KEY} printable ASCII characters")
+    if (
+        not key
+        or len(key) > LONGEST_KEY
+        or not key.isascii()
+        or not key.isprintable()
+        or (not quoted and '"' in key)
+    ):
+        raise Problem(
+            Kind.BAD_REQUEST,
+            f"Idempotency-Key must be a quoted string of 1 to {LONGEST_KEY} printable ASCII characters",
+        )
     return key
 
 
 def trace_id(headers: Headers) -> str:
-    """Returns the trace that the caller's `traceparent` names (W3C Trace Context, version 00), '' without one."""
+    """Returns the trace that the caller's `traceparent` names (W3C Trace Context, version 00), ''
+    without one.
+    """
     given = headers.get("traceparent")
     found = _TRACEPARENT.fullmatch(given) if given else None
     return found[1] if found and found[1].strip("0") else ""

@@ -14,7 +14,10 @@ JSON = "application/json"
 
 
 def json_response(
-    body: object, status: int = 200, headers: Mapping[str, str] | None = None, default: Callable[[Any], Any] | None = None
+    body: object,
+    status: int = 200,
+    headers: Mapping[str, str] | None = None,
+    default: Callable[[Any], Any] | None = None,
 ) -> Response:
     """Returns an answer's bytes. `default` writes what is no JSON."""
     return Response(orjson.dumps(body, default), status, headers, JSON)
@@ -22,7 +25,13 @@ def json_response(
 
 def rfc3339(ms: int) -> str | None:
     """Returns a time in UTC; None for one that has not come."""
-    return datetime.fromtimestamp(ms / 1000, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z") if ms else None
+    return (
+        datetime.fromtimestamp(ms / 1000, UTC)
+        .isoformat(timespec="milliseconds")
+        .replace("+00:00", "Z")
+        if ms
+        else None
+    )
 
 
 def entity(key: int | None) -> EntityKey:
@@ -31,7 +40,10 @@ def entity(key: int | None) -> EntityKey:
 
 
 def task_error(error: dict[str, Any] | None) -> TaskError | None:
-    """Returns an error as its record holds it. A worker wrote it, with at least these two fields."""
+    """Returns an error as its record holds it.
+
+    A worker wrote it, with at least these two fields.
+    """
     return cast("TaskError | None", error)
 
 

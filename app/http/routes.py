@@ -40,13 +40,17 @@ def add(
     tagged: bool = False,
     operation_id: str = "",
 ) -> None:
-    """Adds a call such as `GET /livez`, described by the bodies of its answers and the statuses of its problems.
+    """Adds a call such as `GET /livez`, described by the bodies of its answers and the statuses of
+    its problems.
 
-    `kinds` are an extension's own problems. `tagged` answers have an ETag, so there is a 304 too. Clients that are made from the
-    OpenAPI page name the call by its `operation_id`, which the handler's class and name give if it is not set.
+    `kinds` are an extension's own problems. `tagged` answers have an ETag, so there is a 304 too.
+    Clients that are made from the OpenAPI page name the call by its `operation_id`, which the
+    handler's class and name give if it is not set.
     """
     method, path = call.split(" ")
-    responses: dict[int | str, dict[str, Any]] = {code: {"model": body} for code, body in answers.items()}
+    responses: dict[int | str, dict[str, Any]] = {
+        code: {"model": body} for code, body in answers.items()
+    }
     responses |= {code: _problem(code, (*problems.Kind, *kinds)) for code in refusals}
     if tagged:
         responses[304] = {"description": "What If-None-Match names is still the answer"}
@@ -72,7 +76,13 @@ def slashed(app: FastAPI) -> list[str]:
 
 def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> None:
     """Predictions and what they are made by."""
-    add(app, "POST /predict/", calls.sync, {200: schemas.Prediction, 202: schemas.Accepted}, (*_REFUSED, 409, 410, 500, 504))
+    add(
+        app,
+        "POST /predict/",
+        calls.sync,
+        {200: schemas.Prediction, 202: schemas.Accepted},
+        (*_REFUSED, 409, 410, 500, 504),
+    )
     add(app, "POST /predict/async/", calls.background, {202: schemas.Accepted}, _REFUSED)
     add(app, "GET /predict/model/info", models.info, {200: schemas.ModelCard}, (422, 503))
 
@@ -81,16 +91,31 @@ def add_monitoring(app: FastAPI, tasks: TaskCalls, others: QueueAndWorkerCalls) 
     """Tasks, queues, workers."""
 
     def look(call: str, handler: Handler, answer: type[object], refusals: tuple[int, ...]) -> None:
-        add(app, call, handler, {200: answer}, refusals, operation_id=f"monitoring_{handler.__name__}")
+        add(
+            app,
+            call,
+            handler,
+            {200: answer},
+            refusals,
+            operation_id=f"monitoring_{handler.__name__}",
+        )
 
-    look("GET /monitoring/task_status/{task_id}", tasks.task_status, schemas.TaskStatus, (404, 410, 422, 503))
+    look(
+        "GET /monitoring/task_status/{task_id}",
+        tasks.task_status,
+        schemas.TaskStatus,
+        (404, 410, 422, 503),
+    )
     look("GET /result/{task_id}", tasks.result, schemas.CeleryResult, (404, 410, 422, 503))
     look("GET /monitoring/queues", others.queues, schemas.Queues, (503,))
     look("GET /monitoring/workers", others.workers, schemas.Workers, (503,))
 
 
 def add_dead_letters(app: FastAPI, calls: DeadLetterCalls) -> None:
-    """What failed for good. The path that ends in a word comes before the one with an id in its place."""
+    """What failed for good.
+
+    The path that ends in a word comes before the one with an id in its place.
+    """
     gone = (404, 409, 410, 503)
     add(app, "GET /dead-letters", calls.page, {200: schemas.DeadLetterPage}, (422, 503))
     add(app, "POST /dead-letters/replay", calls.replay_all, {202: schemas.ReplayedAll}, _REFUSED)

@@ -1,7 +1,8 @@
 """Each answer, defined once.
 
-An answer is a dict of one of these types. mypy checks the dict where it is made, FastAPI describes the type on the OpenAPI page,
-and orjson writes the bytes (app/http/responses.py). A `NotRequired` field is left out where it says nothing.
+An answer is a dict of one of these types. mypy checks the dict where it is made, FastAPI describes
+the type on the OpenAPI page, and orjson writes the bytes (app/http/responses.py). A `NotRequired`
+field is left out where it says nothing.
 
 pydantic takes `TypedDict` from typing_extensions only, before Python 3.12.
 """
@@ -40,7 +41,8 @@ class TaskError(TypedDict):
 class ReadyModel(TypedDict):
     """The version served, and how many workers have the model loaded.
 
-    `problem` is there when what the registry names can't be served, and says why; then the version is null, or an earlier one.
+    `problem` is there when what the registry names can't be served, and says why; then the version
+    is null, or an earlier one.
     """
 
     version: str | None
@@ -126,9 +128,11 @@ class TaskOutlook(TypedDict, total=False):
 
 
 class TaskStatus(TaskProgress, TaskOutlook):
-    """How a task stands. `result` is there after success, `error` after a run that failed, `position` while it waits.
+    """How a task stands. `result` is there after success, `error` after a run that failed,
+    `position` while it waits.
 
-    `estimated_wait_s` is then when it should begin, by the rate of the workers under this backlog; null where nobody knows.
+    `estimated_wait_s` is then when it should begin, by the rate of the workers under this backlog;
+    null where nobody knows.
     """
 
 
@@ -171,7 +175,9 @@ class Worker(TypedDict):
 
 
 class FailedRun(TypedDict):
-    """A run that ended badly; `batch` is how many its claim named, `version` null when the worker was lost."""
+    """A run that ended badly; `batch` is how many its claim named, `version` null when the worker
+    was lost.
+    """
 
     epoch: int
     worker: str
@@ -211,7 +217,10 @@ class UnreadInput(TypedDict, total=False):
 
 
 class DeadLetterWhole(DeadLetterRow, UnreadInput):
-    """With its input and every failed run. `input_error` is there when a large input can't be read, and says why."""
+    """With its input and every failed run.
+
+    `input_error` is there when a large input can't be read, and says why.
+    """
 
     input: Any
     history: list[FailedRun]
@@ -230,7 +239,9 @@ class ReplayedAll(TypedDict):
 
 
 class Starting(TypedDict):
-    """A worker's pod that is not ready, and why: no node for it, its image, its volumes, its end again and again, or its model."""
+    """A worker's pod that is not ready, and why: no node for it, its image, its volumes, its end
+    again and again, or its model.
+    """
 
     pod: str
     model: str
@@ -263,7 +274,10 @@ class Signature(TypedDict):
 
 
 class ModelCard(TypedDict):
-    """The registry's word on a model, and the workers'. `name` is its pool's, which is the registered one unless set otherwise."""
+    """The registry's word on a model, and the workers'.
+
+    `name` is its pool's, which is the registered one unless set otherwise.
+    """
 
     name: str
     registered_name: str

@@ -15,7 +15,13 @@ from inference.states import CELERY_WORDS, PUBLIC_WORDS, State
 
 LONGEST_POLL_S = 60
 Wait = Annotated[
-    float, Query(ge=0, le=LONGEST_POLL_S, allow_inf_nan=False, description="Wait for the end so many seconds before answering.")
+    float,
+    Query(
+        ge=0,
+        le=LONGEST_POLL_S,
+        allow_inf_nan=False,
+        description="Wait for the end so many seconds before answering.",
+    ),
 ]
 
 
@@ -30,7 +36,9 @@ class TaskCalls:
         return json_response(_status(_known(await self._predictions.wait(task_id, wait), task_id)))
 
     async def result(self, task_id: str) -> Response:
-        """Answers the same record in Celery's words; an id that was never issued is a 404, not PENDING."""
+        """Answers the same record in Celery's words; an id that was never issued is a 404, not
+        PENDING.
+        """
         return json_response(_celery_result(_known(await self._predictions.read(task_id), task_id)))
 
 
@@ -63,7 +71,9 @@ def _outlook(record: Record) -> TaskOutlook:
         body["dead_lettered"] = True
     if record.position is not None:
         body["position"] = record.position
-        body["estimated_wait_s"] = None if record.starts_in_ms is None else record.starts_in_ms / 1000
+        body["estimated_wait_s"] = (
+            None if record.starts_in_ms is None else record.starts_in_ms / 1000
+        )
     return body
 
 

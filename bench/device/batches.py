@@ -1,7 +1,8 @@
-"""How much of the device's speed the service keeps, at several batch sizes: its rows a second over those of a bare loop.
+"""How much of the device's speed the service keeps, at several batch sizes: its rows a second over
+those of a bare loop.
 
-The loop runs before and after, since a worker of each batch size has to start between; the mean counts, and how far the two are
-apart is said.
+The loop runs before and after, since a worker of each batch size has to start between; the mean
+counts, and how far the two are apart is said.
 """
 
 import json
@@ -24,7 +25,9 @@ SECONDS, ROUNDS = 3.0, 2
 
 def of_images(stand: Stand, say: Say) -> None:
     """The image classifier: small for a GPU, so that the host's part shows (JSON, JPEG)."""
-    _measure(stand, say, IMAGES, {"image": IMAGE}, (16, 64, 256) if stand.machine.has_gpu else (8, 16))
+    _measure(
+        stand, say, IMAGES, {"image": IMAGE}, (16, 64, 256) if stand.machine.has_gpu else (8, 16)
+    )
 
 
 def of_arithmetic(stand: Stand, say: Say) -> None:
@@ -32,7 +35,9 @@ def of_arithmetic(stand: Stand, say: Say) -> None:
     _measure(stand, say, DENSE, {"value": 1.0}, (8, 32) if stand.machine.has_gpu else (8,))
 
 
-def _measure(stand: Stand, say: Say, model: str, features: Mapping[str, Any], sizes: tuple[int, ...]) -> None:
+def _measure(
+    stand: Stand, say: Say, model: str, features: Mapping[str, Any], sizes: tuple[int, ...]
+) -> None:
     before = _bare(stand, model, features, sizes)
     rates: dict[int, list[float]] = {}
     for size in sizes:
@@ -57,21 +62,38 @@ def _measure(stand: Stand, say: Say, model: str, features: Mapping[str, Any], si
         say(f"service ÷ bare loop, B = {size}", f"{median(rates[size]) / loop:.2f}")
 
 
-def _bare(stand: Stand, model: str, features: Mapping[str, Any], sizes: tuple[int, ...]) -> dict[int, float]:
+def _bare(
+    stand: Stand, model: str, features: Mapping[str, Any], sizes: tuple[int, ...]
+) -> dict[int, float]:
     options = ["--model", model, "--features", json.dumps(features)]
-    seen = child("-m", "bench.bare_loop", stand.registry, str(SECONDS), *map(str, sizes), *options, env=LIKE_THE_IMAGE)
+    seen = child(
+        "-m",
+        "bench.bare_loop",
+        stand.registry,
+        str(SECONDS),
+        *map(str, sizes),
+        *options,
+        env=LIKE_THE_IMAGE,
+    )
     return {int(size): float(rate) for size, rate in seen.items()}
 
 
-def _load(stand: Stand, model: str, features: Mapping[str, Any], size: int, seconds: float) -> float:
-    """Rows a second with callers for two batches, shared out among the gateways; each has a load generator of its own."""
+def _load(
+    stand: Stand, model: str, features: Mapping[str, Any], size: int, seconds: float
+) -> float:
+    """Rows a second with callers for two batches, shared out among the gateways; each has a load
+    generator of its own.
+    """
     gateways = stand.stack.gateways
     callers = str(max(1, 2 * size // len(gateways)))
     body = json.dumps({"features": features, "model": model})
     command = [sys.executable, "-m", "bench.load"]
     running = [
         subprocess.Popen(
-            [*command, f"{gateway.url}/predict/", str(seconds), callers, body], cwd=ROOT, stdout=subprocess.PIPE, text=True
+            [*command, f"{gateway.url}/predict/", str(seconds), callers, body],
+            cwd=ROOT,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         for gateway in gateways
     ]

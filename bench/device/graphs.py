@@ -1,6 +1,8 @@
-"""Registers the models of the device bench: `python -m bench.device.graphs URL ROW_BYTES TOKENS WIDTH LAYERS`.
+"""Registers the models of the device bench: `python -m bench.device.graphs URL ROW_BYTES TOKENS
+WIDTH LAYERS`.
 
-Each is an exported torch graph, as a user's would be. A program of its own: MLflow warns as it logs.
+Each is an exported torch graph, as a user's would be. A program of its own: MLflow warns as it
+logs.
 """
 
 import argparse
@@ -28,7 +30,10 @@ class Allocating(torch.nn.Module):
 
 
 class Lookup(torch.nn.Module):
-    """Answers twice its input, out of a table. An index outside of it breaks a CUDA context (a device-side assert)."""
+    """Answers twice its input, out of a table.
+
+    An index outside of it breaks a CUDA context (a device-side assert).
+    """
 
     def __init__(self) -> None:
         super().__init__()
@@ -40,14 +45,17 @@ class Lookup(torch.nn.Module):
 
 
 class Dense(torch.nn.Module):
-    """Much arithmetic on one number: what a batch costs is the device's time, hardly any of the host's."""
+    """Much arithmetic on one number: what a batch costs is the device's time, hardly any of the
+    host's.
+    """
 
     def __init__(self, size: DenseSize) -> None:
         super().__init__()
         self._size = size
         scale = (2 / size.width) ** 0.5
         self.weight = torch.nn.Parameter(
-            torch.randn(size.width, size.width, generator=torch.Generator().manual_seed(1)) * scale, requires_grad=False
+            torch.randn(size.width, size.width, generator=torch.Generator().manual_seed(1)) * scale,
+            requires_grad=False,
         )
 
     def forward(self, rows: torch.Tensor) -> torch.Tensor:
@@ -58,7 +66,9 @@ class Dense(torch.nn.Module):
 
 
 class NoExample(ColumnsFlavor):
-    """Without an example a worker does not warm up, so that the first batch that is too large comes from callers."""
+    """Without an example a worker does not warm up, so that the first batch that is too large comes
+    from callers.
+    """
 
     def save_model(self, path: str, mlflow_model: Model, *arguments: Any, **options: Any) -> None:
         super().save_model(path, mlflow_model, *arguments, **options)
@@ -76,7 +86,9 @@ def register(url: str, row_bytes: int, dense: DenseSize) -> None:
             flavor = NoExample() if name == ALLOCATING else ColumnsFlavor()
             options = {"network": network.eval(), "table": table, "names": ["answer"]}
             info = Model.log(None, flavor, name, name=name, flavor_name="pytorch", **options)
-            mlflow.MlflowClient().set_registered_model_alias(name, "production", str(info.registered_model_version))
+            mlflow.MlflowClient().set_registered_model_alias(
+                name, "production", str(info.registered_model_version)
+            )
 
 
 if __name__ == "__main__":

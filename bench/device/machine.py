@@ -1,4 +1,6 @@
-"""What this machine has for a device, looked at by processes of their own: the bench itself must hold no CUDA context."""
+"""What this machine has for a device, looked at by processes of their own: the bench itself must
+hold no CUDA context.
+"""
 
 import json
 import os
@@ -24,7 +26,9 @@ print(json.dumps(seen))
 
 @dataclass(frozen=True)
 class Machine:
-    """`device` is `cuda:0` or `cpu`; `context_s` is how long a bare process takes to open the device."""
+    """`device` is `cuda:0` or `cpu`; `context_s` is how long a bare process takes to open the
+    device.
+    """
 
     torch: str
     cuda: str
@@ -43,7 +47,9 @@ class Machine:
 
 def look() -> Machine:
     """Returns what torch sees."""
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", LOOK], cwd=ROOT, check=True, capture_output=True)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", LOOK], cwd=ROOT, check=True, capture_output=True
+    )
     return Machine(**json.loads(done.stdout.splitlines()[-1]), driver=_nvidia_smi("driver_version"))
 
 

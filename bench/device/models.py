@@ -1,4 +1,5 @@
-"""The models of the device bench by name, and the program that registers them (bench/device/graphs.py).
+"""The models of the device bench by name, and the program that registers them
+(bench/device/graphs.py).
 
 Light on purpose: the bench's own process imports neither torch nor MLflow.
 """
@@ -23,4 +24,13 @@ class DenseSize:
 def command(url: str, row_bytes: int, dense: DenseSize) -> list[str]:
     """What registers all three with the MLflow at `url`."""
     sizes = [str(value) for value in asdict(dense).values()]
-    return [sys.executable, "-W", "ignore", "-m", "bench.device.graphs", url, str(row_bytes), *sizes]
+    return [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "bench.device.graphs",
+        url,
+        str(row_bytes),
+        *sizes,
+    ]

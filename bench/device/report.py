@@ -49,9 +49,22 @@ class Result:
 def page(machine: Machine, results: Sequence[Result], command: str) -> str:
     """docs/device.md."""
     bad = [f"- ✗ {result.name}: {result.problem}" for result in results if result.problem]
-    parts = [HEAD, "## This run", "", _where(machine, command), "", *(bad or ["All was as it should be."]), ""]
+    parts = [
+        HEAD,
+        "## This run",
+        "",
+        _where(machine, command),
+        "",
+        *(bad or ["All was as it should be."]),
+        "",
+    ]
     for result in results:
-        parts += [f"### {result.name.capitalize()}", "", f"{'✗' if result.problem else '✓'} {result.seconds:.0f} s", ""]
+        parts += [
+            f"### {result.name.capitalize()}",
+            "",
+            f"{'✗' if result.problem else '✓'} {result.seconds:.0f} s",
+            "",
+        ]
         if result.rows:
             lines = [f"| {' | '.join(map(_cell, row))} |" for row in result.rows]
             parts += ["| what | figure | beside it |", "|---|---|---|", *lines, ""]
@@ -60,7 +73,11 @@ def page(machine: Machine, results: Sequence[Result], command: str) -> str:
 
 def as_json(machine: Machine, results: Sequence[Result]) -> str:
     """The same for programs."""
-    return json.dumps({"machine": asdict(machine), "steps": [asdict(result) for result in results]}, indent=1, ensure_ascii=False)
+    return json.dumps(
+        {"machine": asdict(machine), "steps": [asdict(result) for result in results]},
+        indent=1,
+        ensure_ascii=False,
+    )
 
 
 def _where(machine: Machine, command: str) -> str:

@@ -1,4 +1,6 @@
-"""Runs steps one after the other, each within its limit and all within a budget; one that fails does not stop the next."""
+"""Runs steps one after the other, each within its limit and all within a budget; one that fails
+does not stop the next.
+"""
 
 import signal
 import sys
@@ -29,7 +31,9 @@ class Step(Generic[T]):
 
 @dataclass(frozen=True)
 class Clock:
-    """`end` is when the budget is spent, by `time.monotonic`; `patience` is what a step's limit is multiplied by."""
+    """`end` is when the budget is spent, by `time.monotonic`; `patience` is what a step's limit is
+    multiplied by.
+    """
 
     end: float
     patience: float = 1.0
@@ -49,7 +53,11 @@ class Clock:
         except Exception as error:  # a failed step must not cost those after it
             result.problem = f"{type(error).__name__}: {error}"
         result.seconds = time.monotonic() - began
-        print(f"{step.name}: {result.problem or 'good'}, {result.seconds:.0f} s", file=sys.stderr, flush=True)
+        print(
+            f"{step.name}: {result.problem or 'good'}, {result.seconds:.0f} s",
+            file=sys.stderr,
+            flush=True,
+        )
         return result
 
     @staticmethod
@@ -60,7 +68,10 @@ class Clock:
 
 @contextmanager
 def _limit(seconds: float) -> Iterator[None]:
-    """Raises OutOfTime in the main thread. A thread for each step would not do: what it starts dies with it (prctl(2))."""
+    """Raises OutOfTime in the main thread.
+
+    A thread for each step would not do: what it starts dies with it (prctl(2)).
+    """
 
     def ring(_number: int, _frame: FrameType | None) -> None:
         raise OutOfTime

@@ -43,11 +43,15 @@ class Stand:
         return self.stack.workers[-1]
 
     def only(self, model: str, rows: int, wait_ms: int = 0) -> Process:
-        """Ends all workers and starts one of `model`, with batches of `rows`; returns when it holds the model."""
+        """Ends all workers and starts one of `model`, with batches of `rows`; returns when it holds
+        the model.
+        """
         self.holds = ""
         for worker in self.stack.workers:
             worker.kill()
-        self.stack.add_worker(MODEL_URI=_uri(model), MAX_BATCH_SIZE=str(rows), MAX_BATCH_WAIT_MS=str(wait_ms))
+        self.stack.add_worker(
+            MODEL_URI=_uri(model), MAX_BATCH_SIZE=str(rows), MAX_BATCH_WAIT_MS=str(wait_ms)
+        )
         self.holds = model
         return self.worker
 
@@ -75,7 +79,9 @@ def metric(worker: Process, name: str) -> float:
 def until_loaded(worker: Process, times: int, limit_s: float = 90) -> float:
     """Waits until the model was loaded so many times; returns how long that took."""
     began = time.perf_counter()
-    until(lambda: len(loads(worker)) >= times, f"load {times} of the model, see {worker.log}", limit_s)
+    until(
+        lambda: len(loads(worker)) >= times, f"load {times} of the model, see {worker.log}", limit_s
+    )
     return time.perf_counter() - began
 
 
@@ -100,7 +106,11 @@ def _env() -> dict[str, str]:
     """MAX_ATTEMPTS 1: whoever is charged once is a failure, so that nobody is charged unseen."""
     paths = [str(ROOT), *filter(None, [os.environ.get("PYTHONPATH")])]
     served = ",".join(map(_uri, (*MODELS, FAULT)))
-    return LIKE_THE_IMAGE | {"MODEL_URIS": served, "MAX_ATTEMPTS": "1", "PYTHONPATH": os.pathsep.join(paths)}
+    return LIKE_THE_IMAGE | {
+        "MODEL_URIS": served,
+        "MAX_ATTEMPTS": "1",
+        "PYTHONPATH": os.pathsep.join(paths),
+    }
 
 
 def _register(url: str, machine: Machine) -> None:
@@ -115,15 +125,22 @@ def _register(url: str, machine: Machine) -> None:
 
 
 def _together(*commands: list[str]) -> None:
-    """Runs programs beside each other, since each spends its time importing; raises RuntimeError if one fails."""
+    """Runs programs beside each other, since each spends its time importing; raises RuntimeError if
+    one fails.
+    """
     running = [
-        subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) for command in commands
+        subprocess.Popen(
+            command, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+        )
+        for command in commands
     ]
     try:
         for program in running:
             _, said = program.communicate()
             if program.returncode:
-                raise RuntimeError(f"{program.args!r} ended with {program.returncode}: {said[-2000:]}")
+                raise RuntimeError(
+                    f"{program.args!r} ended with {program.returncode}: {said[-2000:]}"
+                )
     finally:
         for program in running:
             program.kill()

@@ -1,6 +1,8 @@
-"""The steps, in the order of what matters most: where the model is, what a failing device costs, then how fast it is.
+"""The steps, in the order of what matters most: where the model is, what a failing device costs,
+then how fast it is.
 
-Each raises an AssertionError with a sentence for what is not as it should be, and says its figures as it finds them.
+Each raises an AssertionError with a sentence for what is not as it should be, and says its figures
+as it finds them.
 """
 
 import os
@@ -45,8 +47,15 @@ class Fault:
     error: str
 
 
-ONE_TOO_MANY = Fault(ALLOCATING, lambda value: {"value": value}, lambda result: result[0], "CUDA out of memory")
-ONLY_ALONE = Fault(FAULT, lambda value: {"do": "only_alone", "value": value}, lambda result: result["value"], "simulated")
+ONE_TOO_MANY = Fault(
+    ALLOCATING, lambda value: {"value": value}, lambda result: result[0], "CUDA out of memory"
+)
+ONLY_ALONE = Fault(
+    FAULT,
+    lambda value: {"do": "only_alone", "value": value},
+    lambda result: result["value"],
+    "simulated",
+)
 OUT_OF_TABLE = Fault(
     LOOKUP,
     lambda value: {"value": LOOKUP_ROWS * 10 if value == GUILTY else value},
@@ -66,11 +75,22 @@ def placed(stand: Stand, say: Say) -> None:
     before_mib = used_mib()
     began = time.perf_counter()
     worker = stand.only(IMAGES, 16)
-    say("start of a worker to ready, s", f"{time.perf_counter() - began:.1f}", "files just written, so in the page cache")
+    say(
+        "start of a worker to ready, s",
+        f"{time.perf_counter() - began:.1f}",
+        "files just written, so in the page cache",
+    )
     (loaded,) = loads(worker)
-    say("its phases, s", _phases(loaded), "of `model.loaded`; `process` is Python and the worker's own imports")
+    say(
+        "its phases, s",
+        _phases(loaded),
+        "of `model.loaded`; `process` is Python and the worker's own imports",
+    )
     say("the worker says its model is on", loaded["device"])
-    check(loaded["device"] == stand.machine.device, f"the model is on {loaded['device']}, not on {stand.machine.device}")
+    check(
+        loaded["device"] == stand.machine.device,
+        f"the model is on {loaded['device']}, not on {stand.machine.device}",
+    )
     _check_cat(stand.stack.client())
     say("a photograph of a cat", "a cat")
     if stand.machine.has_gpu:
@@ -84,7 +104,11 @@ def replaced(stand: Stand, say: Say) -> None:
     began = time.perf_counter()
     os.kill(child, signal.SIGKILL)
     until(lambda: worker.model_process() not in (0, child), "another process of the model", 60)
-    say("a killed process is replaced after, s", f"{time.perf_counter() - began:.1f}", "Celery looks every 5 s")
+    say(
+        "a killed process is replaced after, s",
+        f"{time.perf_counter() - began:.1f}",
+        "Celery looks every 5 s",
+    )
     until_loaded(worker, before + 1)
     _check_cat(stand.stack.client())
     say("… and predicts after, s", f"{time.perf_counter() - began:.1f}", "from the kill")
@@ -99,22 +123,37 @@ def too_large(stand: Stand, say: Say) -> None:
     fault = ONE_TOO_MANY if stand.machine.has_gpu else ONLY_ALONE
     worker = stand.only(fault.model, ROWS, WAIT_MS)
     child = worker.model_process()
-    # Rows of a GPU's size must not meet the host's memory: a kernel that overcommits gives it, and then kills other processes.
-    check(loads(worker)[0]["device"] == stand.machine.device, "the model is not on the device: nothing is sent")
+    # Rows of a GPU's size must not meet the host's memory: a kernel that overcommits gives it, and
+    # then kills other processes.
+    check(
+        loads(worker)[0]["device"] == stand.machine.device,
+        "the model is not on the device: nothing is sent",
+    )
     say("out of memory by", fault.error, f"batches of {ROWS}")
     for turn in (1, 2):
         records = _sent(stand.stack.client(), fault)
         bad = [record for value, record in enumerate(records) if not _good(record, fault, value)]
-        check(not bad, f"turn {turn}: {len(bad)} of {ROWS} did not succeed uncharged with their own answer: {bad[:1]}")
-    check(_largest_batch(worker) == ROWS, f"the rows came in batches of {_largest_batch(worker)} at most")
+        check(
+            not bad,
+            f"turn {turn}: {len(bad)} of {ROWS} did not succeed uncharged with their own answer: {bad[:1]}",
+        )
+    check(
+        _largest_batch(worker) == ROWS,
+        f"the rows came in batches of {_largest_batch(worker)} at most",
+    )
     until(lambda: metric(worker, "worker_batches_halved_total") > 0, "a halving to be counted")
     say("rows that succeeded, charged to nobody", 2 * ROWS, "each with its own answer")
     say("halvings", f"{metric(worker, 'worker_batches_halved_total'):.0f}", "of two batches")
-    check(worker.model_process() == child and len(loads(worker)) == 1, "the model's process was replaced")
+    check(
+        worker.model_process() == child and len(loads(worker)) == 1,
+        "the model's process was replaced",
+    )
 
 
 def broken(stand: Stand, say: Say) -> None:
-    """A broken context is found and its process replaced; the innocents succeed, the guilty is charged once."""
+    """A broken context is found and its process replaced; the innocents succeed, the guilty is
+    charged once.
+    """
     fault = OUT_OF_TABLE if stand.machine.has_gpu else BREAK_DEVICE
     worker = stand.only(fault.model, ROWS, WAIT_MS)
     child, parent = worker.model_process(), worker.pid
@@ -122,18 +161,42 @@ def broken(stand: Stand, say: Say) -> None:
     records = _sent(stand.stack.client(), fault)
     guilty = records[GUILTY]
     error = guilty.get("error") or {}
-    say("what the guilty's record says", str(error.get("message")), f"{error.get('type')}, attempts {guilty.get('attempts')}")
-    bad = [record for value, record in enumerate(records) if value != GUILTY and not _good(record, fault, value)]
-    check(not bad, f"{len(bad)} innocents did not succeed uncharged with their own answer: {bad[:1]}")
+    say(
+        "what the guilty's record says",
+        str(error.get("message")),
+        f"{error.get('type')}, attempts {guilty.get('attempts')}",
+    )
+    bad = [
+        record
+        for value, record in enumerate(records)
+        if value != GUILTY and not _good(record, fault, value)
+    ]
+    check(
+        not bad, f"{len(bad)} innocents did not succeed uncharged with their own answer: {bad[:1]}"
+    )
     told = (guilty["status"], error.get("type"), guilty["attempts"])
-    check(told == ("failure", "device_error", 1), f"the guilty is {told}, not charged once with a device_error")
-    check(_largest_batch(worker) == ROWS, f"the rows came in batches of {_largest_batch(worker)} at most")
+    check(
+        told == ("failure", "device_error", 1),
+        f"the guilty is {told}, not charged once with a device_error",
+    )
+    check(
+        _largest_batch(worker) == ROWS,
+        f"the rows came in batches of {_largest_batch(worker)} at most",
+    )
     found = len(worker.events("device.broken"))
-    say("broken contexts found, processes replaced", found, "once for the batch, once for the guilty alone")
+    say(
+        "broken contexts found, processes replaced",
+        found,
+        "once for the batch, once for the guilty alone",
+    )
     check(found == 2, f"{found} broken contexts were found, not 2")
     took = until_loaded(worker, found + 1)
     check(worker.model_process() not in (0, child), "the model's process was not replaced")
-    say("the last one's phases, s", _phases(loads(worker)[-1]), f"{took:.1f} s after the last answer")
+    say(
+        "the last one's phases, s",
+        _phases(loads(worker)[-1]),
+        f"{took:.1f} s after the last answer",
+    )
     check(worker.pid == parent and lives(worker), "the worker's parent did not live on")
     (last,) = _sent(stand.stack.client(), fault, 1)
     check(_good(last, fault, 0), f"the worker does not predict any more: {last}")
@@ -145,7 +208,9 @@ def _phases(loaded: Mapping[str, Any]) -> str:
 
 def _check_cat(client: Client) -> None:
     answer = client.post("/predict/", {"features": {"image": IMAGE}, "model": IMAGES})
-    check(answer.status_code == 200, f"the photograph got {answer.status_code}: {answer.text[:300]}")
+    check(
+        answer.status_code == 200, f"the photograph got {answer.status_code}: {answer.text[:300]}"
+    )
     labels = answer.json()["result"]["labels"][:3]
     sure = sum(label["probability"] for label in labels)
     check({label["label"] for label in labels} <= CATS and sure > 0.8, f"the cat is {labels}")
@@ -158,7 +223,11 @@ def _sent(client: Client, fault: Fault, rows: int = ROWS) -> list[dict[str, Any]
 
 
 def _good(record: Mapping[str, Any], fault: Fault, value: int) -> bool:
-    return bool(record["status"] == "success" and record["attempts"] == 0 and fault.answer(record["result"]) == value)
+    return bool(
+        record["status"] == "success"
+        and record["attempts"] == 0
+        and fault.answer(record["result"]) == value
+    )
 
 
 def _largest_batch(worker: Process) -> int:

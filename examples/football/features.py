@@ -1,12 +1,14 @@
 """What is known about a match before it is played, from the results of earlier dates alone.
 
-A feature that saw the match itself, or one played the same day, would look brilliant in training and be worthless in
-service. So matches are taken date by date: first every match of a date gets its features from the teams' past, and only
-then do the date's results become past. A match without a score gets features and leaves no trace.
+A feature that saw the match itself, or one played the same day, would look brilliant in training
+and be worthless in service. So matches are taken date by date: first every match of a date gets its
+features from the teams' past, and only then do the date's results become past. A match without a
+score gets features and leaves no trace.
 
-Ratings are Elo's (A. Elo, The Rating of Chessplayers, 1978) in the form that weighs a win by its goal difference
-(Hvattum and Arntzen, Using ELO ratings for match result prediction in association football, International Journal of
-Forecasting 26, 2010). Divisions never meet in these data, so a newcomer starts among the weakest of its own division.
+Ratings are Elo's (A. Elo, The Rating of Chessplayers, 1978) in the form that weighs a win by its
+goal difference (Hvattum and Arntzen, Using ELO ratings for match result prediction in association
+football, International Journal of Forecasting 26, 2010). Divisions never meet in these data, so a
+newcomer starts among the weakest of its own division.
 """
 
 from collections import defaultdict, deque
@@ -47,10 +49,12 @@ FEATURES: tuple[str, ...] = (
     "expected_home_score",
     "rest_difference",
 )
-"""The columns, in order. Points are 3, 1 or 0 a match, goals are per match, a suffix tells how many matches back; `venue`
-counts the home team's home matches and the away team's away matches; rating differences are Elo points, the expected
-score is 0 to 1. Rest days are those since the team's last match with a result, 14 at most, and 7 for its first of a
-season: a summer is no rest that tells teams apart. They count league matches alone, for the file has no others."""
+"""The columns, in order. Points are 3, 1 or 0 a match, goals are per match, a suffix tells how many
+matches back; `venue` counts the home team's home matches and the away team's away matches;
+rating differences are Elo points, the expected score is 0 to 1. Rest days are those since the
+team's last match with a result, 14 at most, and 7 for its first of a season: a summer is no rest
+that tells teams apart. They count league matches alone, for the file has no others.
+"""
 
 ELO = ("rating_difference", "expected_home_score")
 """What Elo's ratings alone say of a match; a network starts from them."""
@@ -84,7 +88,9 @@ class Fixture(NamedTuple):
 
 @dataclass
 class Team:
-    """A team's past: its rating, its last matches, all of them and by venue, and when it last played."""
+    """A team's past: its rating, its last matches, all of them and by venue, and when it last
+    played.
+    """
 
     rating: float
     played_on: date | None = None
@@ -156,7 +162,12 @@ class History:
     def begin(self, day: date, matches: Sequence[Fixture]) -> None:
         """Admits all teams of a date before any of its matches is described."""
         for name in sorted({match.division for match in matches}):
-            teams = [team for match in matches if match.division == name for team in (match.home_team, match.away_team)]
+            teams = [
+                team
+                for match in matches
+                if match.division == name
+                for team in (match.home_team, match.away_team)
+            ]
             self._divisions[name].begin(day, teams)
 
     def describe(self, match: Fixture) -> list[float]:
@@ -176,7 +187,9 @@ class History:
         if match.home_score is None or match.away_score is None:
             return
         division = self._divisions[match.division]
-        division.record(match.date, match.home_team, match.away_team, match.home_score, match.away_score)
+        division.record(
+            match.date, match.home_team, match.away_team, match.home_score, match.away_score
+        )
 
 
 def read_matches(path: Path) -> list[Fixture]:
@@ -184,12 +197,18 @@ def read_matches(path: Path) -> list[Fixture]:
     table = pd.read_csv(path, parse_dates=["date"])
     if not table["date"].is_monotonic_increasing:
         raise ValueError(f"{path} is not in date order")
-    rows = table.astype({"home_score": "Int64", "away_score": "Int64"}).astype(object).itertuples(index=False)
+    rows = (
+        table.astype({"home_score": "Int64", "away_score": "Int64"})
+        .astype(object)
+        .itertuples(index=False)
+    )
     return [_fixture(cast(Sequence[object], row)) for row in rows]
 
 
 def compute(matches: Sequence[Fixture]) -> pd.DataFrame:
-    """Returns one row a match, indexed by `match_id`, with the columns `FEATURES` in float64 and no gaps."""
+    """Returns one row a match, indexed by `match_id`, with the columns `FEATURES` in float64 and no
+    gaps.
+    """
     by_date: defaultdict[date, list[Fixture]] = defaultdict(list)
     for match in matches:
         by_date[match.date].append(match)
@@ -205,16 +224,26 @@ def compute(matches: Sequence[Fixture]) -> pd.DataFrame:
 
 
 def fixtures(matches: Sequence[Fixture]) -> pd.DataFrame:
-    """Returns who plays whom and when, a row a match, without its result: what is known of a match to come."""
+    """Returns who plays whom and when, a row a match, without its result: what is known of a match
+    to come.
+    """
     columns = ("match_id", "date", "division", "home_team", "away_team")
-    return pd.DataFrame([[getattr(match, name) for name in columns] for match in matches], columns=list(columns))
+    return pd.DataFrame(
+        [[getattr(match, name) for name in columns] for match in matches], columns=list(columns)
+    )
 
 
 def outcome(match: Fixture) -> int | None:
     """The place in `OUTCOMES` of how a match ended, None while it is to come."""
     if match.home_score is None or match.away_score is None:
         return None
-    return 1 if match.home_score == match.away_score else 0 if match.home_score > match.away_score else 2
+    return (
+        1
+        if match.home_score == match.away_score
+        else 0
+        if match.home_score > match.away_score
+        else 2
+    )
 
 
 def _fixture(row: Sequence[object]) -> Fixture:
@@ -236,7 +265,9 @@ def _expected(home: float, away: float) -> float:
 
 
 def _gain(home: float, away: float, difference: int) -> float:
-    """What the home team's rating gains and the other's loses, for a goal difference (Hvattum and Arntzen's ELO_g, λ = 1)."""
+    """What the home team's rating gains and the other's loses, for a goal difference (Hvattum and
+    Arntzen's ELO_g, λ = 1).
+    """
     score = 0.5 if difference == 0 else float(difference > 0)
     return _STEP * (1 + abs(difference)) * (score - _expected(home, away))
 

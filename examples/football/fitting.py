@@ -1,8 +1,10 @@
-"""Fits the match-outcome network and says honestly how good it is: by periods of time, never by shuffled rows.
+"""Fits the match-outcome network and says honestly how good it is: by periods of time, never by
+shuffled rows.
 
-Matches before the validation date teach, those up to the test date say when to stop; then both teach a network for so
-many epochs, and the test period is looked at once. Beside the network stand two plain forecasts for the same period,
-fitted on the same matches: their frequencies (the base rate), and a logistic regression on Elo's expected score alone.
+Matches before the validation date teach, those up to the test date say when to stop; then both
+teach a network for so many epochs, and the test period is looked at once. Beside the network stand
+two plain forecasts for the same period, fitted on the same matches: their frequencies (the base
+rate), and a logistic regression on Elo's expected score alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -27,7 +29,9 @@ class Plan:
     validation_from: date = date(2016, 1, 1)
     test_from: date = date(2016, 7, 1)
     elo_penalty: float = 0.03
-    """On the squared weights of the linear part: early ratings lie close together and make it too sure of itself."""
+    """On the squared weights of the linear part: early ratings lie close together and make it too
+    sure of itself.
+    """
     members: int = 4
     hidden: int = 16
     dropout: float = 0.5
@@ -50,7 +54,9 @@ class Period:
         return len(self.outcomes)
 
     def then(self, later: "Period") -> "Period":
-        return Period(torch.cat([self.features, later.features]), torch.cat([self.outcomes, later.outcomes]))
+        return Period(
+            torch.cat([self.features, later.features]), torch.cat([self.outcomes, later.outcomes])
+        )
 
 
 @dataclass(frozen=True)
@@ -71,12 +77,20 @@ Progress = Callable[[int, float, float], None]
 """Is told an epoch's number, its training loss and its validation loss."""
 
 
-def split(matches: Sequence[Fixture], table: pd.DataFrame, plan: Plan) -> tuple[Period, Period, Period]:
+def split(
+    matches: Sequence[Fixture], table: pd.DataFrame, plan: Plan
+) -> tuple[Period, Period, Period]:
     """Returns the training, validation and test period; matches without a score are in none."""
 
     def period(first: date, end: date) -> Period:
-        chosen = [(match, result) for match in matches if first <= match.date < end and (result := outcome(match)) is not None]
-        rows = table.loc[[match.match_id for match, _ in chosen], list(FEATURES)].to_numpy(dtype="float32")
+        chosen = [
+            (match, result)
+            for match in matches
+            if first <= match.date < end and (result := outcome(match)) is not None
+        ]
+        rows = table.loc[[match.match_id for match, _ in chosen], list(FEATURES)].to_numpy(
+            dtype="float32"
+        )
         return Period(torch.tensor(rows), torch.tensor([result for _, result in chosen]))
 
     return (
@@ -87,7 +101,9 @@ def split(matches: Sequence[Fixture], table: pd.DataFrame, plan: Plan) -> tuple[
 
 
 def fit(train: Period, validation: Period, plan: Plan, progress: Progress) -> Fitted:
-    """Fits on both periods for as many epochs as were best on the second; the same plan and data give the same network."""
+    """Fits on both periods for as many epochs as were best on the second; the same plan and data
+    give the same network.
+    """
     with torch.random.fork_rng(devices=[]):
         epochs, best = _stop(train, validation, plan, progress)
         period = train.then(validation)
@@ -98,7 +114,9 @@ def fit(train: Period, validation: Period, plan: Plan, progress: Progress) -> Fi
 
 
 def score(network: nn.Module, period: Period) -> Score:
-    """Log loss (nats a match, lower is better) and the share of matches whose likeliest outcome came true."""
+    """Log loss (nats a match, lower is better) and the share of matches whose likeliest outcome
+    came true.
+    """
     network.eval()
     with torch.inference_mode():
         return _score(network(period.features), period.outcomes)
@@ -121,7 +139,9 @@ def elo_logistic(train: Period, period: Period) -> Score:
 
 
 def _stop(train: Period, validation: Period, plan: Plan, progress: Progress) -> tuple[int, Score]:
-    """Returns the number of epochs with the lowest validation loss, 0 for Elo's ratings alone, and that score."""
+    """Returns the number of epochs with the lowest validation loss, 0 for Elo's ratings alone, and
+    that score.
+    """
     network, optimizer = _begin(train, plan)
     best, best_epoch = score(network, validation), 0
     for epoch in range(1, plan.epochs + 1):
@@ -144,14 +164,22 @@ def _begin(period: Period, plan: Plan) -> tuple[MatchOutcome, torch.optim.Optimi
     _fit_logistic(network.elo, inputs, period.outcomes, plan.elo_penalty)
     network.elo.requires_grad_(False)
     parameters = network.corrections.parameters()
-    return network, torch.optim.AdamW(parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay)
+    return network, torch.optim.AdamW(
+        parameters, lr=plan.learning_rate, weight_decay=plan.weight_decay
+    )
 
 
-def _fit_logistic(model: nn.Linear, inputs: torch.Tensor, outcomes: torch.Tensor, penalty: float) -> None:
-    """Fits a multinomial logistic regression to its optimum; the penalty is on the weights' squares."""
+def _fit_logistic(
+    model: nn.Linear, inputs: torch.Tensor, outcomes: torch.Tensor, penalty: float
+) -> None:
+    """Fits a multinomial logistic regression to its optimum; the penalty is on the weights'
+    squares.
+    """
     nn.init.zeros_(model.weight)
     nn.init.zeros_(model.bias)
-    optimizer: torch.optim.Optimizer = torch.optim.LBFGS(model.parameters(), max_iter=200, line_search_fn="strong_wolfe")
+    optimizer: torch.optim.Optimizer = torch.optim.LBFGS(
+        model.parameters(), max_iter=200, line_search_fn="strong_wolfe"
+    )
 
     def loss() -> float:
         optimizer.zero_grad()
@@ -162,7 +190,9 @@ def _fit_logistic(model: nn.Linear, inputs: torch.Tensor, outcomes: torch.Tensor
     optimizer.step(loss)
 
 
-def _epoch(network: MatchOutcome, optimizer: torch.optim.Optimizer, period: Period, batch_rows: int) -> float:
+def _epoch(
+    network: MatchOutcome, optimizer: torch.optim.Optimizer, period: Period, batch_rows: int
+) -> float:
     """One pass over a period in random order; returns the mean loss of the members."""
     network.train()
     total = 0.0

@@ -1,10 +1,12 @@
-"""A football match's outcome as a small network: three probabilities from what is known before it is played.
+"""A football match's outcome as a small network: three probabilities from what is known before it
+is played.
 
-The scores are a linear function of Elo's columns plus a correction by several small networks, averaged. A correction
-begins at zero, so a network that learned nothing beyond ratings answers what ratings say.
+The scores are a linear function of Elo's columns plus a correction by several small networks,
+averaged. A correction begins at zero, so a network that learned nothing beyond ratings answers what
+ratings say.
 
-Normalisation and softmax are part of the module, so that what is exported takes raw features and answers probabilities,
-and no copy of either lives in the service.
+Normalisation and softmax are part of the module, so that what is exported takes raw features and
+answers probabilities, and no copy of either lives in the service.
 """
 
 from collections.abc import Sequence
@@ -14,20 +16,31 @@ from torch import nn
 
 
 class MatchOutcome(nn.Module):
-    """`[rows, features]` in float32 to `[rows, 3]`: the probabilities of home win, draw and away win."""
+    """`[rows, features]` in float32 to `[rows, 3]`: the probabilities of home win, draw and away
+    win.
+    """
 
     mean: torch.Tensor
     scale: torch.Tensor
     elo_columns: torch.Tensor
 
-    def __init__(self, features: torch.Tensor, elo_columns: Sequence[int], members: int, hidden: int, dropout: float) -> None:
+    def __init__(
+        self,
+        features: torch.Tensor,
+        elo_columns: Sequence[int],
+        members: int,
+        hidden: int,
+        dropout: float,
+    ) -> None:
         """Takes its normalisation from the features it will be fitted on."""
         super().__init__()
         self.register_buffer("mean", features.mean(dim=0))
         self.register_buffer("scale", features.std(dim=0).clamp_min(1e-6))
         self.register_buffer("elo_columns", torch.tensor(elo_columns))
         self.elo = nn.Linear(len(elo_columns), 3)
-        self.corrections = nn.ModuleList(_correction(features.shape[1], hidden, dropout) for _ in range(members))
+        self.corrections = nn.ModuleList(
+            _correction(features.shape[1], hidden, dropout) for _ in range(members)
+        )
 
     def forward(self, features: torch.Tensor) -> torch.Tensor:
         return self.logits(features).mean(dim=0).softmax(dim=-1)

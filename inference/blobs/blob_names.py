@@ -1,12 +1,15 @@
-"""What a record holds in place of an input or a result that is kept elsewhere, and the names of what is kept.
+"""What a record holds in place of an input or a result that is kept elsewhere, and the names of
+what is kept.
 
-A reference can't be taken for the thing itself. An inline input is an object that a gateway made, and always has `features`; a
-reference is one with `payload` alone, so a worker that knows no references finds an input without features and says so, at once
-and for good. A result may be any JSON, so its reference is none: a gateway that knows no references fails to read it, which is
-better than an answer that is not the model's.
+A reference can't be taken for the thing itself. An inline input is an object that a gateway made,
+and always has `features`; a reference is one with `payload` alone, so a worker that knows no
+references finds an input without features and says so, at once and for good. A result may be any
+JSON, so its reference is none: a gateway that knows no references fails to read it, which is better
+than an answer that is not the model's.
 
-Names are made of the task id, so that whoever lists them can ask the store what became of the record. A result's has its claim
-too: a late write by a worker whose claim was taken over must not replace the result that counts.
+Names are made of the task id, so that whoever lists them can ask the store what became of the
+record. A result's has its claim too: a late write by a worker whose claim was taken over must not
+replace the result that counts.
 """
 
 import secrets
@@ -68,7 +71,9 @@ def of_input(size: int) -> bytes:
 
 
 def input_reference(task_id: str, given: Any) -> Reference | None:
-    """Returns where an input is, by what the record holds, parsed; None if that is the input itself."""
+    """Returns where an input is, by what the record holds, parsed; None if that is the input
+    itself.
+    """
     if isinstance(given, dict) and given.keys() == {"payload"}:
         return Reference(input_name(task_id), int(given["payload"]["bytes"]))
     return None
@@ -88,7 +93,9 @@ def result_reference(task_id: str, held: str) -> Reference | None:
 
 
 def input_of(features: Any, entity_key: int | None, params: Any) -> dict[str, Any]:
-    """Returns an input as a record has it and a worker reads it; without params where there are none."""
+    """Returns an input as a record has it and a worker reads it; without params where there are
+    none.
+    """
     given = {"features": features, "match_id": entity_key}
     return given | {"params": params} if params else given
 

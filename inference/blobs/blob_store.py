@@ -1,8 +1,9 @@
-"""Where large inputs and results are kept: a folder that all share, or an object store by fsspec. Blocking; safe between threads.
+"""Where large inputs and results are kept: a folder that all share, or an object store by fsspec.
+Blocking; safe between threads.
 
-A folder has its own few lines, since fsspec's local files are neither synced nor written beside and renamed: accepted must mean on
-disk here as in the store (protocol rule 4). An object store's PUT is both. Whatever goes wrong is one of two errors: unavailable
-(again may help) and gone.
+A folder has its own few lines, since fsspec's local files are neither synced nor written beside and
+renamed: accepted must mean on disk here as in the store (protocol rule 4). An object store's PUT is
+both. Whatever goes wrong is one of two errors: unavailable (again may help) and gone.
 """
 
 import os
@@ -25,7 +26,9 @@ class Payloads(Protocol):
     """A place for payloads by name."""
 
     def write(self, name: str, data: bytes | bytearray) -> None:
-        """Keeps a payload, whole or not at all, on disk when it returns; raises `PayloadUnavailable`."""
+        """Keeps a payload, whole or not at all, on disk when it returns; raises
+        `PayloadUnavailable`.
+        """
 
     def read(self, name: str) -> bytes:
         """Returns a payload; raises `PayloadUnavailable` or `PayloadGone`."""
@@ -34,11 +37,16 @@ class Payloads(Protocol):
         """Drops a payload that may be there or not; raises `PayloadUnavailable`."""
 
     def names(self) -> Iterator[str]:
-        """Lists what is there, drafts of writes that never ended included; raises `PayloadUnavailable`."""
+        """Lists what is there, drafts of writes that never ended included; raises
+        `PayloadUnavailable`.
+        """
 
 
 def payloads_at(url: str, key_prefix: str) -> Payloads | None:
-    """Returns the place that PAYLOAD_URL names, None for ''; raises `Misconfigured`. Services that share it differ by prefix."""
+    """Returns the place that PAYLOAD_URL names, None for ''; raises `Misconfigured`.
+
+    Services that share it differ by prefix.
+    """
     if not url:
         return None
     if url.startswith("file:"):
@@ -49,10 +57,14 @@ def payloads_at(url: str, key_prefix: str) -> Payloads | None:
 def content(place: Payloads | None, reference: Reference) -> bytes:
     """Returns what a reference stands for; raises `PayloadUnavailable` or `PayloadGone`."""
     if place is None:
-        raise PayloadUnavailable("a large payload is kept where PAYLOAD_URL says, which is not set here")
+        raise PayloadUnavailable(
+            "a large payload is kept where PAYLOAD_URL says, which is not set here"
+        )
     data = place.read(reference.name)
     if len(data) != reference.bytes:
-        raise PayloadGone(f"the payload {reference.name} has {len(data)} bytes and was written with {reference.bytes}")
+        raise PayloadGone(
+            f"the payload {reference.name} has {len(data)} bytes and was written with {reference.bytes}"
+        )
     return data
 
 
@@ -67,7 +79,9 @@ def weakness(place: Payloads) -> str:
 
 
 def owner(place: Payloads, identity: str) -> str:
-    """Returns the store that a place belongs to, which is the one named if it had none yet; raises `PayloadUnavailable`."""
+    """Returns the store that a place belongs to, which is the one named if it had none yet; raises
+    `PayloadUnavailable`.
+    """
     try:
         return place.read(_OWNER).decode("ascii", "replace")
     except PayloadGone:
@@ -76,7 +90,11 @@ def owner(place: Payloads, identity: str) -> str:
 
 
 class Folder:
-    """Files. The folder must be there: one that we made ourselves could be the place where a volume is missing."""
+    """Files.
+
+    The folder must be there: one that we made ourselves could be the place where a volume is
+    missing.
+    """
 
     def __init__(self, root: Path, key_prefix: str) -> None:
         self.root = root
@@ -121,7 +139,10 @@ class Folder:
 
 
 class Bucket:
-    """Objects, by whichever of fsspec's file systems the URL names. What those raise is theirs: only "not found" has one name."""
+    """Objects, by whichever of fsspec's file systems the URL names.
+
+    What those raise is theirs: only "not found" has one name.
+    """
 
     def __init__(self, url: str, key_prefix: str) -> None:
         try:
@@ -152,7 +173,9 @@ class Bucket:
             raise _unavailable("be read from", self._url, error) from error
 
     def _is_there(self) -> bool:
-        """Of a bucket that is missing, objects are said to be missing; that is somebody's mistake, and may be mended."""
+        """Of a bucket that is missing, objects are said to be missing; that is somebody's mistake,
+        and may be mended.
+        """
         try:
             return bool(self._fs.exists(self._bucket))
         except Exception:  # foreign code: see the class
@@ -178,7 +201,11 @@ class Bucket:
 
 
 def _unavailable(what: str, where: Any, error: Exception) -> PayloadUnavailable:
-    reason = error.strerror if isinstance(error, OSError) and error.strerror else f"{type(error).__name__}: {error}"
+    reason = (
+        error.strerror
+        if isinstance(error, OSError) and error.strerror
+        else f"{type(error).__name__}: {error}"
+    )
     return PayloadUnavailable(f"a large payload could not {what} {where}: {reason}")
 
 

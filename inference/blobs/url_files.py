@@ -1,9 +1,12 @@
-"""A file by its URL: a path of this machine, or an object of a store (`s3://bucket/key`, `gs://…`), by fsspec.
+"""A file by its URL: a path of this machine, or an object of a store (`s3://bucket/key`, `gs://…`),
+by fsspec.
 
-What is written here is read while it is written, so it is replaced whole or not at all: an object store's PUT does that; for a
-local file it takes a draft beside it and a rename. S3 and Google's store need no further package, for Arrow brings its own clients
-of them, which take their settings from the URL (`?region=…&endpoint_override=…`) and the usual variables; where fsspec's own
-package for a protocol is installed (s3fs, gcsfs, adlfs …), that is used. A gateway has Arrow only with the extra `s3`.
+What is written here is read while it is written, so it is replaced whole or not at all: an object
+store's PUT does that; for a local file it takes a draft beside it and a rename. S3 and Google's
+store need no further package, for Arrow brings its own clients of them, which take their settings
+from the URL (`?region=…&endpoint_override=…`) and the usual variables; where fsspec's own package
+for a protocol is installed (s3fs, gcsfs, adlfs …), that is used. A gateway has Arrow only with the
+extra `s3`.
 """
 
 from dataclasses import dataclass
@@ -19,7 +22,10 @@ _OF_ARROW = ("s3", "gs", "gcs")
 
 @dataclass(frozen=True, slots=True)
 class File:
-    """Where a file is. Every call may block, and raises OSError (FileNotFoundError for one that is not there)."""
+    """Where a file is.
+
+    Every call may block, and raises OSError (FileNotFoundError for one that is not there).
+    """
 
     filesystem: Any
     path: str
@@ -30,7 +36,9 @@ class File:
         return "file" in _protocols(self.filesystem)
 
     def token(self) -> str:
-        """Changes when the file is another: made of its size, time and inode, or of the store's ETag."""
+        """Changes when the file is another: made of its size, time and inode, or of the store's
+        ETag.
+        """
         self.filesystem.invalidate_cache()
         return str(self.filesystem.ukey(self.path))
 
@@ -56,7 +64,9 @@ class File:
 
 
 def file_at(url: str) -> File:
-    """Finds the store of a URL or path; raises `Misconfigured` for one that can't be reached from here."""
+    """Finds the store of a URL or path; raises `Misconfigured` for one that can't be reached from
+    here.
+    """
     from fsspec.core import url_to_fs
 
     try:
@@ -65,8 +75,14 @@ def file_at(url: str) -> File:
         by_arrow = url.partition("://")[0] in _OF_ARROW
         if by_arrow and find_spec("pyarrow"):
             return _by_arrow(url)
-        extra = "; the extra s3 of this project does too (an image has it by --build-arg S3=yes)" if by_arrow else ""
-        raise Misconfigured(f"{without_secrets(url)} needs a package that is not installed: {error}{extra}") from error
+        extra = (
+            "; the extra s3 of this project does too (an image has it by --build-arg S3=yes)"
+            if by_arrow
+            else ""
+        )
+        raise Misconfigured(
+            f"{without_secrets(url)} needs a package that is not installed: {error}{extra}"
+        ) from error
     except ValueError as error:
         raise _no_place(url, error) from error
 

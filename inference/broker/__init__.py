@@ -1,1 +1,4 @@
-"""The broker: what a gateway publishes tickets on. What workers take them with is Celery, see `inference.broker.celery_config`."""
+"""The broker: what a gateway publishes tickets on.
+
+What workers take them with is Celery, see `inference.broker.celery_config`.
+"""

@@ -1,7 +1,8 @@
 """The queue that tickets stand in, and all of Celery's configuration.
 
-A ticket says "model m has work" and nothing else: whoever gets it claims. So a lost, doubled or stale one costs a moment and never
-a prediction (protocol rule 3), and everything that Celery offers to keep messages alive stays off.
+A ticket says "model m has work" and nothing else: whoever gets it claims. So a lost, doubled or
+stale one costs a moment and never a prediction (protocol rule 3), and everything that Celery offers
+to keep messages alive stays off.
 """
 
 from typing import Any
@@ -13,18 +14,28 @@ BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def queue_name(key_prefix: str, model: str) -> str:
-    """Returns the Celery queue of a model; on Redis that is also the key of its list. One model = one queue = one pool."""
+    """Returns the Celery queue of a model; on Redis that is also the key of its list.
+
+    One model = one queue = one pool.
+    """
     return f"{key_prefix}.{model}"
 
 
 def check_broker_url(broker_url: str) -> None:
-    """Raises `Misconfigured` for a BROKER_URL of no kind of broker that both gateways and workers know."""
+    """Raises `Misconfigured` for a BROKER_URL of no kind of broker that both gateways and workers
+    know.
+    """
     if not broker_url.startswith(BROKER_SCHEMES):
-        raise Misconfigured(f"BROKER_URL must start with {', '.join(BROKER_SCHEMES[:-1])} or {BROKER_SCHEMES[-1]}")
+        raise Misconfigured(
+            f"BROKER_URL must start with {', '.join(BROKER_SCHEMES[:-1])} or {BROKER_SCHEMES[-1]}"
+        )
 
 
-def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s: float) -> dict[str, Any]:
-    """Returns the settings of a worker's Celery app; each that is not a default is there for a reason of docs/facts/celery.md.
+def celery_config(
+    broker_url: str, queue: str, load_timeout_s: float, backstop_s: float
+) -> dict[str, Any]:
+    """Returns the settings of a worker's Celery app; each that is not a default is there for a
+    reason of docs/facts/celery.md.
 
     Raises as `check_broker_url` does.
     """
@@ -36,13 +47,15 @@ def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s
         "broker_connection_max_retries": None,
         # So with one that answers with an error: it is read-only after a failover, or full.
         "broker_channel_error_retry": True,
-        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that broke are told by use alone.
+        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that
+        # broke are told by use alone.
         "broker_pool_limit": 1,
         "broker_transport_options": {
             "socket_timeout": 5.0,
             "socket_connect_timeout": 2.0,
             "socket_keepalive": True,
-            # Else one set for all services on the server; a worker of another would restore our tickets, and we theirs.
+            # Else one set for all services on the server; a worker of another would restore our
+            # tickets, and we theirs.
             "unacked_key": f"{queue}.unacked",
             "unacked_index_key": f"{queue}.unacked_index",
             "unacked_mutex_key": f"{queue}.unacked_mutex",
@@ -51,18 +64,21 @@ def celery_config(broker_url: str, queue: str, load_timeout_s: float, backstop_s
         "task_ignore_result": True,
         "task_serializer": "json",
         "accept_content": ["json"],
-        # The record counts attempts, so a ticket is never requeued for a failure, and never retried by Celery.
+        # The record counts attempts, so a ticket is never requeued for a failure, and never retried
+        # by Celery.
         "task_acks_late": True,
         "task_acks_on_failure_or_timeout": True,
         "task_reject_on_worker_lost": False,
         "task_time_limit": backstop_s,
-        # One process, one model, one device: prefork with one child, and no ticket held that an idle worker could have.
+        # One process, one model, one device: prefork with one child, and no ticket held that an
+        # idle worker could have.
         "worker_pool": "prefork",
         "worker_pool_start_method": "spawn",
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
         "worker_disable_prefetch": True,
-        # A replacement child that loads longer than this is killed, for ever; first children are exempt.
+        # A replacement child that loads longer than this is killed, for ever; first children are
+        # exempt.
         "worker_proc_alive_timeout": 2 * load_timeout_s,
         "worker_cancel_long_running_tasks_on_connection_loss": False,
         "worker_enable_remote_control": False,

@@ -1,4 +1,5 @@
-"""Tickets on a Redis broker, laid out as kombu's Redis transport does, so that a worker's Celery takes them from the list.
+"""Tickets on a Redis broker, laid out as kombu's Redis transport does, so that a worker's Celery
+takes them from the list.
 
 Celery's own producer would block the gateway's event loop.
 """
@@ -20,14 +21,18 @@ from inference.errors import BrokerUnavailable
 
 _ID = b"@id@"
 _EMPTY_BODY = base64.b64encode(
-    json.dumps([[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]).encode()
+    json.dumps(
+        [[], {}, {"callbacks": None, "errbacks": None, "chain": None, "chord": None}]
+    ).encode()
 ).decode()
 
 
 def connect(url: str, timeout_s: float) -> redis.Redis:
     """Returns a client that answers or fails within about `timeout_s`, reconnecting once by itself."""
     retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
+    )
 
 
 class RedisTicketPublisher:
@@ -59,16 +64,20 @@ def _answering() -> Iterator[None]:
 
 
 def ticket(queue: str) -> bytes:
-    """Returns a ticket as kombu's Redis transport lays a message out: Celery's message protocol 2, an empty call of TASK_NAME.
+    """Returns a ticket as kombu's Redis transport lays a message out: Celery's message protocol 2,
+    an empty call of TASK_NAME.
 
-    Source: https://docs.celeryq.dev/en/stable/internals/protocol.html; tested against a stock worker.
+    Source: https://docs.celeryq.dev/en/stable/internals/protocol.html; tested against a stock
+    worker.
     """
     return _ticket_form(queue).replace(_ID, str(uuid.uuid4()).encode())
 
 
 @cache
 def _ticket_form(queue: str) -> bytes:
-    """All of a ticket but its id, which is made for each: the rest is always the same, and a gateway makes thousands a second."""
+    """All of a ticket but its id, which is made for each: the rest is always the same, and a
+    gateway makes thousands a second.
+    """
     task_id = _ID.decode()
     headers = {
         "lang": "py",

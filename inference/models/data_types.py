@@ -1,6 +1,7 @@
 """The types of MLflow's signatures: what each is in JSON, in a JSON schema, in NumPy, and in words.
 
-Gateway and worker go by these two tables, so that both take the same values and refuse the others in the same words.
+Gateway and worker go by these two tables, so that both take the same values and refuse the others
+in the same words.
 """
 
 from dataclasses import dataclass, field
@@ -48,18 +49,30 @@ def _text(name: str, words: str = "a string", **schema: Any) -> DataType:
 def _integer(name: str, bits: int, **schema: Any) -> DataType:
     low, high = -(2 ** (bits - 1)), 2 ** (bits - 1) - 1
     bounds = {"type": "integer", "minimum": low, "maximum": high}
-    return DataType(name, Form.INTEGER, f"an integer of {bits} bits", f"int{bits}", low, high, bounds | schema)
+    return DataType(
+        name, Form.INTEGER, f"an integer of {bits} bits", f"int{bits}", low, high, bounds | schema
+    )
 
 
 def _unsigned(bits: int) -> DataType:
     high = 2**bits - 1
     bounds = {"type": "integer", "minimum": 0, "maximum": high}
-    return DataType(f"uint{bits}", Form.INTEGER, f"an integer from 0 to {high}", f"uint{bits}", 0, high, bounds)
+    return DataType(
+        f"uint{bits}", Form.INTEGER, f"an integer from 0 to {high}", f"uint{bits}", 0, high, bounds
+    )
 
 
 def _number(name: str, dtype: str, largest: float, **schema: Any) -> DataType:
     fits = "" if largest == LARGEST_DOUBLE else f" that fits a {name}"
-    return DataType(name, Form.NUMBER, f"a finite number{fits}", dtype, -largest, largest, {"type": "number"} | schema)
+    return DataType(
+        name,
+        Form.NUMBER,
+        f"a finite number{fits}",
+        dtype,
+        -largest,
+        largest,
+        {"type": "number"} | schema,
+    )
 
 
 def _by_name(*types: DataType) -> dict[str, DataType]:
@@ -76,7 +89,13 @@ COLUMN_TYPES = _by_name(
     _number("double", "float64", LARGEST_DOUBLE, format="double"),
     _text("string"),
     _text("binary", "base64", contentEncoding="base64"),
-    DataType("datetime", Form.STRING, "a date and time in ISO 8601", "datetime64[ns]", json_schema={"type": "string"}),
+    DataType(
+        "datetime",
+        Form.STRING,
+        "a date and time in ISO 8601",
+        "datetime64[ns]",
+        json_schema={"type": "string"},
+    ),
     DataType("any", Form.ANY),
 )
 """By MLflow's names of a column's types."""

@@ -1,6 +1,7 @@
 """A model version as its `MLmodel` file describes it, and whether requests for it can be checked.
 
-Gateway and worker judge a version here, by the same code and in the same words: what a gateway can't check no worker loads.
+Gateway and worker judge a version here, by the same code and in the same words: what a gateway
+can't check no worker loads.
 """
 
 import json
@@ -26,7 +27,9 @@ _ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionEr
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What an `MLmodel` file says; `inputs`, `outputs` and `params` are the signature's, `example` is the example's file."""
+    """What an `MLmodel` file says; `inputs`, `outputs` and `params` are the signature's, `example`
+    is the example's file.
+    """
 
     flavors: frozenset[str]
     inputs: Any
@@ -37,25 +40,36 @@ class Description:
 
 
 def read_description(mlmodel: bytes) -> Description:
-    """Reads the file; raises `Misconfigured` for one that can't be read or whose flavors no worker loads."""
+    """Reads the file; raises `Misconfigured` for one that can't be read or whose flavors no worker
+    loads.
+    """
     try:
         said = yaml.safe_load(mlmodel)
         signature, metadata = said.get("signature") or {}, said.get("metadata") or {}
-        parts = {part: json.loads(signature.get(part) or "null") for part in ("inputs", "outputs", "params")}
+        parts = {
+            part: json.loads(signature.get(part) or "null")
+            for part in ("inputs", "outputs", "params")
+        }
         example = (said.get("saved_input_example_info") or {}).get("artifact_path") or ""
-        found = Description(frozenset(said.get("flavors") or ()), **parts, metadata=dict(metadata), example=example)
+        found = Description(
+            frozenset(said.get("flavors") or ()), **parts, metadata=dict(metadata), example=example
+        )
         # The store and /predict/model/info have it as JSON.
         orjson.dumps([parts, found.metadata], default=str)
     except _ODD as error:
         raise Misconfigured(f"its MLmodel file can't be read: {_words(error)}") from error
     if not found.flavors & FLAVORS:
-        raise Misconfigured(f"it has none of the flavors that workers load: {', '.join(sorted(FLAVORS))}")
+        raise Misconfigured(
+            f"it has none of the flavors that workers load: {', '.join(sorted(FLAVORS))}"
+        )
     return found
 
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """What a version takes: columns or tensors, and parameters; `image` names the column that is one, '' if none is."""
+    """What a version takes: columns or tensors, and parameters; `image` names the column that is
+    one, '' if none is.
+    """
 
     inputs: tuple[Column | Tensor, ...]
     params: tuple[Param, ...]
@@ -63,12 +77,16 @@ class ModelSignature:
 
 
 def read_signature(inputs: Any, params: Any, metadata: Any) -> ModelSignature:
-    """Reads the parts of a `Description`; raises `Misconfigured` for a signature that can't be checked."""
+    """Reads the parts of a `Description`; raises `Misconfigured` for a signature that can't be
+    checked.
+    """
     try:
         image = (metadata.get("image") or {}).get("column", "")
         return ModelSignature(read_inputs(inputs), read_params(params), image)
     except _ODD as error:
-        raise Misconfigured(f"its signature or its metadata can't be read: {_words(error)}") from error
+        raise Misconfigured(
+            f"its signature or its metadata can't be read: {_words(error)}"
+        ) from error
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,7 +98,9 @@ class Checkers:
 
 
 def compile_checkers(signature: ModelSignature, fetch_allowed: Sequence[Network] = ()) -> Checkers:
-    """Returns what requests are checked by; raises `Misconfigured` for a default that JSON has no words for."""
+    """Returns what requests are checked by; raises `Misconfigured` for a default that JSON has no
+    words for.
+    """
     features = features_schema(signature.inputs, signature.image, fetch_allowed)
     return Checkers(features, params_schema(signature.params))
 

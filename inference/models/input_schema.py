@@ -1,10 +1,13 @@
-"""A model's signature, made into checkers of `features` and `params` and the JSON schemas that the OpenAPI page shows.
+"""A model's signature, made into checkers of `features` and `params` and the JSON schemas that the
+OpenAPI page shows.
 
-A checker is compiled once a version. It takes what is right at once (`quick_check`); of anything else it names every field that
-is wrong (`value_checks`). Null means left out, for a column or an object's property that is optional. One input is one row, so the
-leading dimension of a tensor, the batch, is left out.
+A checker is compiled once a version. It takes what is right at once (`quick_check`); of anything
+else it names every field that is wrong (`value_checks`). Null means left out, for a column or an
+object's property that is optional. One input is one row, so the leading dimension of a tensor, the
+batch, is left out.
 
-A string that is an image by the model's metadata may be a URL: one of an address that a worker may not ask is refused here.
+A string that is an image by the model's metadata may be a URL: one of an address that a worker may
+not ask is refused here.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +19,17 @@ import orjson
 from inference.errors import Misconfigured
 from inference.field_errors import MOST_ERRORS, FieldError, shown
 from inference.models.quick_check import never, quick_check_of
-from inference.models.signature import Column, Kind, ListOf, ObjectOf, Param, Property, Tensor, read_inputs, read_params
+from inference.models.signature import (
+    Column,
+    Kind,
+    ListOf,
+    ObjectOf,
+    Param,
+    Property,
+    Tensor,
+    read_inputs,
+    read_params,
+)
 from inference.models.value_checks import Check, check_of, image_check, or_null
 from inference.outbound.address_policy import Network
 
@@ -45,7 +58,9 @@ class PartSchema:
     def __init__(self, part: str, fields: Sequence[Field], quick: Callable[[Any], bool]) -> None:
         self._part = part
         self._fields = {one.name: one for one in fields}
-        self._checks = tuple((one.name, f"{part}.{one.name}", one.check, one.required) for one in fields)
+        self._checks = tuple(
+            (one.name, f"{part}.{one.name}", one.check, one.required) for one in fields
+        )
         self._quick = quick
 
     def errors(self, given: Any) -> list[FieldError]:
@@ -77,13 +92,18 @@ class PartSchema:
     @property
     def json_schema(self) -> dict[str, Any]:
         """The same as a JSON schema (2020-12)."""
-        return _object_schema({one.name: (one.json_schema, one.required) for one in self._fields.values()})
+        return _object_schema(
+            {one.name: (one.json_schema, one.required) for one in self._fields.values()}
+        )
 
 
-def features_schema(inputs: Sequence[Column | Tensor], image: str = "", allowed: Sequence[Network] = ()) -> PartSchema:
+def features_schema(
+    inputs: Sequence[Column | Tensor], image: str = "", allowed: Sequence[Network] = ()
+) -> PartSchema:
     """Returns the checker of the features.
 
-    `image` names the string that is one, `allowed` the networks that it may be fetched from although they are not public.
+    `image` names the string that is one, `allowed` the networks that it may be fetched from
+    although they are not public.
     """
     fields = [
         _field(one.name, image_check(allowed), _IMAGE_SCHEMA, one.required)
@@ -98,16 +118,25 @@ def features_schema(inputs: Sequence[Column | Tensor], image: str = "", allowed:
 
 
 def params_schema(params: Sequence[Param]) -> PartSchema:
-    """Returns the checker of the parameters; raises `Misconfigured` for a default that JSON has no words for."""
+    """Returns the checker of the parameters; raises `Misconfigured` for a default that JSON has no
+    words for.
+    """
     try:
         fields = [Field(one.name, check_of(one.kind), False, _param_schema(one)) for one in params]
     except (TypeError, ValueError) as error:
         raise Misconfigured(f"its signature has a type that can't be checked: {error}") from error
-    return PartSchema("params", fields, quick_check_of([Property(one.name, one.kind, False) for one in params], nullable=False))
+    return PartSchema(
+        "params",
+        fields,
+        quick_check_of([Property(one.name, one.kind, False) for one in params], nullable=False),
+    )
 
 
 def compile_inputs(columns: Any, image: str = "", allowed: Sequence[Network] = ()) -> PartSchema:
-    """Returns the checker of a signature's `inputs`; raises `Misconfigured`. See `features_schema` for the rest."""
+    """Returns the checker of a signature's `inputs`; raises `Misconfigured`.
+
+    See `features_schema` for the rest.
+    """
     return features_schema(read_inputs(columns), image, allowed)
 
 
@@ -122,7 +151,10 @@ def schema_of(kind: Kind) -> dict[str, Any]:
         bounds = {} if kind.length < 0 else {"minItems": kind.length, "maxItems": kind.length}
         return {"type": "array", "items": schema_of(kind.item)} | bounds
     if isinstance(kind, ObjectOf):
-        fields = {one.name: (_or_null(schema_of(one.kind), one.required), one.required) for one in kind.properties}
+        fields = {
+            one.name: (_or_null(schema_of(one.kind), one.required), one.required)
+            for one in kind.properties
+        }
         return _object_schema(fields)
     return kind.json_schema
 
@@ -132,7 +164,9 @@ def _field(name: str, check: Check, schema: dict[str, Any], required: bool) -> F
 
 
 def _or_null(schema: dict[str, Any], required: bool) -> dict[str, Any]:
-    return schema if required or "type" not in schema else schema | {"type": [schema["type"], "null"]}
+    return (
+        schema if required or "type" not in schema else schema | {"type": [schema["type"], "null"]}
+    )
 
 
 def _param_schema(param: Param) -> dict[str, Any]:

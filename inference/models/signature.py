@@ -1,7 +1,8 @@
-"""A model's signature as MLflow registers it, read from its JSON: columns, tensors and parameters, each with its kind of value.
+"""A model's signature as MLflow registers it, read from its JSON: columns, tensors and parameters,
+each with its kind of value.
 
-A kind is a type, a list of a kind, or an object whose properties have kinds. Checkers, JSON schemas and the worker's conversion
-are made from kinds, so that nobody else reads the signature's JSON.
+A kind is a type, a list of a kind, or an object whose properties have kinds. Checkers, JSON schemas
+and the worker's conversion are made from kinds, so that nobody else reads the signature's JSON.
 """
 
 from collections.abc import Mapping
@@ -101,7 +102,9 @@ def read_inputs(inputs: Any) -> tuple[Column | Tensor, ...]:
     """Reads a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs); raises `Misconfigured`."""
     if not inputs:
         raise Misconfigured("it has no signature that names its inputs: register it with one")
-    if not isinstance(inputs, list) or not all(isinstance(spec, dict) and spec.get("name") for spec in inputs):
+    if not isinstance(inputs, list) or not all(
+        isinstance(spec, dict) and spec.get("name") for spec in inputs
+    ):
         raise Misconfigured("its signature must name every input")
     try:
         return _distinct(tuple(map(_input, inputs)))
@@ -110,7 +113,9 @@ def read_inputs(inputs: Any) -> tuple[Column | Tensor, ...]:
 
 
 def read_params(params: Any) -> tuple[Param, ...]:
-    """Reads a signature's `params` (MLflow: ParamSpecs, each with a default); raises `Misconfigured`."""
+    """Reads a signature's `params` (MLflow: ParamSpecs, each with a default); raises
+    `Misconfigured`.
+    """
     specs = [dict(spec) for spec in params or ()]
     try:
         return _distinct(tuple(map(_param, specs)))
@@ -127,7 +132,13 @@ def _input(spec: Mapping[str, Any]) -> Column | Tensor:
 
 
 def _param(spec: Mapping[str, Any]) -> Param:
-    return Param(str(spec["name"]), spec.get("type") or spec["dtype"], bool(spec.get("shape")), spec["default"], spec)
+    return Param(
+        str(spec["name"]),
+        spec.get("type") or spec["dtype"],
+        bool(spec.get("shape")),
+        spec["default"],
+        spec,
+    )
 
 
 def _distinct(parts: tuple[Part, ...]) -> tuple[Part, ...]:

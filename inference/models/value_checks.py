@@ -1,4 +1,5 @@
-"""Exact checks of a value of JSON: each looks at a value of a kind and names every part of it that is wrong.
+"""Exact checks of a value of JSON: each looks at a value of a kind and names every part of it that
+is wrong.
 
 They are strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers.
 """
@@ -38,12 +39,18 @@ def or_null(check: Check, required: bool) -> Check:
 
 
 def image_check(allowed: Sequence[Network]) -> Check:
-    """Returns the check of a string that is an image; a URL must be of an address that a worker may ask."""
+    """Returns the check of a string that is an image; a URL must be of an address that a worker may
+    ask.
+    """
 
     def check(value: Any, name: str, report: Report) -> None:
         if type(value) is not str or not value:
             report(name, "must be an image: base64, a data: URL, or an http(s) URL")
-        elif ":" in value[:_LONGEST_SCHEME] and value[:5].lower() != "data:" and (reason := refusal(value, allowed)):
+        elif (
+            ":" in value[:_LONGEST_SCHEME]
+            and value[:5].lower() != "data:"
+            and (reason := refusal(value, allowed))
+        ):
             report(name, reason)
 
     return check
@@ -107,7 +114,9 @@ def _each(check: Check, value: list[Any], name: str, report: Report) -> None:
 
 
 def _object(properties: tuple[Property, ...]) -> Check:
-    checks = {one.name: (or_null(check_of(one.kind), one.required), one.required) for one in properties}
+    checks = {
+        one.name: (or_null(check_of(one.kind), one.required), one.required) for one in properties
+    }
 
     def check_all(value: Any, name: str, report: Report) -> None:
         if type(value) is not dict:

@@ -1,9 +1,12 @@
-"""Which addresses a service may ask for somebody else: a URL in a request makes it ask in the caller's place, from inside.
+"""Which addresses a service may ask for somebody else: a URL in a request makes it ask in the
+caller's place, from inside.
 
-Refused is whatever is not globally routable, in every form that leads there, unless the operator allows its network. Judged twice:
-at the door by what the URL says, so that the caller hears of it at once, and at the connection by what the name leads to. The
-first is a courtesy, the second is the protection. Python's own `is_global` follows IANA's registries as of its release; the
-networks named here are those that some release in use lacks, or that a cloud gives a meaning that IANA does not know.
+Refused is whatever is not globally routable, in every form that leads there, unless the operator
+allows its network. Judged twice: at the door by what the URL says, so that the caller hears of it
+at once, and at the connection by what the name leads to. The first is a courtesy, the second is the
+protection. Python's own `is_global` follows IANA's registries as of its release; the networks named
+here are those that some release in use lacks, or that a cloud gives a meaning that IANA does not
+know.
 """
 
 import socket
@@ -27,23 +30,34 @@ _REFUSED = tuple(
     )
 )
 _GLOBAL_V6 = IPv6Network("2000::/3")
-"""All that is given out of IPv6 (RFC 4291, IANA); outside of it are loopback, link-local, multicast, translations, the unknown."""
+"""All that is given out of IPv6 (RFC 4291, IANA); outside of it are loopback, link-local,
+multicast, translations, the unknown.
+"""
 _NAT64, _SIX_TO_FOUR = IPv6Network("64:ff9b::/96"), IPv6Network("2002::/16")
 
 
 def may_ask(address: Address, allowed: Sequence[Network] = ()) -> bool:
-    """Whether an address may be connected to; one that carries an IPv4 address within is judged by that too."""
+    """Whether an address may be connected to; one that carries an IPv4 address within is judged by
+    that too.
+    """
     if any(address in network for network in allowed):
         return True
     if isinstance(address, IPv4Address):
-        return address.is_global and not address.is_multicast and not address.is_reserved and not _listed(address)
+        return (
+            address.is_global
+            and not address.is_multicast
+            and not address.is_reserved
+            and not _listed(address)
+        )
     if (inner := _carried(address)) is not None:
         return may_ask(inner, allowed)
     return address in _GLOBAL_V6 and address.is_global and not _listed(address)
 
 
 def refusal(url: str, allowed: Sequence[Network] = ()) -> str:
-    """Why a URL can't be fetched, by its own words alone, as the end of a sentence about it; '' for one that may be tried."""
+    """Why a URL can't be fetched, by its own words alone, as the end of a sentence about it; '' for
+    one that may be tried.
+    """
     if len(url) > LONGEST_URL:
         return f"is longer than {LONGEST_URL} characters"
     if any(letter <= " " or letter in '\\"<>^`{|}\x7f' for letter in url):
@@ -60,16 +74,26 @@ def _unfit(parts: SplitResult) -> str:
         return "must begin with http:// or https://"
     if "@" in parts.netloc:
         return "must not name a user or password"
-    return "names no host that can be asked" if not parts.hostname or parts.port == 0 or "%" in parts.hostname else ""
+    return (
+        "names no host that can be asked"
+        if not parts.hostname or parts.port == 0 or "%" in parts.hostname
+        else ""
+    )
 
 
 def _unsafe(host: str, allowed: Sequence[Network]) -> str:
     address = written(host)
-    return "names an address that may not be asked" if address is not None and not may_ask(address, allowed) else ""
+    return (
+        "names an address that may not be asked"
+        if address is not None and not may_ask(address, allowed)
+        else ""
+    )
 
 
 def written(host: str) -> Address | None:
-    """The address that a host is written as, in whatever spelling a resolver would take for one; None for a name."""
+    """The address that a host is written as, in whatever spelling a resolver would take for one;
+    None for a name.
+    """
     name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):
         return IPv4Address("127.0.0.1")
@@ -78,7 +102,9 @@ def written(host: str) -> Address | None:
     except ValueError:
         pass
     try:
-        return IPv4Address(socket.inet_aton(name))  # 127.1, 0x7f.1, 017700000001 and 2130706433 too, as getaddrinfo does
+        return IPv4Address(
+            socket.inet_aton(name)
+        )  # 127.1, 0x7f.1, 017700000001 and 2130706433 too, as getaddrinfo does
     except (OSError, UnicodeError):
         return None
 

@@ -1,7 +1,8 @@
-"""Connecting only where one may: each address that a name leads to is checked, and what was checked is what is connected to.
+"""Connecting only where one may: each address that a name leads to is checked, and what was checked
+is what is connected to.
 
-A name is looked up once for a connection. A second look, as an HTTP client's own would be, may get another answer (DNS rebinding).
-Needs httpcore2, so only who fetches imports it.
+A name is looked up once for a connection. A second look, as an HTTP client's own would be, may get
+another answer (DNS rebinding). Needs httpcore2, so only who fetches imports it.
 """
 
 import asyncio
@@ -19,14 +20,20 @@ Lookup = Callable[[str, int], Awaitable[Sequence[Address]]]
 
 
 class Refused(Exception):
-    """A name leads to an address that may not be asked. Which one is not told: it would be a look into the network."""
+    """A name leads to an address that may not be asked.
+
+    Which one is not told: it would be a look into the network.
+    """
 
 
 class CheckedBackend(AsyncNetworkBackend):
     """What httpcore2 connects with; `dialled` is what really connects, and gets addresses alone."""
 
     def __init__(
-        self, allowed: Sequence[Network], dialled: AsyncNetworkBackend | None = None, lookup: Lookup | None = None
+        self,
+        allowed: Sequence[Network],
+        dialled: AsyncNetworkBackend | None = None,
+        lookup: Lookup | None = None,
     ) -> None:
         self._allowed = tuple(allowed)
         self._dialled = dialled or httpcore2.AnyIOBackend()
@@ -40,16 +47,22 @@ class CheckedBackend(AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> AsyncNetworkStream:
-        """Raises `Refused` if any of the addresses is refused, so that luck does not decide which one is taken."""
+        """Raises `Refused` if any of the addresses is refused, so that luck does not decide which
+        one is taken.
+        """
         addresses = await self._lookup(host, port)
         if not addresses or not all(may_ask(address, self._allowed) for address in addresses):
             raise Refused(f"{host} leads to an address that may not be asked")
         for address in addresses[:-1]:
             try:
-                return await self._dialled.connect_tcp(str(address), port, timeout, local_address, socket_options)
+                return await self._dialled.connect_tcp(
+                    str(address), port, timeout, local_address, socket_options
+                )
             except httpcore2.ConnectError:
                 continue
-        return await self._dialled.connect_tcp(str(addresses[-1]), port, timeout, local_address, socket_options)
+        return await self._dialled.connect_tcp(
+            str(addresses[-1]), port, timeout, local_address, socket_options
+        )
 
     async def sleep(self, seconds: float) -> None:
         await self._dialled.sleep(seconds)

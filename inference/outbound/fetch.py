@@ -1,11 +1,13 @@
-"""Fetches what inputs point at: all of a batch together, within one time, each failing alone and with a sentence.
+"""Fetches what inputs point at: all of a batch together, within one time, each failing alone and
+with a sentence.
 
-Written on httpcore2 rather than a client above it, since a client brings what would have to be switched off here: proxies and
-passwords from the environment, cookies, redirects, decompression. A server that compresses although it was asked not to is refused,
-so nothing fetched ever grows; an image is compressed already.
+Written on httpcore2 rather than a client above it, since a client brings what would have to be
+switched off here: proxies and passwords from the environment, cookies, redirects, decompression. A
+server that compresses although it was asked not to is refused, so nothing fetched ever grows; an
+image is compressed already.
 
-The loop has a thread of its own and never ends: a look-up that hangs keeps a thread of the resolver's until it gives up by itself,
-and nobody waits for that.
+The loop has a thread of its own and never ends: a look-up that hangs keeps a thread of the
+resolver's until it gives up by itself, and nobody waits for that.
 """
 
 import asyncio
@@ -29,10 +31,26 @@ _REDIRECTS = (301, 302, 303, 307, 308)
 _AGAIN = (408, 425, 429)
 """Of the 4xx those that say "not now"."""
 
-_HEADERS = [(b"Accept", b"image/*,*/*;q=0.1"), (b"Accept-Encoding", b"identity"), (b"User-Agent", b"inference-service")]
+_HEADERS = [
+    (b"Accept", b"image/*,*/*;q=0.1"),
+    (b"Accept-Encoding", b"identity"),
+    (b"User-Agent", b"inference-service"),
+]
 _NO_SUCH_HOST = (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME))
-_FOR_NOW = (TimeoutError, httpcore2.NetworkError, httpcore2.ProtocolError, httpcore2.TimeoutException, OSError)
-_FOR_GOOD = (Refused, httpcore2.UnsupportedProtocol, httpcore2.LocalProtocolError, httpx2.InvalidURL, UnicodeError)
+_FOR_NOW = (
+    TimeoutError,
+    httpcore2.NetworkError,
+    httpcore2.ProtocolError,
+    httpcore2.TimeoutException,
+    OSError,
+)
+_FOR_GOOD = (
+    Refused,
+    httpcore2.UnsupportedProtocol,
+    httpcore2.LocalProtocolError,
+    httpx2.InvalidURL,
+    UnicodeError,
+)
 
 Failed = InvalidInput | InputUnavailable
 Fetched = bytes | Failed
@@ -40,9 +58,16 @@ Pool = httpcore2.AsyncConnectionPool
 
 
 class Fetcher:
-    """Makes its connections anew for each batch: none is kept that was checked long ago, or that its server has given up."""
+    """Makes its connections anew for each batch: none is kept that was checked long ago, or that
+    its server has given up.
+    """
 
-    def __init__(self, limits: InputLimits, dialled: AsyncNetworkBackend | None = None, lookup: Lookup | None = None) -> None:
+    def __init__(
+        self,
+        limits: InputLimits,
+        dialled: AsyncNetworkBackend | None = None,
+        lookup: Lookup | None = None,
+    ) -> None:
         self._limits = limits
         self._backend = CheckedBackend(limits.allowed_networks, dialled, lookup)
         self._tls = httpcore2.default_ssl_context()
@@ -51,12 +76,19 @@ class Fetcher:
         threading.Thread(target=self._loop.run_forever, name="fetcher", daemon=True).start()
 
     def fetch(self, urls: Sequence[str], field: str) -> list[Fetched]:
-        """Fetches together; what fails is an error that names the field. Ends within the limit for fetching."""
+        """Fetches together; what fails is an error that names the field.
+
+        Ends within the limit for fetching.
+        """
         return asyncio.run_coroutine_threadsafe(self._all(urls, field), self._loop).result()
 
     async def _all(self, urls: Sequence[str], field: str) -> list[Fetched]:
-        """No bound on connections but the batch: a server that hangs must not keep the others' turn from them."""
-        pool = httpcore2.AsyncConnectionPool(ssl_context=self._tls, max_connections=None, network_backend=self._backend)
+        """No bound on connections but the batch: a server that hangs must not keep the others' turn
+        from them.
+        """
+        pool = httpcore2.AsyncConnectionPool(
+            ssl_context=self._tls, max_connections=None, network_backend=self._backend
+        )
         async with pool:
             return await asyncio.gather(*(self._one(pool, url, field) for url in urls))
 
@@ -72,7 +104,11 @@ class Fetcher:
         except _FOR_NOW as error:
             if isinstance(error, socket.gaierror) and error.errno in _NO_SUCH_HOST:
                 return InvalidInput(f"{name} names a host that does not exist", field)
-            late = f" within {self._limits.fetch_limit_s:g} s" if isinstance(error, TimeoutError) else ""
+            late = (
+                f" within {self._limits.fetch_limit_s:g} s"
+                if isinstance(error, TimeoutError)
+                else ""
+            )
             return InputUnavailable(f"{name} could not be fetched{late}: {_why(error)}", field)
 
     async def _follow(self, pool: Pool, url: str, name: str) -> bytes:
@@ -91,7 +127,9 @@ class Fetcher:
 
     async def _get(self, pool: Pool, place: httpx2.URL, name: str) -> tuple[bytes, str | None]:
         """Returns the content, or where it is said to be."""
-        url = httpcore2.URL(scheme=place.raw_scheme, host=place.raw_host, port=place.port, target=place.raw_path)
+        url = httpcore2.URL(
+            scheme=place.raw_scheme, host=place.raw_host, port=place.port, target=place.raw_path
+        )
         headers = [(b"Host", place.netloc), *_HEADERS]
         async with pool.stream("GET", url, headers=headers) as response:
             told = {key.lower(): value for key, value in response.headers}
@@ -99,8 +137,13 @@ class Fetcher:
                 return b"", told[b"location"].decode("ascii")
             _check_status(response.status, name)
             if told.get(b"content-encoding", b"identity").strip().lower() != b"identity":
-                raise InvalidInput(f"{name} was sent compressed, although its server was asked not to")
-            if told.get(b"content-length", b"0").isdigit() and int(told.get(b"content-length", b"0")) > self._limits.max_bytes:
+                raise InvalidInput(
+                    f"{name} was sent compressed, although its server was asked not to"
+                )
+            if (
+                told.get(b"content-length", b"0").isdigit()
+                and int(told.get(b"content-length", b"0")) > self._limits.max_bytes
+            ):
                 raise self._too_large(name)
             return await self._read(response.aiter_stream(), name), None
 
@@ -125,7 +168,11 @@ def _check_status(status: int, name: str) -> None:
 
 
 def _what(error: Exception) -> str:
-    return "names an address that may not be asked" if isinstance(error, Refused) else "is no URL that can be asked"
+    return (
+        "names an address that may not be asked"
+        if isinstance(error, Refused)
+        else "is no URL that can be asked"
+    )
 
 
 def _why(error: Exception) -> str:
@@ -134,4 +181,8 @@ def _why(error: Exception) -> str:
         return "the name of its host could not be looked up"
     if isinstance(error, httpcore2.ProtocolError):
         return "its server broke off, or does not speak HTTP"
-    return "its server does not answer" if isinstance(error, TimeoutError) else "its server can't be reached, or broke off"
+    return (
+        "its server does not answer"
+        if isinstance(error, TimeoutError)
+        else "its server can't be reached, or broke off"
+    )

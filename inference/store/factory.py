@@ -6,14 +6,23 @@ from inference.errors import Misconfigured
 from inference.settings import ContractSettings
 from inference.store.notifications import Notifications
 from inference.store.protocols import GatewayStore, WorkerStore
-from inference.store.redis import RedisGatewayStore, RedisNotifications, RedisWorkerStore, async_client, sync_client
+from inference.store.redis import (
+    RedisGatewayStore,
+    RedisNotifications,
+    RedisWorkerStore,
+    async_client,
+    sync_client,
+)
 from inference.store.redis.commands import Commands
 
 REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
 
 def gateway_store(settings: ContractSettings) -> GatewayStore:
-    """Returns a gateway's side of the store. Raises `Misconfigured` for a STORE_URL of no kind of store."""
+    """Returns a gateway's side of the store.
+
+    Raises `Misconfigured` for a STORE_URL of no kind of store.
+    """
     _check(settings.store_url)
     client = async_client.connect(settings.store_url, settings.store_timeout_s)
     return RedisGatewayStore(client, _commands(settings), settings.store_timeout_s)
@@ -22,7 +31,9 @@ def gateway_store(settings: ContractSettings) -> GatewayStore:
 def worker_store(settings: ContractSettings) -> WorkerStore:
     """Returns a worker's side of the store. Raises as `gateway_store` does."""
     _check(settings.store_url)
-    return RedisWorkerStore(sync_client.connect(settings.store_url, settings.store_timeout_s), _commands(settings))
+    return RedisWorkerStore(
+        sync_client.connect(settings.store_url, settings.store_timeout_s), _commands(settings)
+    )
 
 
 def notifications(settings: ContractSettings) -> Notifications:
@@ -34,7 +45,9 @@ def notifications(settings: ContractSettings) -> Notifications:
 
 def _check(url: str) -> None:
     if not url.startswith(REDIS_SCHEMES):
-        raise Misconfigured(f"STORE_URL must start with {', '.join(REDIS_SCHEMES[:-1])} or {REDIS_SCHEMES[-1]}")
+        raise Misconfigured(
+            f"STORE_URL must start with {', '.join(REDIS_SCHEMES[:-1])} or {REDIS_SCHEMES[-1]}"
+        )
 
 
 def _commands(settings: ContractSettings) -> Commands:

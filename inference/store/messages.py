@@ -1,7 +1,8 @@
-"""What the moves are asked with and what they answer: the vocabulary of the store, the same for every kind of store.
+"""What the moves are asked with and what they answer: the vocabulary of the store, the same for
+every kind of store.
 
-An answer never says more than the step that gave it knew. `tickets` in an answer is how many tickets the asker should publish
-so that what waits is covered (protocol rule 3); 0 nearly always.
+An answer never says more than the step that gave it knew. `tickets` in an answer is how many
+tickets the asker should publish so that what waits is covered (protocol rule 3); 0 nearly always.
 """
 
 from dataclasses import dataclass
@@ -33,12 +34,16 @@ class SubmitAnswer:
     sequence: int
     tickets: int
     retry_after_ms: int = 0
-    """For FULL and LATE: when there should be room, by the measured rate; -1 when nobody knows, as no worker lives."""
+    """For FULL and LATE: when there should be room, by the measured rate; -1 when nobody knows, as
+    no worker lives.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """A claim: whoever holds a ticket asks for up to `batch_rows` rows of a model under a fresh claim id."""
+    """A claim: whoever holds a ticket asks for up to `batch_rows` rows of a model under a fresh
+    claim id.
+    """
 
     model: str
     claim_id: str
@@ -57,7 +62,11 @@ class ClaimStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ClaimedRecord:
-    """One record of a claim. `input` is None when the claim's hold on it has ended meanwhile (only seen by a claim sent again)."""
+    """One record of a claim.
+
+    `input` is None when the claim's hold on it has ended meanwhile (only seen by a claim sent
+    again).
+    """
 
     task_id: str
     input: bytes | None
@@ -85,7 +94,10 @@ class LeaseStatus(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class RenewAnswer:
-    """`refused`: the claim is over its run limit and its lease was left to run out. `begun_for_ms` is None before *begin*."""
+    """`refused`: the claim is over its run limit and its lease was left to run out.
+
+    `begun_for_ms` is None before *begin*.
+    """
 
     kind: LeaseStatus
     held: tuple[str, ...] = ()
@@ -98,7 +110,10 @@ ALL = "*"
 
 
 class OutcomeKind(StrEnum):
-    """How a claim lets go of a record. Whether a failure is charged, or only puts it in doubt, is the store's to say."""
+    """How a claim lets go of a record.
+
+    Whether a failure is charged, or only puts it in doubt, is the store's to say.
+    """
 
     FINISH = "finish"
     FAIL = "fail"
@@ -108,7 +123,10 @@ class OutcomeKind(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One record's end of run. `payload` is the result as JSON for FINISH, the error object as JSON for the failures."""
+    """One record's end of run.
+
+    `payload` is the result as JSON for FINISH, the error object as JSON for the failures.
+    """
 
     task_id: str
     verb: OutcomeKind
@@ -124,7 +142,9 @@ STALE = "void"
 
 @dataclass(frozen=True, slots=True)
 class SettleAnswer:
-    """`words` has for each record the state it was moved to by the first such move of this claim, or `STALE`."""
+    """`words` has for each record the state it was moved to by the first such move of this claim,
+    or `STALE`.
+    """
 
     words: dict[str, str]
     tickets: int
@@ -160,7 +180,8 @@ class HeartbeatRequest:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """`waiting` records; `repair` tickets that this worker should publish since nobody got one in two beats.
+    """`waiting` records; `repair` tickets that this worker should publish since nobody got one in
+    two beats.
 
     `my_turn`: it may replace its version now; of the workers of a model one at a time does.
     """
@@ -219,7 +240,9 @@ class QueueCounts:
     """Bytes of the inputs of all outstanding."""
     dead_letter_bytes: int = 0
     rate: int = 0
-    """Records ended in 10^9 s while others waited, smoothed over half a minute: what the workers can do. 0: not known."""
+    """Records ended in 10^9 s while others waited, smoothed over half a minute: what the workers
+    can do. 0: not known.
+    """
 
 
 @dataclass(frozen=True, slots=True)

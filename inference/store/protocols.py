@@ -1,7 +1,9 @@
-"""The store as the two sides see it. Every method is one atomic step and may be sent twice or late (protocol rule 1).
+"""The store as the two sides see it. Every method is one atomic step and may be sent twice or late
+(protocol rule 1).
 
-The gateway waits on an event loop and the worker on threads, so there are two Protocols; a store implements both over the same
-moves. Every method raises `StoreUnavailable` when the store does not answer in time, and then the outcome may be unknown.
+The gateway waits on an event loop and the worker on threads, so there are two Protocols; a store
+implements both over the same moves. Every method raises `StoreUnavailable` when the store does not
+answer in time, and then the outcome may be unknown.
 """
 
 from collections.abc import Sequence
@@ -32,13 +34,20 @@ class WorkerStore(Protocol):
         """Takes records for a claim id, or answers again what that claim id got."""
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
-        """Names the records about to be run; answers those still held. The run limit counts from the first begin."""
+        """Names the records about to be run; answers those still held.
+
+        The run limit counts from the first begin.
+        """
 
     def renew(self, model: str, claim_id: str, limit_ms: int) -> RenewAnswer:
         """Extends the lease of what the claim holds, but not past begin + `limit_ms`."""
 
-    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> SettleAnswer:
-        """Ends the claim's hold on the records named: finish, fail, doubt or hand back, all in one write."""
+    def settle(
+        self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str
+    ) -> SettleAnswer:
+        """Ends the claim's hold on the records named: finish, fail, doubt or hand back, all in one
+        write.
+        """
 
     def heartbeat(self, beat: HeartbeatRequest) -> HeartbeatAnswer:
         """Says that the worker lives, and learns how much waits."""
@@ -47,10 +56,15 @@ class WorkerStore(Protocol):
         """Raises the guess by the tickets just published; answers how many are missing still."""
 
     def check(self, model: str) -> str:
-        """Raises `Misconfigured` for a store that can't be used; answers a warning, or ''. Includes `own`."""
+        """Raises `Misconfigured` for a store that can't be used; answers a warning, or ''.
+
+        Includes `own`.
+        """
 
     def own(self, model: str) -> None:
-        """Marks the keys as this installation's if they are nobody's; raises `PrefixTaken` if they are another's."""
+        """Marks the keys as this installation's if they are nobody's; raises `PrefixTaken` if they
+        are another's.
+        """
 
 
 class GatewayStore(Protocol):
@@ -60,7 +74,9 @@ class GatewayStore(Protocol):
         """Writes a record down, or joins the one that stands for the same request."""
 
     async def watch(self, task_id: str, channel: str) -> Record | None:
-        """Answers the record and, if it has not ended, adds the channel to its listeners; '' only reads."""
+        """Answers the record and, if it has not ended, adds the channel to its listeners; '' only
+        reads.
+        """
 
     async def cancel(self, task_id: str) -> Cancelled | None:
         """Ends an outstanding record at once; None for an unknown id."""
@@ -68,8 +84,13 @@ class GatewayStore(Protocol):
     async def replay(self, task_id: str, epoch: int) -> Replayed:
         """Sends a `failure` of that epoch round again, its attempts forgotten."""
 
-    async def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> DeadLetters:
-        """Lists a model's failures, the newest first; '' is any type. A page may hold fewer than `limit` and not be the last."""
+    async def dead_letters(
+        self, model: str, after: Place | None, error_type: str, limit: int
+    ) -> DeadLetters:
+        """Lists a model's failures, the newest first; '' is any type.
+
+        A page may hold fewer than `limit` and not be the last.
+        """
 
     async def dead_letter(self, task_id: str) -> DeadLetter | None:
         """Answers one with its input and its history; None for what is no failure."""
@@ -78,7 +99,9 @@ class GatewayStore(Protocol):
         """Drops a `failure` and its input; answers whether it is a tombstone now."""
 
     async def reap(self, model: str) -> Reaped:
-        """Takes over what is lost, wakes what is due, drops what is old; safe from any number of gateways."""
+        """Takes over what is lost, wakes what is due, drops what is old; safe from any number of
+        gateways.
+        """
 
     async def tickets_published(self, model: str, published: int) -> int:
         """As the worker's."""
@@ -96,7 +119,10 @@ class GatewayStore(Protocol):
         """As the worker's."""
 
     async def keep_card(self, model: str, card: bytes) -> None:
-        """Keeps what the registry said of a model, for gateways that start while it is away. No move: the last word counts."""
+        """Keeps what the registry said of a model, for gateways that start while it is away.
+
+        No move: the last word counts.
+        """
 
     async def card(self, model: str) -> bytes | None:
         """Returns what was kept last."""

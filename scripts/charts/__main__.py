@@ -1,4 +1,7 @@
-"""`python -m scripts.charts`: writes all that is made of the chart. With `--check`, says what drifted and writes nothing."""
+"""`python -m scripts.charts`: writes all that is made of the chart.
+
+With `--check`, says what drifted and writes nothing.
+"""
 
 import sys
 from collections.abc import Callable, Iterator
@@ -10,16 +13,27 @@ from scripts.charts.tools import CHART, ROOT, output
 
 def _readme() -> str:
     return output(
-        "helm-docs", "--chart-search-root", str(CHART), "--sort-values-order", "file", "--log-level", "warning", "--dry-run"
+        "helm-docs",
+        "--chart-search-root",
+        str(CHART),
+        "--sort-values-order",
+        "file",
+        "--log-level",
+        "warning",
+        "--dry-run",
     )
 
 
 MADE: dict[Path, Callable[[], str]] = {
-    CHART / "values.schema.json": lambda: schema.make((CHART / "values.yaml").read_text(encoding="utf-8")),
+    CHART / "values.schema.json": lambda: schema.make(
+        (CHART / "values.yaml").read_text(encoding="utf-8")
+    ),
     CHART / "README.md": _readme,
     ROOT / "k8s" / "tryout.yaml": lambda: manifests.rendered("tryout"),
     ROOT / "k8s" / "production.yaml": lambda: manifests.rendered("production"),
-    ROOT / "keda" / "scaledobject.yaml": lambda: manifests.rendered("production", "templates/workers/scaledobject.yaml"),
+    ROOT / "keda" / "scaledobject.yaml": lambda: manifests.rendered(
+        "production", "templates/workers/scaledobject.yaml"
+    ),
 }
 """What is made, and how; the schema first, for Helm renders nothing that it refuses."""
 
@@ -35,7 +49,10 @@ def main() -> int:
     """Returns the exit status."""
     if "--check" in sys.argv[1:]:
         found = list(drifted())
-        print("\n".join(f"{name} drifted from the chart: run scripts/chart" for name in found) or "nothing drifted")
+        print(
+            "\n".join(f"{name} drifted from the chart: run scripts/chart" for name in found)
+            or "nothing drifted"
+        )
         return int(bool(found))
     for path, make in MADE.items():
         path.parent.mkdir(exist_ok=True)

@@ -4,11 +4,16 @@ import re
 
 from scripts.charts.tools import CHART, output
 
-_ONLY_HELM = re.compile(r"^(# Source: .*| +helm\.sh/chart: .*| +app\.kubernetes\.io/managed-by: Helm|\s*)\n", re.MULTILINE)
+_ONLY_HELM = re.compile(
+    r"^(# Source: .*| +helm\.sh/chart: .*| +app\.kubernetes\.io/managed-by: Helm|\s*)\n",
+    re.MULTILINE,
+)
 
 
 def rendered(values: str, template: str = "") -> str:
-    """Returns the objects that a file of `ci/` makes of the chart, or of one template; the first line says where they are from."""
+    """Returns the objects that a file of `ci/` makes of the chart, or of one template; the first
+    line says where they are from.
+    """
     source = f"ci/{values}-values.yaml"
     options = [
         "--namespace",

@@ -1,8 +1,9 @@
 """Makes values.schema.json of values.yaml, so that a value is written down once.
 
-A type is the default's; an object takes no other keys than its defaults'. `# @schema` lines above a value add to that, in YAML
-and in the words of JSON Schema (draft 7); `# --` is its sentence, without which a value is refused. (There are tools for this;
-none is to be had from the registries that this project keeps to.)
+A type is the default's; an object takes no other keys than its defaults'. `# @schema` lines above a
+value add to that, in YAML and in the words of JSON Schema (draft 7); `# --` is its sentence,
+without which a value is refused. (There are tools for this; none is to be had from the registries
+that this project keeps to.)
 """
 
 import json
@@ -11,10 +12,22 @@ from typing import Any
 import yaml
 
 OWN_SHAPE = frozenset({"properties", "patternProperties", "additionalProperties"})
-"""An object whose annotation has one of these is described by that; what it holds is only its default."""
+"""An object whose annotation has one of these is described by that; what it holds is only its
+default.
+"""
 
-_TYPES = {bool: "boolean", int: "integer", float: "number", str: "string", list: "array", dict: "object"}
-_GLOBAL = {"type": "object", "description": "What Helm hands to a chart inside another one; not read."}
+_TYPES = {
+    bool: "boolean",
+    int: "integer",
+    float: "number",
+    str: "string",
+    list: "array",
+    dict: "object",
+}
+_GLOBAL = {
+    "type": "object",
+    "description": "What Helm hands to a chart inside another one; not read.",
+}
 
 
 class Undescribed(ValueError):
@@ -24,7 +37,9 @@ class Undescribed(ValueError):
 def make(values: str) -> str:
     """Returns the schema of a values.yaml, as JSON."""
     root = yaml.compose(values, Loader=yaml.SafeLoader)
-    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values"} | _object(root, "", values.splitlines())
+    schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values"} | _object(
+        root, "", values.splitlines()
+    )
     schema["properties"]["global"] = _GLOBAL
     return _written(schema, "") + "\n"
 
@@ -33,19 +48,33 @@ def _written(schema: dict[str, Any], margin: str) -> str:
     """JSON with a line for each value."""
     if "properties" not in schema:
         return json.dumps(schema, ensure_ascii=False)
-    head = json.dumps({key: value for key, value in schema.items() if key != "properties"}, ensure_ascii=False)
-    rows = [f"{margin}  {json.dumps(name)}: {_written(value, f'{margin}  ')}" for name, value in schema["properties"].items()]
+    head = json.dumps(
+        {key: value for key, value in schema.items() if key != "properties"}, ensure_ascii=False
+    )
+    rows = [
+        f"{margin}  {json.dumps(name)}: {_written(value, f'{margin}  ')}"
+        for name, value in schema["properties"].items()
+    ]
     return head[:-1] + ', "properties": {\n' + ",\n".join(rows) + f"\n{margin}}}}}"
 
 
 def _object(node: Any, path: str, lines: list[str]) -> dict[str, Any]:
-    properties = {key.value: _value(value, f"{path}{key.value}", *_above(key, lines), lines) for key, value in node.value}
+    properties = {
+        key.value: _value(value, f"{path}{key.value}", *_above(key, lines), lines)
+        for key, value in node.value
+    }
     return {"type": "object", "properties": properties, "additionalProperties": False}
 
 
-def _value(node: Any, path: str, sentence: str, annotation: dict[str, Any], lines: list[str]) -> dict[str, Any]:
+def _value(
+    node: Any, path: str, sentence: str, annotation: dict[str, Any], lines: list[str]
+) -> dict[str, Any]:
     if isinstance(node, yaml.MappingNode) and node.value and not OWN_SHAPE & set(annotation):
-        return _object(node, f"{path}.", lines) | ({"description": sentence} if sentence else {}) | annotation
+        return (
+            _object(node, f"{path}.", lines)
+            | ({"description": sentence} if sentence else {})
+            | annotation
+        )
     default = _plain(node)
     if not sentence:
         raise Undescribed(f"{path} has no sentence: write one above it, after `# --`")
@@ -62,7 +91,9 @@ def _plain(node: Any) -> Any:
 
 
 def _above(key: Any, lines: list[str]) -> tuple[str, dict[str, Any]]:
-    """Returns the sentence and the annotation in the comment right above a key; neither for one within braces."""
+    """Returns the sentence and the annotation in the comment right above a key; neither for one
+    within braces.
+    """
     number = key.start_mark.line
     if lines[number][: key.start_mark.column].strip():
         return "", {}

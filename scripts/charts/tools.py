@@ -1,4 +1,6 @@
-"""Where helm and its kin are: on PATH, where the test cluster keeps its own, or where `scripts/chart` installed them."""
+"""Where helm and its kin are: on PATH, where the test cluster keeps its own, or where
+`scripts/chart` installed them.
+"""
 
 import os
 import shutil
@@ -19,11 +21,18 @@ def path_of(tool: str) -> str | None:
 
 
 def run(tool: str, *arguments: str, stdin: str | None = None) -> subprocess.CompletedProcess[str]:
-    """Runs a tool; its failure is the caller's to judge. Raises `FileNotFoundError` with a sentence if it is nowhere."""
+    """Runs a tool; its failure is the caller's to judge.
+
+    Raises `FileNotFoundError` with a sentence if it is nowhere.
+    """
     program = path_of(tool)
     if program is None:
-        raise FileNotFoundError(f"{tool} is not installed: scripts/chart --tools builds it, given Go")
-    return subprocess.run([program, *arguments], check=False, input=stdin, capture_output=True, text=True)
+        raise FileNotFoundError(
+            f"{tool} is not installed: scripts/chart --tools builds it, given Go"
+        )
+    return subprocess.run(
+        [program, *arguments], check=False, input=stdin, capture_output=True, text=True
+    )
 
 
 def output(tool: str, *arguments: str) -> str:

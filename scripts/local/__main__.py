@@ -20,7 +20,11 @@ class Console:
 
     def line(self, text: str) -> None:
         """A line with the time since the start or, for what happens long after it, the time of day."""
-        when = time.strftime("%H:%M:%S") if self.steady else f"[{time.monotonic() - self._began:5.1f} s]"
+        when = (
+            time.strftime("%H:%M:%S")
+            if self.steady
+            else f"[{time.monotonic() - self._began:5.1f} s]"
+        )
         self.say(f"{when} {text}")
 
     def say(self, text: str) -> None:

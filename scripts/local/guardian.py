@@ -1,8 +1,10 @@
-"""Outlives a run that was killed by just long enough to end what it left: `python -m scripts.local.guardian`.
+"""Outlives a run that was killed by just long enough to end what it left: `python -m
+scripts.local.guardian`.
 
-PR_SET_PDEATHSIG reaches the children of the run, not theirs. So the run names each session to this process, which ends
-those not taken back once its standard input ends, however that came about. It also holds the run's lock until then, so
-that the next run on the same files does not begin beside what is left of the last.
+PR_SET_PDEATHSIG reaches the children of the run, not theirs. So the run names each session to this
+process, which ends those not taken back once its standard input ends, however that came about. It
+also holds the run's lock until then, so that the next run on the same files does not begin beside
+what is left of the last.
 """
 
 import signal
@@ -19,7 +21,9 @@ class Guardian:
 
     def __init__(self, lock: int) -> None:
         command = [sys.executable, "-S", "-m", "scripts.local.guardian"]
-        self._process = subprocess.Popen(command, stdin=subprocess.PIPE, cwd=ROOT, pass_fds=(lock,), start_new_session=True)
+        self._process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, cwd=ROOT, pass_fds=(lock,), start_new_session=True
+        )
 
     def watch(self, session: int) -> None:
         self._say("+", session)

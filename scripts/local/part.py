@@ -21,7 +21,8 @@ _TAIL_BYTES = 8192
 
 @dataclass(frozen=True)
 class Part:
-    """What to run. `once` ends by itself and is ready when it ended well; `needs` names the parts that must be ready before.
+    """What to run. `once` ends by itself and is ready when it ended well; `needs` names the parts
+    that must be ready before.
 
     A run is ready without a part `beside` it, and goes on when that fails.
     """
@@ -47,7 +48,9 @@ class Child:
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Starts it in a session of its own: a Ctrl-C on the terminal is the run's to answer, not each part's."""
+        """Starts it in a session of its own: a Ctrl-C on the terminal is the run's to answer, not
+        each part's.
+        """
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
                 self.part.command,
@@ -62,7 +65,9 @@ class Child:
         self.guardian.watch(self.process.pid)
 
     def ended(self) -> int | None:
-        """Its exit code once it has ended, with what it left in its session ended too; None while it runs."""
+        """Its exit code once it has ended, with what it left in its session ended too; None while
+        it runs.
+        """
         if self.process is None or (code := self.process.poll()) is None:
             return None
         sessions.kill(self.process.pid)
@@ -107,7 +112,11 @@ def _die_with_parent() -> None:
 
 def how_it_ended(code: int) -> str:
     """An exit code in words."""
-    return f"was killed by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
+    return (
+        f"was killed by {signal.Signals(-code).name}"
+        if code < 0
+        else f"ended with exit code {code}"
+    )
 
 
 def python(*arguments: str) -> list[str]:

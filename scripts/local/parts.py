@@ -29,31 +29,57 @@ class Parts:
             self.model, self._alias = model_of_uri(self.model_uri)
         except ValueError as error:
             raise Refused(f"MODEL_URI: {error}.") from error
-        self.mlflow_url = os.environ.get("MLFLOW_TRACKING_URI") or f"http://{HOST}:{place.inner_port('mlflow')}"
+        self.mlflow_url = (
+            os.environ.get("MLFLOW_TRACKING_URI") or f"http://{HOST}:{place.inner_port('mlflow')}"
+        )
         needed = [name for name in ("STORE_URL", "BROKER_URL") if not os.environ.get(name)]
         valkey = [self._valkey()] if needed else []
         mlflow = [] if os.environ.get("MLFLOW_TRACKING_URI") else [self._mlflow()]
         before = tuple(part.name for part in [*valkey, *mlflow])
         training = [self._training(before)] if self.model == TRAINED_HERE else []
         before = (*before, *(part.name for part in training))
-        # Gateway and worker wait for the registry by themselves, so it need not be up first where the model is sure to be there.
-        early = tuple(part.name for part in valkey) if mlflow and self._was_complete.exists() else before
+        # Gateway and worker wait for the registry by themselves, so it need not be up first where
+        # the model is sure to be there.
+        early = (
+            tuple(part.name for part in valkey)
+            if mlflow and self._was_complete.exists()
+            else before
+        )
         workers = [self._worker(number, early) for number in range(1, place.workers + 1)]
-        batch = [self._batch((*before, *(part.name for part in workers)))] if self.model == TRAINED_HERE else []
+        batch = (
+            [self._batch((*before, *(part.name for part in workers)))]
+            if self.model == TRAINED_HERE
+            else []
+        )
         self.all = [self._gateway(early), *batch, *workers, *training, *mlflow, *valkey]
 
     def _valkey(self) -> Part:
-        """It writes each change to disk before it answers: what was accepted survives its end, however it ends."""
+        """It writes each change to disk before it answers: what was accepted survives its end,
+        however it ends.
+        """
         folder = _folder(self.place, "valkey")
         self._valkey_port = port = self.place.inner_port("valkey")
-        durable = ["--appendonly", "yes", "--appendfsync", "always", "--save", "", "--maxmemory-policy", "noeviction"]
+        durable = [
+            "--appendonly",
+            "yes",
+            "--appendfsync",
+            "always",
+            "--save",
+            "",
+            "--maxmemory-policy",
+            "noeviction",
+        ]
         address = ["--bind", HOST, "--port", str(port), "--dir", str(folder)]
         command = [str(get_binary_path()), *address, *durable]
-        return Part("valkey", command, {}, lambda: probes.pings(port), why="the store and the broker")
+        return Part(
+            "valkey", command, {}, lambda: probes.pings(port), why="the store and the broker"
+        )
 
     def _mlflow(self) -> Part:
-        """MLflow's application under uvicorn, told by the variables that `mlflow server` would set (mlflow is pinned): that
-        command imports everything twice, once to start a second process, and would double the time to start."""
+        """MLflow's application under uvicorn, told by the variables that `mlflow server` would set
+        (mlflow is pinned): that command imports everything twice, once to start a second
+        process, and would double the time to start.
+        """
         folder = _folder(self.place, "mlflow")
         told = {
             "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder}/mlflow.db",
@@ -65,10 +91,18 @@ class Parts:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         command = _uvicorn("mlflow.server.fastapi_app:app", port=self.mlflow_url.rpartition(":")[2])
-        return Part("mlflow", command, told, lambda: probes.answers(f"{self.mlflow_url}/health"), why="the model registry")
+        return Part(
+            "mlflow",
+            command,
+            told,
+            lambda: probes.answers(f"{self.mlflow_url}/health"),
+            why="the model registry",
+        )
 
     def _training(self, needs: tuple[str, ...]) -> Part:
-        """Asked for by the supervisor only if the registry lacks the model: the first run, or a registry emptied since."""
+        """Asked for by the supervisor only if the registry lacks the model: the first run, or a
+        registry emptied since.
+        """
         name = ["--name", self.model, "--alias", self._alias, "--if-missing"]
         command = python("examples.football.training", "--tracking-uri", self.mlflow_url, *name)
         why = f"the registry has no {self.model}@{self._alias} yet; about half a minute"
@@ -80,11 +114,22 @@ class Parts:
         return probes.registered(self.mlflow_url, self.model, self._alias)
 
     def _batch(self, needs: tuple[str, ...]) -> Part:
-        """Scores the upcoming matches if nobody has; after the workers, for it takes the cores that they would load with."""
+        """Scores the upcoming matches if nobody has; after the workers, for it takes the cores that
+        they would load with.
+        """
         file = self._matches_file()
         env = self._shared() | {"MODEL_URI": self.model_uri, "BATCH_OUTPUT_URL": file}
         why = "scores the upcoming matches; about ten seconds"
-        return Part("batch", python("examples.football.scoring"), env, Path(file).exists, needs, why, once=True, beside=True)
+        return Part(
+            "batch",
+            python("examples.football.scoring"),
+            env,
+            Path(file).exists,
+            needs,
+            why,
+            once=True,
+            beside=True,
+        )
 
     def _matches_file(self) -> str:
         return os.environ.get("BATCH_OUTPUT_URL") or str(self.place.folder / "matches.parquet")
@@ -98,7 +143,14 @@ class Parts:
 
     def _gateway(self, needs: tuple[str, ...]) -> Part:
         server = _uvicorn("app.main:create_app", port=str(self.place.port))
-        command = [*server, "--factory", "--http", "app.http.protocol:BoundedHttpProtocol", "--timeout-graceful-shutdown", "5"]
+        command = [
+            *server,
+            "--factory",
+            "--http",
+            "app.http.protocol:BoundedHttpProtocol",
+            "--timeout-graceful-shutdown",
+            "5",
+        ]
         malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
         env = (
             malloc
@@ -109,19 +161,39 @@ class Parts:
                 "BATCH_OUTPUT_URL": self._matches_file(),
             }
         )
-        return Part("gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8)
+        return Part(
+            "gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8
+        )
 
     def _worker(self, number: int, needs: tuple[str, ...]) -> Part:
-        """glibc gives each large block back to the kernel at once, which costs a CPU batch half its speed; told not to here."""
+        """glibc gives each large block back to the kernel at once, which costs a CPU batch half its
+        speed; told not to here.
+        """
         port = self.place.inner_port(f"worker-{number}")
         cache = os.environ.get("MODEL_CACHE_DIR") or str(self.place.folder / "model-cache")
-        own = {"MODEL_URI": self.model_uri, "MODEL_CACHE_DIR": cache, "PROBE_HOST": HOST, "PROBE_PORT": str(port)}
+        own = {
+            "MODEL_URI": self.model_uri,
+            "MODEL_CACHE_DIR": cache,
+            "PROBE_HOST": HOST,
+            "PROBE_PORT": str(port),
+        }
         malloc = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}
-        env = malloc | {key: os.environ[key] for key in malloc if key in os.environ} | self._shared() | own
+        env = (
+            malloc
+            | {key: os.environ[key] for key in malloc if key in os.environ}
+            | self._shared()
+            | own
+        )
         drain_s = float(os.environ.get("DRAIN_TIMEOUT_S") or 25)
         ready = f"http://{HOST}:{port}/readyz"
         return Part(
-            f"worker-{number}", python("worker"), env, lambda: probes.answers(ready), needs, "loads the model", stop_s=drain_s + 10
+            f"worker-{number}",
+            python("worker"),
+            env,
+            lambda: probes.answers(ready),
+            needs,
+            "loads the model",
+            stop_s=drain_s + 10,
         )
 
     def _shared(self) -> dict[str, str]:
@@ -136,12 +208,30 @@ class Parts:
         # It may have workers elsewhere as well, which could not read a folder of this run.
         theirs = "PAYLOAD_URL" in os.environ or os.environ.get("STORE_URL")
         payloads = {} if theirs else {"PAYLOAD_URL": _folder(self.place, "payloads").as_uri()}
-        return urls | own | payloads | patience | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
+        return (
+            urls
+            | own
+            | payloads
+            | patience
+            | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
+        )
 
 
 def _uvicorn(application: str, port: str) -> list[str]:
-    """WEB_CONCURRENCY and the like of a user's environment are for other servers: one process, said so."""
-    options = ["--host", HOST, "--port", port, "--workers", "1", "--no-access-log", "--log-level", "warning"]
+    """WEB_CONCURRENCY and the like of a user's environment are for other servers: one process, said
+    so.
+    """
+    options = [
+        "--host",
+        HOST,
+        "--port",
+        port,
+        "--workers",
+        "1",
+        "--no-access-log",
+        "--log-level",
+        "warning",
+    ]
     return [*python("uvicorn", application), *options]
 
 
@@ -153,5 +243,9 @@ def _folder(place: Place, name: str) -> Path:
 
 def two_matches() -> tuple[int, int]:
     """The ids of two matches that the model knows: the last of the data."""
-    last, before = (ROOT / "examples" / "football" / "data" / "matches.csv").read_text(encoding="utf-8").splitlines()[:-3:-1]
+    last, before = (
+        (ROOT / "examples" / "football" / "data" / "matches.csv")
+        .read_text(encoding="utf-8")
+        .splitlines()[:-3:-1]
+    )
     return int(last.partition(",")[0]), int(before.partition(",")[0])

@@ -1,4 +1,5 @@
-"""Where a run keeps what it writes, and the port it serves: both must be its own, and that is checked before anything long.
+"""Where a run keeps what it writes, and the port it serves: both must be its own, and that is
+checked before anything long.
 
 Only the standard library, for `scripts/run` asks here before the packages are installed.
 """
@@ -17,12 +18,15 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 INNER_PORTS = range(20_000, 30_000)
-"""Below the ports that the kernel hands to clients: one of those, while its server is down, can be taken by the very client
-that tries to reach it."""
+"""Below the ports that the kernel hands to clients: one of those, while its server is down, can be
+taken by the very client that tries to reach it.
+"""
 
 
 class Refused(Exception):
-    """A run cannot begin, or cannot go on; the message is one sentence for the person who started it."""
+    """A run cannot begin, or cannot go on; the message is one sentence for the person who started
+    it.
+    """
 
 
 @dataclass(frozen=True)
@@ -38,12 +42,16 @@ class Place:
         return self.folder / "logs"
 
     def lock(self, patience_s: float = 1.0) -> int:
-        """Takes the folder and returns the descriptor that holds it; a run killed just now needs a moment to let go."""
+        """Takes the folder and returns the descriptor that holds it; a run killed just now needs a
+        moment to let go.
+        """
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
             held = os.open(self.folder / "lock", os.O_RDWR | os.O_CREAT, 0o644)
         except OSError as error:
-            raise Refused(f"STATE_DIR={self.folder} cannot be written: {error.strerror}.") from error
+            raise Refused(
+                f"STATE_DIR={self.folder} cannot be written: {error.strerror}."
+            ) from error
         end = time.monotonic() + patience_s
         while True:
             try:
@@ -63,11 +71,15 @@ class Place:
             _bind(self.port)
         except OSError as error:
             if error.errno == errno.EADDRINUSE:
-                raise Refused(f"Port {self.port} is taken on {HOST}: choose another with PORT=…") from error
+                raise Refused(
+                    f"Port {self.port} is taken on {HOST}: choose another with PORT=…"
+                ) from error
             raise Refused(f"PORT={self.port} cannot be used: {error.strerror}.") from error
 
     def installation(self) -> str:
-        """Returns the name of this run in the store: the same as last time, whatever the folder is called now."""
+        """Returns the name of this run in the store: the same as last time, whatever the folder is
+        called now.
+        """
         file = self.folder / "installation"
         if not file.exists():
             file.write_text(f"run-{secrets.token_hex(8)}")
@@ -81,7 +93,9 @@ class Place:
             if _free(port):
                 file.write_text(str(port))
                 return port
-        raise Refused(f"No free port between {INNER_PORTS.start} and {INNER_PORTS.stop} was found for {name}.")
+        raise Refused(
+            f"No free port between {INNER_PORTS.start} and {INNER_PORTS.stop} was found for {name}."
+        )
 
 
 def read_place() -> Place:

@@ -10,7 +10,9 @@ import redis
 
 _TIMEOUT_S = 1.0
 _FIRST_TIMEOUT_S = 10.0
-"""For a question whose answer is not asked for again: MLflow opens its tables when it is first asked for a model."""
+"""For a question whose answer is not asked for again: MLflow opens its tables when it is first
+asked for a model.
+"""
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 """Whatever proxy the environment names, these servers are asked directly."""
@@ -38,11 +40,19 @@ def serves(url: str, model: str) -> bool:
 
 
 def registered(tracking_uri: str, name: str, alias: str) -> bool:
-    """Whether an MLflow server has a version under an alias; False also where it cannot be asked this way."""
+    """Whether an MLflow server has a version under an alias; False also where it cannot be asked
+    this way.
+    """
     if not tracking_uri.startswith("http"):
         return False
     query = urllib.parse.urlencode({"name": name, "alias": alias})
-    return _get(f"{tracking_uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}", _FIRST_TIMEOUT_S) is not None
+    return (
+        _get(
+            f"{tracking_uri.rstrip('/')}/api/2.0/mlflow/registered-models/alias?{query}",
+            _FIRST_TIMEOUT_S,
+        )
+        is not None
+    )
 
 
 def _get(url: str, timeout_s: float = _TIMEOUT_S) -> Any:

@@ -1,4 +1,6 @@
-"""Ends whole sessions: each part of a run is started in one of its own, so what it started itself is found there."""
+"""Ends whole sessions: each part of a run is started in one of its own, so what it started itself
+is found there.
+"""
 
 import os
 import signal
@@ -19,16 +21,23 @@ def members(session: int) -> list[int]:
 
 
 def _session(entry: Path) -> int:
-    """The session of a process; 0 if it has ended. The name, in brackets, may hold anything, so fields count from its end."""
+    """The session of a process; 0 if it has ended.
+
+    The name, in brackets, may hold anything, so fields count from its end.
+    """
     try:
-        state, _parent, _group, session = (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:4]
+        state, _parent, _group, session = (
+            (entry / "stat").read_text(errors="replace").rpartition(")")[2].split()[:4]
+        )
     except (OSError, ValueError):
         return 0
     return 0 if state in _GONE else int(session)
 
 
 def kill(session: int, patience_s: float = 5.0) -> None:
-    """SIGKILL for all of a session, again until none is left: one may have started another meanwhile."""
+    """SIGKILL for all of a session, again until none is left: one may have started another
+    meanwhile.
+    """
     end = time.monotonic() + patience_s
     while (left := members(session)) and time.monotonic() < end:
         for pid in left:

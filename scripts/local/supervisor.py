@@ -1,7 +1,8 @@
 """Starts the parts, as many at a time as their needs allow; starts again what dies; stops them all.
 
-One thread and a look round every few milliseconds. Not only for simplicity: the death signal of a child is bound to the
-thread that started it, and code between fork and exec must not meet another thread's locks.
+One thread and a look round every few milliseconds. Not only for simplicity: the death signal of a
+child is bound to the thread that started it, and code between fork and exec must not meet another
+thread's locks.
 """
 
 import signal
@@ -69,18 +70,28 @@ class Stop:
 class Supervisor:
     """Runs the parts given in the order in which they are to be stopped."""
 
-    def __init__(self, place: Place, parts: Sequence[Part], guardian: Guardian, stop: Stop, say: Say) -> None:
+    def __init__(
+        self, place: Place, parts: Sequence[Part], guardian: Guardian, stop: Stop, say: Say
+    ) -> None:
         self._stop = stop
         self._say = say
-        self._standings = {part.name: Standing(part, Child(part, _fresh_log(place, part.name), guardian)) for part in parts}
+        self._standings = {
+            part.name: Standing(part, Child(part, _fresh_log(place, part.name), guardian))
+            for part in parts
+        }
 
     def start(self, complete: Callable[[], bool]) -> bool:
-        """Returns True when all parts are ready and found each other, False when asked to stop before; raises `Refused` when
-        one cannot start."""
+        """Returns True when all parts are ready and found each other, False when asked to stop
+        before; raises `Refused` when one cannot start.
+        """
         while not self._stop.asked():
             self._look_round()
             if (
-                all(standing.phase is Phase.READY for standing in self._standings.values() if not standing.part.beside)
+                all(
+                    standing.phase is Phase.READY
+                    for standing in self._standings.values()
+                    if not standing.part.beside
+                )
                 and complete()
             ):
                 return True
@@ -94,7 +105,9 @@ class Supervisor:
             time.sleep(STEADY_STEP_S)
 
     def stop(self) -> None:
-        """Ends the parts one after the other: the gateway takes nothing new, the workers finish, then what these rely on."""
+        """Ends the parts one after the other: the gateway takes nothing new, the workers finish,
+        then what these rely on.
+        """
         for standing in self._standings.values():
             standing.child.stop(self._stop.hurry)
 
@@ -133,7 +146,9 @@ class Supervisor:
             self._ready(standing)
         elif now > standing.next_word:
             standing.next_word = now + PATIENCE_S
-            self._say(f"waiting for {standing.part.name}, {now - standing.since:.0f} s: {standing.child.last_line()}")
+            self._say(
+                f"waiting for {standing.part.name}, {now - standing.since:.0f} s: {standing.child.last_line()}"
+            )
 
     def _ready(self, standing: Standing) -> None:
         if not standing.was_ready or standing.pause_s > FIRST_PAUSE_S:
@@ -147,14 +162,20 @@ class Supervisor:
             return
         if part.beside and code >= 0:
             standing.phase = Phase.READY
-            self._say(f"{part.name} {how_it_ended(code)}, and the run goes on without it: {last or 'it said nothing'}")
+            self._say(
+                f"{part.name} {how_it_ended(code)}, and the run goes on without it: {last or 'it said nothing'}"
+            )
             return
         if not standing.was_ready and code >= 0:
-            raise Refused(f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in {standing.child.log})")
+            raise Refused(
+                f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in {standing.child.log})"
+            )
         if standing.phase is Phase.READY and now - standing.since > SOUND_AFTER_S:
             standing.pause_s = FIRST_PAUSE_S
         pause = standing.pause_s
-        self._say(f"{part.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line: {last or '(none)'}")
+        self._say(
+            f"{part.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line: {last or '(none)'}"
+        )
         standing.phase, standing.not_before = Phase.WAITING, now + pause
         standing.pause_s = min(2 * pause, LONGEST_PAUSE_S)
 

@@ -1,1 +1,3 @@
-"""The kill matrix: real processes, struck in every named gap and at random moments, and what the service owes after it."""
+"""The kill matrix: real processes, struck in every named gap and at random moments, and what the
+service owes after it.
+"""

@@ -1,7 +1,8 @@
-"""`python -m testkit.kill_matrix [--cases N | --all] [--records 500] [--seed S] [--side-by-side] [--write]`.
+"""`python -m testkit.kill_matrix [--cases N | --all] [--records 500] [--seed S] [--side-by-side]
+[--write]`.
 
-Prints a line a case, then the tables, and ends with 1 if anything was lost, changed, dead-lettered or left over, or a gap was
-never hit.
+Prints a line a case, then the tables, and ends with 1 if anything was lost, changed, dead-lettered
+or left over, or a gap was never hit.
 """
 
 import argparse
@@ -28,11 +29,19 @@ def options() -> argparse.Namespace:
     which = parser.add_mutually_exclusive_group()
     which.add_argument("--cases", type=int, default=16, help="how many cases to draw")
     which.add_argument("--all", action="store_true", help="all cases")
-    which.add_argument("--only", default="", help="the cases whose name matches this regular expression")
-    parser.add_argument("--records", type=int, default=500, help="records that each case gets accepted")
+    which.add_argument(
+        "--only", default="", help="the cases whose name matches this regular expression"
+    )
+    parser.add_argument(
+        "--records", type=int, default=500, help="records that each case gets accepted"
+    )
     parser.add_argument("--seed", default="", help="repeats a run's choices")
-    parser.add_argument("--minutes", type=float, default=float("inf"), help="begin no case after so many")
-    parser.add_argument("--side-by-side", action="store_true", help="B = 1 and B = 8 at once, on a stand each")
+    parser.add_argument(
+        "--minutes", type=float, default=float("inf"), help="begin no case after so many"
+    )
+    parser.add_argument(
+        "--side-by-side", action="store_true", help="B = 1 and B = 8 at once, on a stand each"
+    )
     parser.add_argument("--logs", type=Path, help="a new folder to keep what the processes said")
     parser.add_argument("--write", action="store_true", help="write docs/kill-matrix.md")
     return parser.parse_args()
@@ -45,17 +54,29 @@ def main() -> int:
     cases = draw(len(all_cases()) if asked.all or asked.only else asked.cases, Random(seed))
     cases = [case for case in cases if re.search(asked.only, str(case))]
     print(f"seed {seed}: {len(cases)} cases", file=sys.stderr, flush=True)
-    plan = Plan(cases, asked.records, seed, asked.side_by_side, time.monotonic() + asked.minutes * 60)
+    plan = Plan(
+        cases, asked.records, seed, asked.side_by_side, time.monotonic() + asked.minutes * 60
+    )
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as temporary:
         folder = asked.logs or temporary
         mlflow = MlflowServer(Path(folder) / "mlflow")
         mlflow.start()
         try:
-            subprocess.run([sys.executable, "-m", "testkit.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "testkit.register", mlflow.url],
+                check=True,
+                cwd=ROOT,
+                capture_output=True,
+            )
             result = run(plan, Path(folder), mlflow.url)
         finally:
             mlflow.stop()
-    page = document(result.verdicts, result.failures, seed, " ".join(["python -m testkit.kill_matrix", *sys.argv[1:]]))
+    page = document(
+        result.verdicts,
+        result.failures,
+        seed,
+        " ".join(["python -m testkit.kill_matrix", *sys.argv[1:]]),
+    )
     print(page)
     if asked.write:
         PAGE.write_text(page)

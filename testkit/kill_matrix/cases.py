@@ -1,4 +1,6 @@
-"""What is tried: each gap in the process in which it lies, and random moments of every process, each by three signals and two B."""
+"""What is tried: each gap in the process in which it lies, and random moments of every process,
+each by three signals and two B.
+"""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -20,13 +22,18 @@ class Signal(StrEnum):
 BATCHES = (1, 8)
 ANY_MOMENT = "any moment"
 _SHARED = (Failpoint.WORKER_TICKETS_PUBLISHED,)
-_CHILD_FROM, _PARENT_FROM = list(Failpoint).index(Failpoint.LOADED), list(Failpoint).index(Failpoint.TICKET_POPPED)
+_CHILD_FROM, _PARENT_FROM = (
+    list(Failpoint).index(Failpoint.LOADED),
+    list(Failpoint).index(Failpoint.TICKET_POPPED),
+)
 GAPS: dict[Role, tuple[Failpoint, ...]] = {
     Role.GATEWAY: tuple(Failpoint)[:_CHILD_FROM],
     Role.CHILD: tuple(gap for gap in tuple(Failpoint)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,
     Role.PARENT: tuple(Failpoint)[_PARENT_FROM:],
 }
-"""In which process a gap lies; the order of `Failpoint` says it. The child's are struck with its parent, too."""
+"""In which process a gap lies; the order of `Failpoint` says it. The child's are struck with its
+parent, too.
+"""
 GAPS[Role.WORKER] = GAPS[Role.CHILD]
 
 SIGNALS = {Role.WORKER: (Signal.KILL, Signal.STOP)}
@@ -72,7 +79,9 @@ def all_cases() -> list[Case]:
 
 
 def draw(count: int, random: Random) -> list[Case]:
-    """A sample that spreads over the places first, has one B as often as the other, and signals as chance has it."""
+    """A sample that spreads over the places first, has one B as often as the other, and signals as
+    chance has it.
+    """
     left = all_cases()
     random.shuffle(left)
     drawn: list[Case] = []

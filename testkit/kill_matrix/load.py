@@ -1,4 +1,6 @@
-"""The clients of a case, and their log: what was accepted, by which answer, and what the answer said."""
+"""The clients of a case, and their log: what was accepted, by which answer, and what the answer
+said.
+"""
 
 import time
 from collections.abc import Iterator
@@ -16,13 +18,20 @@ AGAIN_S = 0.03
 TRICKLE_S = 0.25
 LARGE_EACH, LARGE_BYTES = 8, 2_000
 """One in so many has an input, and gets a result, that is kept beside the store."""
-TAKEN_LATE = ("urn:inference:stopping", "urn:inference:not-done-in-time", "urn:inference:prediction-failed")
+TAKEN_LATE = (
+    "urn:inference:stopping",
+    "urn:inference:not-done-in-time",
+    "urn:inference:prediction-failed",
+)
 """Problems that name a task which was accepted."""
 
 
 @dataclass(frozen=True, slots=True)
 class Accepted:
-    """A prediction that the service said it has. `answer` is the result that its caller was given, if it waited for one."""
+    """A prediction that the service said it has.
+
+    `answer` is the result that its caller was given, if it waited for one.
+    """
 
     value: int
     do: str
@@ -36,8 +45,9 @@ class Accepted:
 class Load:
     """Callers that alternate between the gateways, some of which wait for their results.
 
-    They go on until `records` were accepted and the strike is over (`struck`), from then on in a trickle. One in a hundred is a
-    poison that raises; with `exits` one of them ends its process instead.
+    They go on until `records` were accepted and the strike is over (`struck`), from then on in a
+    trickle. One in a hundred is a poison that raises; with `exits` one of them ends its process
+    instead.
     """
 
     def __init__(self, urls: list[str], records: int, random: Random, exits: bool) -> None:
@@ -48,7 +58,10 @@ class Load:
         self._urls, self._records, self._random, self._exits = urls, records, random, exits
         self._values, self._lock, self._stop = count(), Lock(), Event()
         kinds = [False] * ASKERS + [True] * WAITERS
-        self._threads = [Thread(target=self._call_on, args=(place, waits), daemon=True) for place, waits in enumerate(kinds)]
+        self._threads = [
+            Thread(target=self._call_on, args=(place, waits), daemon=True)
+            for place, waits in enumerate(kinds)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -69,7 +82,9 @@ class Load:
         features = {"do": "answer", "seconds": seconds, "value": next(self._values)}
         with httpx2.Client(timeout=CALL_S) as http:
             while True:
-                answer = http.post(f"{self._random.choice(self._urls)}/predict/async/", json={"features": features})
+                answer = http.post(
+                    f"{self._random.choice(self._urls)}/predict/async/", json={"features": features}
+                )
                 if answer.status_code == 202:
                     return self._take(features, answer)
 
@@ -89,7 +104,9 @@ class Load:
         with self._lock:
             features = self._features(next(self._values))
         try:
-            answer = http.post(f"{next(urls)}/predict/{'' if waits else 'async/'}", json={"features": features})
+            answer = http.post(
+                f"{next(urls)}/predict/{'' if waits else 'async/'}", json={"features": features}
+            )
         except httpx2.TransportError:
             with self._lock:
                 self.unanswered += 1
@@ -100,7 +117,11 @@ class Load:
         do = "raise" if value % 100 == 50 else "answer"
         if self._exits and value == 250:
             do = "exit"
-        features = {"do": do, "seconds": round(self._random.uniform(0.005, 0.02), 4), "value": value}
+        features = {
+            "do": do,
+            "seconds": round(self._random.uniform(0.005, 0.02), 4),
+            "value": value,
+        }
         return features | {"note": "n" * LARGE_BYTES} if value % LARGE_EACH == 3 else features
 
     def _take(self, features: dict[str, Any], answer: httpx2.Response) -> str:

@@ -43,9 +43,14 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
     result = Result()
     batches = [batch for batch in BATCHES if any(case.batch == batch for case in plan.cases)]
     with ThreadPoolExecutor(len(batches) if plan.side_by_side else 1) as pool:
-        for done in [pool.submit(_play_all, plan, batch, folder / f"b{batch}", mlflow_url, result) for batch in batches]:
+        for done in [
+            pool.submit(_play_all, plan, batch, folder / f"b{batch}", mlflow_url, result)
+            for batch in batches
+        ]:
             done.result()
-    for gap in sorted({verdict.case.gap for verdict in result.verdicts if verdict.case.gap} - result.hit):
+    for gap in sorted(
+        {verdict.case.gap for verdict in result.verdicts if verdict.case.gap} - result.hit
+    ):
         result.failures.append(f"never hit: {gap.name} ({gap.value})")
     return result
 

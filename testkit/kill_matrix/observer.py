@@ -1,4 +1,6 @@
-"""Looks at the store all the while: which records ended and how, and when work went on after a strike."""
+"""Looks at the store all the while: which records ended and how, and when work went on after a
+strike.
+"""
 
 import time
 from collections.abc import Mapping
@@ -16,7 +18,10 @@ Seen = tuple[str | None, ...]
 
 
 class Observer(Looking):
-    """Follows the accepted records of one case on its own connection. `ends` is what each was first seen to end as."""
+    """Follows the accepted records of one case on its own connection.
+
+    `ends` is what each was first seen to end as.
+    """
 
     def __init__(self, port: int, accepted: Mapping[str, Accepted]) -> None:
         super().__init__(port, STEP_S)
@@ -32,14 +37,22 @@ class Observer(Looking):
 
     def _look(self) -> None:
         outstanding = set(self._store.zrange(f"{KEYS}:outstanding", 0, -1))
-        new = [task_id for task_id in list(self._accepted) if task_id not in self.ends and task_id not in outstanding]
-        ended = {task_id: seen for task_id, seen in read(self._store, new).items() if seen[0] in FINAL}
+        new = [
+            task_id
+            for task_id in list(self._accepted)
+            if task_id not in self.ends and task_id not in outstanding
+        ]
+        ended = {
+            task_id: seen for task_id, seen in read(self._store, new).items() if seen[0] in FINAL
+        }
         self.ends |= ended
         if self._struck and self.recovery_s is None and self._goes_on(ended, self._struck[1]):
             self.recovery_s = time.monotonic() - self._struck[0]
 
     def _goes_on(self, ended: dict[str, Seen], struck_ms: float) -> bool:
-        """Whether something that was held ended or runs under another claim; where nothing was held, whether anything ended."""
+        """Whether something that was held ended or runs under another claim; where nothing was
+        held, whether anything ended.
+        """
         if not self._held:
             return any(float(seen[5] or 0) > struck_ms for seen in ended.values())
         for task_id, claim in self._held.items():

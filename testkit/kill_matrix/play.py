@@ -22,12 +22,17 @@ from testkit.waiting import until
 PATIENCE_S = 120.0
 HTTP_SAMPLE = 10
 EXITS = 0.1
-"""The part of the cases in which a poison ends its process: each such record costs three loads of the model."""
+"""The part of the cases in which a poison ends its process: each such record costs three loads of
+the model.
+"""
 
 
 @dataclass
 class Verdict:
-    """What a case came to. `lost`, `changed` and `innocents` name records, `trouble` is whatever else must not be."""
+    """What a case came to.
+
+    `lost`, `changed` and `innocents` name records, `trouble` is whatever else must not be.
+    """
 
     case: Case
     accepted: int = 0
@@ -48,21 +53,26 @@ class Verdict:
     def __str__(self) -> str:
         counts = f"{self.accepted} accepted, {len(self.lost)} lost, {len(self.changed)} changed, {len(self.innocents)} innocents"
         went_on = "-" if self.recovery_s is None else f"{self.recovery_s:.1f} s"
-        said = (
-            f"{counts}, {self.outstanding} outstanding, {self.again} ran again, went on after {went_on}, took {self.seconds:.0f} s"
+        said = f"{counts}, {self.outstanding} outstanding, {self.again} ran again, went on after {went_on}, took {self.seconds:.0f} s"
+        return f"{'ok  ' if self.good else 'FAIL'} {self.case}: {said}" + "".join(
+            f"\n     {line}" for line in self.trouble
         )
-        return f"{'ok  ' if self.good else 'FAIL'} {self.case}: {said}" + "".join(f"\n     {line}" for line in self.trouble)
 
 
 class Player:
-    """Plays cases on one stand and remembers how every record ended, for a last look when all are over."""
+    """Plays cases on one stand and remembers how every record ended, for a last look when all are
+    over.
+    """
 
     def __init__(self, stand: Stand, records: int, random: Random) -> None:
         self._stand, self._records, self._random = stand, records, random
         self._ends: dict[str, Seen] = {}
 
     def play(self, case: Case) -> Verdict:
-        """One case. What can't be waited for is its trouble, and the next case starts when all is up again."""
+        """One case.
+
+        What can't be waited for is its trouble, and the next case starts when all is up again.
+        """
         verdict, started = Verdict(case), time.monotonic()
         self._stand.whole()
         self._stand.began()
@@ -72,7 +82,12 @@ class Player:
             try:
                 self._strike(case, load, observer)
                 load.join()
-                until(lambda: self._stand.outstanding() == 0, "nothing to be outstanding", PATIENCE_S, step_s=0.1)
+                until(
+                    lambda: self._stand.outstanding() == 0,
+                    "nothing to be outstanding",
+                    PATIENCE_S,
+                    step_s=0.1,
+                )
                 until(lambda: len(observer.ends) >= len(load.accepted), "all ends to be seen", 5)
             except (AssertionError, redis.RedisError, httpx2.TransportError) as error:
                 verdict.trouble.append(f"{type(error).__name__}: {error}")
@@ -86,7 +101,11 @@ class Player:
         return verdict
 
     def _strike(self, case: Case, load: Load, observer: Observer) -> None:
-        moment = 0 if case.gap is Failpoint.CLAIM_WAITS else self._random.randrange(self._records // 10, self._records // 2)
+        moment = (
+            0
+            if case.gap is Failpoint.CLAIM_WAITS
+            else self._random.randrange(self._records // 10, self._records // 2)
+        )
         until(lambda: len(load.accepted) >= moment, f"{moment} to be accepted", 60, step_s=0.001)
         target = 0
         try:
@@ -106,14 +125,24 @@ class Player:
         verdict.accepted, verdict.unanswered = len(accepted), load.unanswered
         verdict.outstanding = max(queue["outstanding"] for queue in self._stand.queues())
         for task_id, asked in accepted.items():
-            self._judge_one(verdict, task_id, asked, now[task_id], observer.ends.get(task_id, now[task_id]))
-        verdict.again = sum(asked.innocent and runs[task_id] > 1 for task_id, asked in accepted.items())
+            self._judge_one(
+                verdict, task_id, asked, now[task_id], observer.ends.get(task_id, now[task_id])
+            )
+        verdict.again = sum(
+            asked.innocent and runs[task_id] > 1 for task_id, asked in accepted.items()
+        )
         verdict.trouble += load.strange
-        verdict.trouble += [f"ended without a run in the logs: {i}" for i, seen in now.items() if seen[0] and not runs[i]]
+        verdict.trouble += [
+            f"ended without a run in the logs: {i}"
+            for i, seen in now.items()
+            if seen[0] and not runs[i]
+        ]
         verdict.trouble += self._strays(runs, accepted) + self._http_differs(now)
         self._ends |= now
 
-    def _judge_one(self, verdict: Verdict, task_id: str, asked: Accepted, now: Seen, first: Seen) -> None:
+    def _judge_one(
+        self, verdict: Verdict, task_id: str, asked: Accepted, now: Seen, first: Seen
+    ) -> None:
         state, result = now[0], self._stand.result(task_id, now[3])
         if state not in FINAL or (state == State.SUCCESS and result["value"] != asked.value):
             verdict.lost.append(f"{task_id}: {now}")
@@ -123,14 +152,22 @@ class Player:
             verdict.innocents.append(f"{task_id}: {now}")
 
     def _strays(self, runs: Counter[str], accepted: dict[str, Accepted]) -> list[str]:
-        """Runs of records that the store does not know: there must be none, whatever their callers were told."""
+        """Runs of records that the store does not know: there must be none, whatever their callers
+        were told.
+        """
         unknown = [task_id for task_id in runs if task_id not in accepted]
-        return [f"ran, and the store does not know it: {i}" for i in unknown if not self._stand.store.exists(f"{KEYS}:record:{i}")]
+        return [
+            f"ran, and the store does not know it: {i}"
+            for i in unknown
+            if not self._stand.store.exists(f"{KEYS}:record:{i}")
+        ]
 
     def _http_differs(self, now: dict[str, Seen]) -> list[str]:
         """A few of the records as either gateway tells them."""
         gateways, told = self._stand.stack.gateways, []
-        for place, task_id in enumerate(self._random.sample(sorted(now), min(HTTP_SAMPLE, len(now)))):
+        for place, task_id in enumerate(
+            self._random.sample(sorted(now), min(HTTP_SAMPLE, len(now)))
+        ):
             url = f"{gateways[place % 2].url}/monitoring/task_status/{task_id}"
             status, state = self._stand.http.get(url).json().get("status"), now[task_id][0]
             if state and status != PUBLIC_WORDS[State(state)]:
@@ -140,4 +177,8 @@ class Player:
     def last_look(self) -> list[str]:
         """Which of all records changed since their own case was over."""
         now = read(self._stand.store, list(self._ends))
-        return [f"{task_id}: {self._ends[task_id]}, then {seen}" for task_id, seen in now.items() if seen != self._ends[task_id]]
+        return [
+            f"{task_id}: {self._ends[task_id]}, then {seen}"
+            for task_id, seen in now.items()
+            if seen != self._ends[task_id]
+        ]

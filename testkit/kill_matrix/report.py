@@ -61,7 +61,13 @@ Broken once by hand, it finds:
 
 def document(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str) -> str:
     """The page."""
-    parts = [HEAD.format(lease=LEASE_S), "## This run", "", *_run(verdicts, failures, seed, command), ""]
+    parts = [
+        HEAD.format(lease=LEASE_S),
+        "## This run",
+        "",
+        *_run(verdicts, failures, seed, command),
+        "",
+    ]
     for role in Role:
         mine = [verdict for verdict in verdicts if verdict.case.role is role]
         if mine:
@@ -69,7 +75,9 @@ def document(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, co
     return "\n".join(parts)
 
 
-def _run(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str) -> list[str]:
+def _run(
+    verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str
+) -> list[str]:
     machine = f"{psutil.cpu_count()} shared cores, {platform.machine()}, Python {platform.python_version()}, Valkey 9.1"
     when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}; `{command}`, seed `{seed}`, {len(verdicts)} of {len(all_cases())} cases."
     rows = [f"| {what} | {figure} |" for what, figure in totals(verdicts)]
@@ -86,7 +94,11 @@ def _run(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, comman
 def totals(verdicts: Iterable[Verdict]) -> list[tuple[str, str]]:
     """What must be nothing, and what may be something."""
     all_ = list(verdicts)
-    slowest = max((one for one in all_ if one.recovery_s is not None), key=lambda one: one.recovery_s or 0, default=None)
+    slowest = max(
+        (one for one in all_ if one.recovery_s is not None),
+        key=lambda one: one.recovery_s or 0,
+        default=None,
+    )
     return [
         ("cases", str(len(all_))),
         ("records accepted", f"{sum(one.accepted for one in all_):,}"),
@@ -105,13 +117,22 @@ def _table(role: Role, verdicts: Sequence[Verdict]) -> list[str]:
     columns = [(signal, batch) for signal in SIGNALS.get(role, tuple(Signal)) for batch in BATCHES]
     head = "".join(f" {signal}, B = {batch} |" for signal, batch in columns)
     places: list[Failpoint | None] = [*GAPS.get(role, ()), None]
-    by_case = {case: list(found) for case, found in groupby(sorted(verdicts, key=_order), key=lambda one: one.case)}
+    by_case = {
+        case: list(found)
+        for case, found in groupby(sorted(verdicts, key=_order), key=lambda one: one.case)
+    }
     rows = []
     for gap in places:
         cells = [by_case.get(Case(role, gap, signal, batch), []) for signal, batch in columns]
         if any(cells):
-            rows.append(f"| {gap or ANY_MOMENT} |" + "".join(f" {_cell(found)} |" for found in cells))
-    return [f"| {'gap' if role in GAPS else 'moment'} |{head}", "|---" * (len(columns) + 1) + "|", *rows]
+            rows.append(
+                f"| {gap or ANY_MOMENT} |" + "".join(f" {_cell(found)} |" for found in cells)
+            )
+    return [
+        f"| {'gap' if role in GAPS else 'moment'} |{head}",
+        "|---" * (len(columns) + 1) + "|",
+        *rows,
+    ]
 
 
 def _order(verdict: Verdict) -> str:
@@ -120,5 +141,6 @@ def _order(verdict: Verdict) -> str:
 
 def _cell(found: Sequence[Verdict]) -> str:
     return "; ".join(
-        f"{'' if one.good else '✗ '}{'–' if one.recovery_s is None else f'{one.recovery_s:.1f} s'}, {one.again}" for one in found
+        f"{'' if one.good else '✗ '}{'–' if one.recovery_s is None else f'{one.recovery_s:.1f} s'}, {one.again}"
+        for one in found
     )

@@ -1,4 +1,6 @@
-"""One service as processes, with two gateways, two workers, a store and a broker apart, and who starts again what died."""
+"""One service as processes, with two gateways, two workers, a store and a broker apart, and who
+starts again what died.
+"""
 
 import os
 import signal
@@ -40,17 +42,31 @@ SETTINGS = {
 
 
 class Stand:
-    """Stays up for many cases; only what a case struck is started again. Its processes die with the thread that started it."""
+    """Stays up for many cases; only what a case struck is started again.
+
+    Its processes die with the thread that started it.
+    """
 
     def __init__(self, folder: Path, mlflow_url: str, batch: int, **env: str) -> None:
         self.batch = batch
         self.gaps = Gaps(folder / "gaps")
-        self.valkeys = {Role.STORE: Valkey(folder / "store"), Role.BROKER: Valkey(folder / "broker")}
+        self.valkeys = {
+            Role.STORE: Valkey(folder / "store"),
+            Role.BROKER: Valkey(folder / "broker"),
+        }
         store, broker = self.valkeys.values()
         large = folder / "large"
         large.mkdir()
         self._large = Folder(large, "inference")
-        own = SETTINGS | {"MAX_BATCH_SIZE": str(batch), "BROKER_URL": broker.url(), "PAYLOAD_URL": large.as_uri()} | env
+        own = (
+            SETTINGS
+            | {
+                "MAX_BATCH_SIZE": str(batch),
+                "BROKER_URL": broker.url(),
+                "PAYLOAD_URL": large.as_uri(),
+            }
+            | env
+        )
         self.stack = Stack(folder, store, mlflow_url, "fault", own)
         self.store = redis.Redis(port=store.port, socket_timeout=2, decode_responses=True)
         self.broker = redis.Redis(port=broker.port, socket_timeout=2)
@@ -114,11 +130,18 @@ class Stand:
         """What a worker has in hand, by the store: the claim of each record."""
         try:
             ids = [str(task_id) for task_id in self.store.zrange(f"{KEYS}:running", 0, -1)]
-            fields = [self.store.hmget(f"{KEYS}:record:{task_id}", "worker", "claim", "begun") for task_id in ids]
+            fields = [
+                self.store.hmget(f"{KEYS}:record:{task_id}", "worker", "claim", "begun")
+                for task_id in ids
+            ]
         except redis.RedisError:
             return {}
         held = zip(ids, fields, strict=True)
-        return {task_id: str(claim) for task_id, (worker, claim, begun) in held if worker == name and begun}
+        return {
+            task_id: str(claim)
+            for task_id, (worker, claim, begun) in held
+            if worker == name and begun
+        }
 
     def result(self, task_id: str, held: str | None) -> Any:
         """A result, wherever it is kept, by what the store has; raises `PayloadGone`."""
@@ -134,7 +157,10 @@ class Stand:
 
     def queues(self) -> list[dict[str, Any]]:
         """What each gateway says of the queue."""
-        return [self.http.get(f"{gateway.url}/monitoring/queues").json()["queues"][0] for gateway in self.stack.gateways]
+        return [
+            self.http.get(f"{gateway.url}/monitoring/queues").json()["queues"][0]
+            for gateway in self.stack.gateways
+        ]
 
     def began(self) -> Counter[str]:
         """The runs in the workers' logs since it was last asked."""

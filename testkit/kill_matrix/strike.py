@@ -57,7 +57,11 @@ def kill_a_child_at_work(stand: Stand, load: Load, reached: Reached) -> None:
 
     def kill() -> bool:
         for worker in stand.stack.workers:
-            if not worker.died() and stand.held_by(worker.name) and (child := worker.model_process()):
+            if (
+                not worker.died()
+                and stand.held_by(worker.name)
+                and (child := worker.model_process())
+            ):
                 send(child, signal.SIGKILL)
                 return True
         return False
@@ -71,7 +75,9 @@ def run_something_slow(stand: Stand, load: Load) -> tuple[str, Process]:
 
     def runner() -> Process | None:
         name, begun = stand.store.hmget(f"{KEYS}:record:{task_id}", "worker", "begun")
-        return next((worker for worker in stand.stack.workers if worker.name == name and begun), None)
+        return next(
+            (worker for worker in stand.stack.workers if worker.name == name and begun), None
+        )
 
     worker = until(runner, "the slow one to run", REACH_S)
     assert worker is not None
@@ -79,14 +85,19 @@ def run_something_slow(stand: Stand, load: Load) -> tuple[str, Process]:
 
 
 def drain_a_worker_at_work(stand: Stand, load: Load, reached: Reached) -> None:
-    """One that must hand back what it runs. The guess is lowered, so that what is handed back misses a ticket."""
+    """One that must hand back what it runs.
+
+    The guess is lowered, so that what is handed back misses a ticket.
+    """
     _, worker = run_something_slow(stand, load)
     send(worker.pid, signal.SIGTERM)
     miscount_the_tickets(stand, load, reached)
 
 
 def take_over_from_the_living(stand: Stand, load: Load, reached: Reached) -> None:
-    """Lets the lease of a run that goes on run out, as if its renewals had been late: the parent must then stop it."""
+    """Lets the lease of a run that goes on run out, as if its renewals had been late: the parent
+    must then stop it.
+    """
     del reached
     task_id, _ = run_something_slow(stand, load)
     claim = str(stand.store.hget(f"{KEYS}:record:{task_id}", "claim") or "")
@@ -122,7 +133,10 @@ PROVOCATIONS: dict[Failpoint, Callable[[Stand, Load, Reached], None]] = {
 
 
 def target_of(stand: Stand, load: Load, case: Case, random: Random) -> int:
-    """The process to strike, which stands in the gap if the case names one. Fails if nobody gets there."""
+    """The process to strike, which stands in the gap if the case names one.
+
+    Fails if nobody gets there.
+    """
     if case.gap is None:
         workers = [worker for worker in stand.stack.workers if worker.model_process()]
         if case.stands is Role.CHILD:

@@ -1,4 +1,6 @@
-"""With this folder on PYTHONPATH a process keeps all JSON that it read, before and after: a leak for the soak to find."""
+"""With this folder on PYTHONPATH a process keeps all JSON that it read, before and after: a leak
+for the soak to find.
+"""
 
 from typing import Any
 

@@ -1,1 +1,3 @@
-"""The soak: minutes at capacity under failures, and what of memory, descriptors, keys and connections is left when all expired."""
+"""The soak: minutes at capacity under failures, and what of memory, descriptors, keys and
+connections is left when all expired.
+"""

@@ -1,7 +1,7 @@
 """`python -m testkit.soak [--minutes 10] [--seed S] [--leak] [--write]`.
 
-Prints the page, and ends with 1 for anything that was lost or did not come back. Takes some four minutes longer than it is told,
-for a warm-up and twice the time until all has expired.
+Prints the page, and ends with 1 for anything that was lost or did not come back. Takes some four
+minutes longer than it is told, for a warm-up and twice the time until all has expired.
 """
 
 import argparse
@@ -24,7 +24,9 @@ def options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m testkit.soak", description=__doc__)
     parser.add_argument("--minutes", type=float, default=10.0, help="how long to load and strike")
     parser.add_argument("--seed", default="", help="repeats a run's choices")
-    parser.add_argument("--leak", action="store_true", help="plant a leak in the first gateway, to see it found")
+    parser.add_argument(
+        "--leak", action="store_true", help="plant a leak in the first gateway, to see it found"
+    )
     parser.add_argument("--logs", type=Path, help="a new folder to keep what the processes said")
     parser.add_argument("--write", action="store_true", help="write docs/soak.md")
     return parser.parse_args()
@@ -40,7 +42,12 @@ def main() -> int:
         mlflow = MlflowServer(folder / "mlflow")
         mlflow.start()
         try:
-            subprocess.run([sys.executable, "-m", "testkit.register", mlflow.url], check=True, cwd=ROOT, capture_output=True)
+            subprocess.run(
+                [sys.executable, "-m", "testkit.register", mlflow.url],
+                check=True,
+                cwd=ROOT,
+                capture_output=True,
+            )
             result = run(plan, folder / "stand", mlflow.url)
         finally:
             mlflow.stop()

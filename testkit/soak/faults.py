@@ -50,7 +50,9 @@ def schedule(seconds: float, random: Random) -> list[tuple[float, Fault]]:
 
 @dataclass
 class Faults:
-    """Strikes by the schedule; `struck` counts what it came to, a process that was not up yet again is not struck."""
+    """Strikes by the schedule; `struck` counts what it came to, a process that was not up yet again
+    is not struck.
+    """
 
     stand: Stand
     struck: Counter[Fault] = field(default_factory=Counter)

@@ -1,4 +1,6 @@
-"""What was accepted, how each of it ended, and whether it stayed so: read from the store all the while, before it expires there."""
+"""What was accepted, how each of it ended, and whether it stayed so: read from the store all the
+while, before it expires there.
+"""
 
 import time
 from collections import Counter, deque
@@ -40,7 +42,9 @@ class Ledger(Looking):
         self._lock = Lock()
 
     def accept(self, task_id: str, asked: Accepted) -> None:
-        """A caller was told that the service has it; it may be the second to hear of the same record."""
+        """A caller was told that the service has it; it may be the second to hear of the same
+        record.
+        """
         with self._lock:
             self.accepted += 1
             if task_id not in self.known:
@@ -59,14 +63,20 @@ class Ledger(Looking):
         waiting = int(self._store.zcard(f"{KEYS}:waiting"))
         outstanding = set(self._store.zrange(f"{KEYS}:outstanding", 0, -1))
         found = read(self._store, [task_id for task_id in asked if task_id not in outstanding])
-        self.outstanding, self.looks, self.backlogged = len(outstanding), self.looks + 1, self.backlogged + (waiting > 0)
+        self.outstanding, self.looks, self.backlogged = (
+            len(outstanding),
+            self.looks + 1,
+            self.backlogged + (waiting > 0),
+        )
         for task_id, seen in found.items():
             if self._judge(task_id, asked[task_id], seen):
                 del self.pending[task_id]
         self._look_again()
 
     def _judge(self, task_id: str, asked: Accepted, seen: Seen) -> bool:
-        """Whether there was something to judge: what is not final now was replayed, or handed back, a moment ago."""
+        """Whether there was something to judge: what is not final now was replayed, or handed back,
+        a moment ago.
+        """
         state, result = seen[0], _json(seen[3])
         if state not in FINAL and state is not None and state != State.FORGOTTEN:
             return False
@@ -74,17 +84,25 @@ class Ledger(Looking):
             self.ends["deleted before it was seen"] += 1
             return True
         self.ends[state or "nothing"] += 1
-        if state is None or state == State.FORGOTTEN or (state == State.SUCCESS and result["value"] != asked.value):
+        if (
+            state is None
+            or state == State.FORGOTTEN
+            or (state == State.SUCCESS and result["value"] != asked.value)
+        ):
             self.lost.append(f"{task_id}: {seen}")
         elif asked.answer is not None and asked.answer != result:
-            self.changed.append(f"{task_id}: its caller was told {asked.answer}, the store has {seen}")
+            self.changed.append(
+                f"{task_id}: its caller was told {asked.answer}, the store has {seen}"
+            )
         elif asked.innocent and state != State.SUCCESS:
             self.innocents.append(f"{task_id}: {seen}")
         self._again.append((time.monotonic() + AGAIN_S, task_id, seen))
         return True
 
     def _look_again(self) -> None:
-        """A success is final for good; a failure may have been replayed or deleted meanwhile, and anything may have expired."""
+        """A success is final for good; a failure may have been replayed or deleted meanwhile, and
+        anything may have expired.
+        """
         due = []
         while self._again and self._again[0][0] <= time.monotonic():
             due.append(self._again.popleft())

@@ -1,4 +1,6 @@
-"""The callers of the soak: in a closed loop with a bounded backlog, and every manner of asking, waiting and leaving at once."""
+"""The callers of the soak: in a closed loop with a bounded backlog, and every manner of asking,
+waiting and leaving at once.
+"""
 
 import socket
 import struct
@@ -15,7 +17,9 @@ from testkit.kill_matrix.load import CALL_S, TAKEN_LATE, WAIT_S, Accepted
 from testkit.soak.ledger import Ledger
 
 BACKLOG = 200
-"""Who does not wait for a result asks no more while so many are outstanding: the workers never lack work, and nothing piles up."""
+"""Who does not wait for a result asks no more while so many are outstanding: the workers never lack
+work, and nothing piles up.
+"""
 HAS_PLACE_S, AGAIN_S, OPERATOR_S = 0.01, 0.05, 0.5
 LEAVES_AFTER_S = 0.1
 PADDING = 8_000
@@ -25,7 +29,10 @@ Call = Callable[[httpx2.Client, str], bool]
 
 
 class Load:
-    """Calls go to one gateway and then to the other. One record in a hundred is a poison that raises."""
+    """Calls go to one gateway and then to the other.
+
+    One record in a hundred is a poison that raises.
+    """
 
     def __init__(self, urls: list[str], ledger: Ledger, random: Random) -> None:
         self._ledger, self._random, self._values, self._stop = ledger, random, count(), Event()
@@ -37,7 +44,10 @@ class Load:
             (self._operate, WAIT_S),
         ]
         self._urls = urls
-        self._threads = [Thread(target=self._call_on, args=(place, *call), daemon=True) for place, call in enumerate(calls)]
+        self._threads = [
+            Thread(target=self._call_on, args=(place, *call), daemon=True)
+            for place, call in enumerate(calls)
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -69,16 +79,24 @@ class Load:
     def _take(self, features: dict[str, Any], answer: httpx2.Response) -> str:
         """Notes an answer; returns the id that was accepted, or ''."""
         body = answer.json()
-        if (answer.status_code in (200, 202) or body.get("type") in TAKEN_LATE) and "task_id" in body:
+        if (
+            answer.status_code in (200, 202) or body.get("type") in TAKEN_LATE
+        ) and "task_id" in body:
             result = body["result"] if answer.status_code == 200 else None
-            self._ledger.accept(body["task_id"], Accepted(features["value"], features["do"].strip(), result))
+            self._ledger.accept(
+                body["task_id"], Accepted(features["value"], features["do"].strip(), result)
+            )
             return str(body["task_id"])
-        self._ledger.refused("" if answer.status_code == 503 else f"{answer.status_code}: {answer.text[:300]}")
+        self._ledger.refused(
+            "" if answer.status_code == 503 else f"{answer.status_code}: {answer.text[:300]}"
+        )
         return ""
 
     def _ask(self, http: httpx2.Client, url: str) -> bool:
         features = self._features(poison=True)
-        return bool(self._take(features, http.post(f"{url}/predict/async/", json={"features": features})))
+        return bool(
+            self._take(features, http.post(f"{url}/predict/async/", json={"features": features}))
+        )
 
     def _ask_and_wait(self, http: httpx2.Client, url: str) -> bool:
         features = self._features(poison=True)
@@ -87,18 +105,30 @@ class Load:
     def _ask_twice(self, http: httpx2.Client, url: str) -> bool:
         """By key, and about a match: the second is the same prediction."""
         features = self._features(poison=False)
-        how: dict[str, Any] = self._random.choice([{"headers": {"Idempotency-Key": f"key-{features['value']}"}}, {}])
+        how: dict[str, Any] = self._random.choice(
+            [{"headers": {"Idempotency-Key": f"key-{features['value']}"}}, {}]
+        )
         body = {"features": features} | ({} if how else {"match_id": features["value"]})
-        ids = [self._take(features, http.post(f"{url}/predict/async/", json=body, **how)) for _ in range(2)]
+        ids = [
+            self._take(features, http.post(f"{url}/predict/async/", json=body, **how))
+            for _ in range(2)
+        ]
         if all(ids) and ids[0] != ids[1]:
             self._ledger.refused(f"asked twice, two predictions: {ids} {how}")
         return all(ids)
 
     def _leave(self, http: httpx2.Client, url: str) -> bool:
-        """Hangs up while it waits, by its own short time-out: in a long-poll, and in a call whose outcome it then does not know."""
+        """Hangs up while it waits, by its own short time-out: in a long-poll, and in a call whose
+        outcome it then does not know.
+        """
         features = self._features(poison=False)
-        task_id = self._take(features, http.post(f"{url}/predict/async/", json={"features": features}))
-        for method, path, body in (("GET", f"/monitoring/task_status/{task_id}?wait=20", None), ("POST", "/predict/", features)):
+        task_id = self._take(
+            features, http.post(f"{url}/predict/async/", json={"features": features})
+        )
+        for method, path, body in (
+            ("GET", f"/monitoring/task_status/{task_id}?wait=20", None),
+            ("POST", "/predict/", features),
+        ):
             try:
                 http.request(method, url + path, json=body and {"features": body})
             except httpx2.TimeoutException:
@@ -107,7 +137,12 @@ class Load:
 
     def _operate(self, http: httpx2.Client, url: str) -> bool:
         """Of the newest dead letters one is replayed, and one deleted."""
-        ids = [item["task_id"] for item in http.get(f"{url}/dead-letters", params={"limit": 20}).json().get("items", [])]
+        ids = [
+            item["task_id"]
+            for item in http.get(f"{url}/dead-letters", params={"limit": 20})
+            .json()
+            .get("items", [])
+        ]
         if ids:
             http.post(f"{url}/dead-letters/{self._random.choice(ids)}/replay")
             deleted = self._random.choice(ids)
@@ -118,7 +153,9 @@ class Load:
 
 
 def hang_up(url: str, callers: int) -> None:
-    """So many callers that are cut off in the middle of a request, and as many while they wait for the answer to a whole one."""
+    """So many callers that are cut off in the middle of a request, and as many while they wait for
+    the answer to a whole one.
+    """
     host, port = url.removeprefix("http://").split(":")
     body = b'{"features": {"do": "answer", "seconds": 0.01, "value": 1}}'
     head = f"POST /predict/ HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"

@@ -62,7 +62,21 @@ def document(result: Result, command: str) -> str:
     machine = f"{psutil.cpu_count()} shared cores, {platform.machine()}, Python {platform.python_version()}, Valkey 9.1"
     when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}; `{command}`, seed `{result.plan.seed}`."
     bad = [f"- ✗ {line}" for line in result.bad] or ["Everything came back."]
-    parts = [_head(), "## This run", "", when, "", *_counts(result), "", *bad, "", *_figures(result), "", *_faults(result), ""]
+    parts = [
+        _head(),
+        "## This run",
+        "",
+        when,
+        "",
+        *_counts(result),
+        "",
+        *bad,
+        "",
+        *_figures(result),
+        "",
+        *_faults(result),
+        "",
+    ]
     return "\n".join(parts)
 
 
@@ -96,7 +110,11 @@ def _counts(result: Result) -> list[str]:
         "claims remembered for an hour": f"{result.end.claims}, each with its time to go",
         "tickets held by killed workers": f"{result.end.unacked}, back by themselves after an hour",
     }
-    return ["| what | count |", "|---|---|", *(f"| {what} | {figure} |" for what, figure in rows.items())]
+    return [
+        "| what | count |",
+        "|---|---|",
+        *(f"| {what} | {figure} |" for what, figure in rows.items()),
+    ]
 
 
 def _backlogged(result: Result) -> float:
@@ -104,13 +122,19 @@ def _backlogged(result: Result) -> float:
 
 
 def _figures(result: Result) -> list[str]:
-    head = ["| at rest | start | end | may be | growth an hour | per 100,000 predictions |", "|---|---|---|---|---|---|"]
+    head = [
+        "| at rest | start | end | may be | growth an hour | per 100,000 predictions |",
+        "|---|---|---|---|---|---|",
+    ]
     return head + [_figure(line, result) for line in result.lines]
 
 
 def _figure(line: Line, result: Result) -> str:
     grown = line.end - line.start
-    an_hour, each = grown * 3600 / result.plan.seconds, grown * 1e5 / max(1, len(result.ledger.known))
+    an_hour, each = (
+        grown * 3600 / result.plan.seconds,
+        grown * 1e5 / max(1, len(result.ledger.known)),
+    )
     cells = [_shown(figure, line.unit) for figure in (line.start, line.end, line.most)]
     cells += [_shown(figure, line.unit) if line.unit else "" for figure in (an_hour, each)]
     return f"| {'' if line.good else '✗ '}{line.what} | " + " | ".join(cells) + " |"
@@ -121,4 +145,8 @@ def _shown(figure: float, unit: str) -> str:
 
 
 def _faults(result: Result) -> list[str]:
-    return ["| struck | times |", "|---|---|", *(f"| {fault} | {result.struck[fault]} |" for fault in Fault)]
+    return [
+        "| struck | times |",
+        "|---|---|",
+        *(f"| {fault} | {result.struck[fault]} |" for fault in Fault),
+    ]

@@ -1,4 +1,6 @@
-"""What the service holds when it has nothing to do and all has expired: the moment at which two measures can be compared."""
+"""What the service holds when it has nothing to do and all has expired: the moment at which two
+measures can be compared.
+"""
 
 import time
 from collections import Counter
@@ -39,7 +41,10 @@ CLAIMS, UNACKED = "claim", f"{QUEUE}.unacked"
 
 @dataclass
 class Held:
-    """What one process holds. Connections by the server at their other end; `descriptors` are all that are no sockets."""
+    """What one process holds.
+
+    Connections by the server at their other end; `descriptors` are all that are no sockets.
+    """
 
     rss: int
     pss: int
@@ -50,7 +55,11 @@ class Held:
 
 @dataclass
 class Rest:
-    """One measure. `claims` and `unacked` are what goes by itself within an hour: they were counted, looked at and removed."""
+    """One measure.
+
+    `claims` and `unacked` are what goes by itself within an hour: they were counted, looked at and
+    removed.
+    """
 
     processes: dict[str, Held]
     keys: dict[str, int]
@@ -64,20 +73,37 @@ class Rest:
 
 
 def come_to_rest(stand: Stand) -> Rest:
-    """Waits until all has expired and every caller's connection is closed, and measures. Fails when that does not come."""
+    """Waits until all has expired and every caller's connection is closed, and measures.
+
+    Fails when that does not come.
+    """
     start, trouble = time.monotonic(), list[str]()
     until(lambda: stand.outstanding() == 0, "nothing to be outstanding", PATIENCE_S, step_s=0.2)
     stand.whole()
-    until(lambda: not PASSING & kinds(stand.store).keys(), "every record to expire", PATIENCE_S, step_s=0.5)
+    until(
+        lambda: not PASSING & kinds(stand.store).keys(),
+        "every record to expire",
+        PATIENCE_S,
+        step_s=0.5,
+    )
     expired_s = time.monotonic() - start
     until(lambda: not stand.broker.llen(QUEUE), "stale tickets to be taken", PATIENCE_S, step_s=0.2)
     claims, unacked = _drop_claims(stand.store, trouble), _drop_unacked(stand.broker)
-    until(lambda: not any(map(_called, stand.processes)), "callers' connections to close", PATIENCE_S, step_s=0.5)
+    until(
+        lambda: not any(map(_called, stand.processes)),
+        "callers' connections to close",
+        PATIENCE_S,
+        step_s=0.5,
+    )
     servers = {Role.STORE: stand.store, Role.BROKER: stand.broker}
     return Rest(
         processes={name: hold(stand, pid) for name, pid in _living(stand)},
-        keys=dict(kinds(stand.store) + Counter({f"broker: {key}": 1 for key in _names(stand.broker)})),
-        clients={role: _clients(server, stand.valkeys[role].port) for role, server in servers.items()},
+        keys=dict(
+            kinds(stand.store) + Counter({f"broker: {key}": 1 for key in _names(stand.broker)})
+        ),
+        clients={
+            role: _clients(server, stand.valkeys[role].port) for role, server in servers.items()
+        },
         memory={role: _memory(server) for role, server in servers.items()},
         outstanding=max(queue["outstanding"] for queue in stand.queues()),
         expired_s=expired_s,
@@ -88,16 +114,22 @@ def come_to_rest(stand: Stand) -> Rest:
 
 
 def _names(server: "redis.Redis") -> list[str]:
-    return [key.decode() if isinstance(key, bytes) else str(key) for key in server.scan_iter(count=1000)]
+    return [
+        key.decode() if isinstance(key, bytes) else str(key) for key in server.scan_iter(count=1000)
+    ]
 
 
 def kinds(store: "redis.Redis") -> Counter[str]:
     """How many keys the store has of each kind, the model's own and the installation's."""
-    return Counter(key.removeprefix(f"{KEYS}:").removeprefix(f"{SITE}:").split(":")[0] for key in _names(store))
+    return Counter(
+        key.removeprefix(f"{KEYS}:").removeprefix(f"{SITE}:").split(":")[0] for key in _names(store)
+    )
 
 
 def _drop_claims(store: "redis.Redis", trouble: list[str]) -> int:
-    """What is remembered of a claim goes an hour after its last word; that is not waited for, but each must have its time."""
+    """What is remembered of a claim goes an hour after its last word; that is not waited for, but
+    each must have its time.
+    """
     claims = [key for key in _names(store) if key.startswith(f"{KEYS}:{CLAIMS}:")]
     for key in claims:
         if not 0 < store.ttl(key) <= HOUR_S:
@@ -107,7 +139,9 @@ def _drop_claims(store: "redis.Redis", trouble: list[str]) -> int:
 
 
 def _drop_unacked(broker: "redis.Redis") -> int:
-    """Tickets that a worker held when it was killed: kombu gives them back after its visibility time-out, an hour."""
+    """Tickets that a worker held when it was killed: kombu gives them back after its visibility
+    time-out, an hour.
+    """
     held = int(broker.hlen(UNACKED))
     broker.delete(UNACKED, f"{UNACKED}_index", f"{UNACKED}_mutex")
     return held
@@ -116,12 +150,19 @@ def _drop_unacked(broker: "redis.Redis") -> int:
 def _clients(server: "redis.Redis", port: int) -> int:
     """Without this program's own."""
     clients = len(server.client_list())
-    return clients - sum(c.raddr.port == port for c in psutil.Process().net_connections("tcp") if c.raddr)
+    return clients - sum(
+        c.raddr.port == port for c in psutil.Process().net_connections("tcp") if c.raddr
+    )
 
 
 def _memory(server: "redis.Redis") -> int:
     """Bytes, once nothing is being rewritten and what is free was given back."""
-    until(lambda: not server.info("persistence")["aof_rewrite_in_progress"], "the log to be rewritten", PATIENCE_S, step_s=0.2)
+    until(
+        lambda: not server.info("persistence")["aof_rewrite_in_progress"],
+        "the log to be rewritten",
+        PATIENCE_S,
+        step_s=0.2,
+    )
     server.memory_purge()
     return int(server.info("memory")["used_memory"])
 
@@ -145,9 +186,14 @@ def _ports(stand: Stand) -> dict[int, Role]:
 def hold(stand: Stand, pid: int) -> Held:
     """Measures one process."""
     process, ports = psutil.Process(pid), _ports(stand)
-    rollup = dict(line.split(":", 1) for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:])
+    rollup = dict(
+        line.split(":", 1)
+        for line in Path(f"/proc/{pid}/smaps_rollup").read_text().splitlines()[1:]
+    )
     files = [_target(file) for file in Path(f"/proc/{pid}/fd").iterdir()]
-    ends = [connection.raddr.port for connection in process.net_connections("tcp") if connection.raddr]
+    ends = [
+        connection.raddr.port for connection in process.net_connections("tcp") if connection.raddr
+    ]
     return Held(
         rss=process.memory_info().rss,
         pss=int(rollup["Pss"].split()[0]) * 1024,

@@ -46,7 +46,11 @@ class Result:
     def bad(self) -> list[str]:
         """All that must not be, a sentence each."""
         ledger = self.ledger
-        found = [f"{line.what}: {line.start}, then {line.end}, may be {line.most}" for line in self.lines if not line.good]
+        found = [
+            f"{line.what}: {line.start}, then {line.end}, may be {line.most}"
+            for line in self.lines
+            if not line.good
+        ]
         for word in ("lost", "changed", "innocents", "strange"):
             found += [f"{word}: {one}" for one in getattr(ledger, word)]
         found += [f"not seen to end: {task_id}" for task_id in ledger.pending]
@@ -63,7 +67,9 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
         with Ledger(stand.stack.valkey.port) as ledger:
             _load(stand, ledger, random, [], plan.warm_up_s)
         start = come_to_rest(stand)
-        _say(f"warm: {ledger.accepted} accepted, {dict(ledger.ends)}, at rest after {start.expired_s:.0f} s")
+        _say(
+            f"warm: {ledger.accepted} accepted, {dict(ledger.ends)}, at rest after {start.expired_s:.0f} s"
+        )
         with Ledger(stand.stack.valkey.port) as ledger:
             faults = _load(stand, ledger, random, schedule(plan.seconds, random), plan.seconds)
         _say(f"soaked: {ledger.accepted} accepted, {dict(ledger.ends)}")
@@ -74,8 +80,16 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
         stand.stop()
 
 
-def _load(stand: SoakStand, ledger: Ledger, random: Random, plan: list[tuple[float, Fault]], seconds: float) -> Faults:
-    """Loads and strikes for so long, then waits until every end was seen; what was not stays in `ledger.pending`."""
+def _load(
+    stand: SoakStand,
+    ledger: Ledger,
+    random: Random,
+    plan: list[tuple[float, Fault]],
+    seconds: float,
+) -> Faults:
+    """Loads and strikes for so long, then waits until every end was seen; what was not stays in
+    `ledger.pending`.
+    """
     faults = Faults(stand)
     with Load([gateway.url for gateway in stand.stack.gateways], ledger, random):
         faults.run(plan, seconds)
@@ -91,7 +105,9 @@ def _still_known(stand: SoakStand, ids: list[str], random: Random) -> list[str]:
     """A few of the records, as a gateway tells them: nobody may know them any more."""
     told = []
     for task_id in random.sample(ids, min(GONE_SAMPLE, len(ids))):
-        status = stand.http.get(f"{stand.stack.gateways[0].url}/monitoring/task_status/{task_id}").status_code
+        status = stand.http.get(
+            f"{stand.stack.gateways[0].url}/monitoring/task_status/{task_id}"
+        ).status_code
         told += [f"{task_id} is answered {status} when all has expired"] if status != 404 else []
     return told
 

@@ -1,6 +1,8 @@
-"""The kill matrix's stand without its hooks, and with times so short that what a run leaves behind has expired a minute later.
+"""The kill matrix's stand without its hooks, and with times so short that what a run leaves behind
+has expired a minute later.
 
-The first gateway and the first worker are never struck themselves, only what they talk to: what they lost hold of adds up.
+The first gateway and the first worker are never struck themselves, only what they talk to: what
+they lost hold of adds up.
 """
 
 from pathlib import Path
@@ -11,7 +13,11 @@ from testkit.kill_matrix.stand import Stand
 BATCH = 8
 RESULT_S, TOMBSTONE_S, DEAD_LETTER_S = 15.0, 10.0, 20.0
 """A result must outlive an outage of the store, or nobody could see how it ended."""
-EXPIRY = {"RESULT_TTL_S": RESULT_S, "TOMBSTONE_TTL_S": TOMBSTONE_S, "DEAD_LETTER_TTL_S": DEAD_LETTER_S}
+EXPIRY = {
+    "RESULT_TTL_S": RESULT_S,
+    "TOMBSTONE_TTL_S": TOMBSTONE_S,
+    "DEAD_LETTER_TTL_S": DEAD_LETTER_S,
+}
 LEAK = {"PYTHONPATH": f"{ROOT / 'testkit/leaking'}:{ROOT}"}
 
 
@@ -19,7 +25,9 @@ class SoakStand(Stand):
     """`leaks` plants a leak in the first gateway, to see it found."""
 
     def __init__(self, folder: Path, mlflow_url: str, leaks: bool = False) -> None:
-        super().__init__(folder, mlflow_url, BATCH, **{name: f"{seconds:g}" for name, seconds in EXPIRY.items()})
+        super().__init__(
+            folder, mlflow_url, BATCH, **{name: f"{seconds:g}" for name, seconds in EXPIRY.items()}
+        )
         self._leaks = leaks
 
     def _add_processes(self) -> None:

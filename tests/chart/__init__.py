@@ -1,1 +1,4 @@
-"""What the chart renders, and that it is what the programs, Kubernetes and KEDA take. Needs helm, helm-docs and kubeconform."""
+"""What the chart renders, and that it is what the programs, Kubernetes and KEDA take.
+
+Needs helm, helm-docs and kubeconform.
+"""

@@ -1,4 +1,6 @@
-"""All tests here need tools that a plain checkout lacks, so they carry a mark; a missing tool fails the test that needs it."""
+"""All tests here need tools that a plain checkout lacks, so they carry a mark; a missing tool fails
+the test that needs it.
+"""
 
 import os
 import subprocess

@@ -11,9 +11,14 @@ import yaml
 from scripts.charts.tools import CHART, run
 
 Json = dict[str, Any]
-SCENARIOS = sorted(path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml"))
+SCENARIOS = sorted(
+    path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml")
+)
 TRYOUT: Json = {"tryout": {"enabled": True}}
-OWN_PARTS: Json = {"store": {"url": "redis://cache:6379"}, "mlflow": {"trackingUri": "http://mlflow:5000"}}
+OWN_PARTS: Json = {
+    "store": {"url": "redis://cache:6379"},
+    "mlflow": {"trackingUri": "http://mlflow:5000"},
+}
 
 
 class Refused(Exception):
@@ -41,16 +46,25 @@ class Objects:
         """Every pod's metadata and spec, whatever makes it, with a name for messages."""
         for found in self.all:
             spec = found.get("spec", {})
-            template = found if found["kind"] == "Pod" else spec.get("jobTemplate", {}).get("spec", spec).get("template")
+            template = (
+                found
+                if found["kind"] == "Pod"
+                else spec.get("jobTemplate", {}).get("spec", spec).get("template")
+            )
             if template:
                 yield f"{found['kind']}/{found['metadata']['name']}", template
 
     def secret(self, name: str) -> dict[str, str]:
         """What a Secret holds."""
-        return {key: base64.b64decode(value).decode() for key, value in self.of("Secret")[name]["data"].items()}
+        return {
+            key: base64.b64decode(value).decode()
+            for key, value in self.of("Secret")[name]["data"].items()
+        }
 
     def environment(self, container: Json) -> dict[str, str]:
-        """What a container is told, Secrets of this release looked up; a field of the pod stands as its path."""
+        """What a container is told, Secrets of this release looked up; a field of the pod stands as
+        its path.
+        """
         return {entry["name"]: self._told(entry) for entry in container["env"]}
 
     def _told(self, entry: Json) -> str:
@@ -70,7 +84,15 @@ def containers(pod: Json) -> list[Json]:
 def render(values: Mapping[str, Any], release: str = "inference") -> Objects:
     """Renders the chart with values; raises `Refused` with what Helm says."""
     done = run(
-        "helm", "template", release, str(CHART), "--namespace", "predictions", "--values", "-", stdin=yaml.safe_dump(dict(values))
+        "helm",
+        "template",
+        release,
+        str(CHART),
+        "--namespace",
+        "predictions",
+        "--values",
+        "-",
+        stdin=yaml.safe_dump(dict(values)),
     )
     if done.returncode:
         raise Refused(done.stderr)
@@ -80,7 +102,9 @@ def render(values: Mapping[str, Any], release: str = "inference") -> Objects:
 @cache
 def scenario(name: str) -> Objects:
     """What a file of `charts/inference/ci` renders."""
-    return render(yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text(encoding="utf-8")))
+    return render(
+        yaml.safe_load((CHART / "ci" / f"{name}-values.yaml").read_text(encoding="utf-8"))
+    )
 
 
 def merged(*layers: Mapping[str, Any]) -> Json:

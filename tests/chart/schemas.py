@@ -1,6 +1,8 @@
-"""JSON schemas for kubeconform, without the internet: Kubernetes' from kubernetes-validate, KEDA's from its own CRDs.
+"""JSON schemas for kubeconform, without the internet: Kubernetes' from kubernetes-validate, KEDA's
+from its own CRDs.
 
-KEDA's come with the Go module that the test cluster's KEDA is built from; `go mod download` has it in its cache after that.
+KEDA's come with the Go module that the test cluster's KEDA is built from; `go mod download` has it
+in its cache after that.
 """
 
 import importlib.util
@@ -17,8 +19,21 @@ OLDEST, NEWEST = "1.30", "1.37"
 KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
 _KINDS = (
-    *("configmap-v1", "persistentvolumeclaim-v1", "pod-v1", "secret-v1", "service-v1", "serviceaccount-v1"),
-    *("deployment-apps-v1", "statefulset-apps-v1", "job-batch-v1", "cronjob-batch-v1", "poddisruptionbudget-policy-v1"),
+    *(
+        "configmap-v1",
+        "persistentvolumeclaim-v1",
+        "pod-v1",
+        "secret-v1",
+        "service-v1",
+        "serviceaccount-v1",
+    ),
+    *(
+        "deployment-apps-v1",
+        "statefulset-apps-v1",
+        "job-batch-v1",
+        "cronjob-batch-v1",
+        "poddisruptionbudget-policy-v1",
+    ),
     *("networkpolicy-networking-v1", "role-rbac-v1", "rolebinding-rbac-v1"),
 )
 _KEDA_KINDS = ("scaledobject", "triggerauthentication")
@@ -32,7 +47,9 @@ def laid_out(folder: Path) -> Path:
         for name in ("_definitions", *_KINDS):
             (place / f"{name}.json").write_text(_core(version, name), encoding="utf-8")
         for kind in _KEDA_KINDS:
-            (place / f"{kind}-keda-v1alpha1.json").write_text(json.dumps(_keda(kind)), encoding="utf-8")
+            (place / f"{kind}-keda-v1alpha1.json").write_text(
+                json.dumps(_keda(kind)), encoding="utf-8"
+            )
     return folder
 
 
@@ -40,17 +57,39 @@ def _core(version: str, name: str) -> str:
     """A schema whose references are to the file beside it: kubernetes-validate's are to addresses."""
     package = importlib.util.find_spec("kubernetes_validate")
     assert package is not None, "kubernetes-validate is not installed: it is in the extra `test`"
-    source = Path(str(package.origin)).parent / "kubernetes-json-schema" / f"v{version}.0-local-strict" / f"{name}.json"
-    schema = json.loads(source.read_text(encoding="utf-8").replace("/api/_definitions.json", "_definitions.json"))
-    return json.dumps({key: value for key, value in schema.items() if key not in ("$id", "$schema")})
+    source = (
+        Path(str(package.origin)).parent
+        / "kubernetes-json-schema"
+        / f"v{version}.0-local-strict"
+        / f"{name}.json"
+    )
+    schema = json.loads(
+        source.read_text(encoding="utf-8").replace("/api/_definitions.json", "_definitions.json")
+    )
+    return json.dumps(
+        {key: value for key, value in schema.items() if key not in ("$id", "$schema")}
+    )
 
 
 def _keda(kind: str) -> Any:
     """A CRD's schema, refusing what it does not know, as Kubernetes' own strict ones do."""
-    done = subprocess.run(["go", "mod", "download", "-json", KEDA], check=True, capture_output=True, text=True, cwd="/")
-    crd = Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "bases" / f"keda.sh_{kind}s.yaml"
-    schema = yaml.safe_load(crd.read_text(encoding="utf-8"))["spec"]["versions"][0]["schema"]["openAPIV3Schema"]
-    schema["properties"]["metadata"] = {"type": "object", "x-kubernetes-preserve-unknown-fields": True}
+    done = subprocess.run(
+        ["go", "mod", "download", "-json", KEDA],
+        check=True,
+        capture_output=True,
+        text=True,
+        cwd="/",
+    )
+    crd = (
+        Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "bases" / f"keda.sh_{kind}s.yaml"
+    )
+    schema = yaml.safe_load(crd.read_text(encoding="utf-8"))["spec"]["versions"][0]["schema"][
+        "openAPIV3Schema"
+    ]
+    schema["properties"]["metadata"] = {
+        "type": "object",
+        "x-kubernetes-preserve-unknown-fields": True,
+    }
     return _strict(schema)
 
 
@@ -60,5 +99,11 @@ def _strict(schema: Any) -> Any:
     if not isinstance(schema, dict):
         return schema
     strict = {key: _strict(part) for key, part in schema.items()}
-    closes = isinstance(schema.get("properties"), dict) and not schema.get("x-kubernetes-preserve-unknown-fields")
-    return {"additionalProperties": False} | strict if closes and schema.get("type") == "object" else strict
+    closes = isinstance(schema.get("properties"), dict) and not schema.get(
+        "x-kubernetes-preserve-unknown-fields"
+    )
+    return (
+        {"additionalProperties": False} | strict
+        if closes and schema.get("type") == "object"
+        else strict
+    )

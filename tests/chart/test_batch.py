@@ -1,4 +1,6 @@
-"""Batch inference on Kubernetes: who scores, where the file is, and that the gateway reads the same one."""
+"""Batch inference on Kubernetes: who scores, where the file is, and that the gateway reads the same
+one.
+"""
 
 from typing import Any
 
@@ -14,8 +16,15 @@ from tests.chart.test_security import arrows
 
 LOOKUPS = "examples.football.gateway:install"
 IN_A_STORE: Json = {
-    "batchInference": {"enabled": True, "outputUrl": "s3://scores/matches.parquet", "existingSecret": "bucket"},
-    "networkPolicy": {"objectStoreTo": [{"ipBlock": {"cidr": "10.3.0.0/16"}}], "objectStorePorts": [9000]},
+    "batchInference": {
+        "enabled": True,
+        "outputUrl": "s3://scores/matches.parquet",
+        "existingSecret": "bucket",
+    },
+    "networkPolicy": {
+        "objectStoreTo": [{"ipBlock": {"cidr": "10.3.0.0/16"}}],
+        "objectStorePorts": [9000],
+    },
 }
 
 
@@ -29,7 +38,9 @@ def gateway(rendered: Objects) -> Json:
     return dict(rendered.one("Deployment", "api")["spec"]["template"])
 
 
-def read(kind: type[BaseSettings], rendered: Objects, pod: Json, monkeypatch: pytest.MonkeyPatch) -> Any:
+def read(
+    kind: type[BaseSettings], rendered: Objects, pod: Json, monkeypatch: pytest.MonkeyPatch
+) -> Any:
     """What a program reads of the variables of its pod."""
     with monkeypatch.context() as patch:
         for name, value in rendered.environment(pod["spec"]["containers"][0]).items():
@@ -38,7 +49,9 @@ def read(kind: type[BaseSettings], rendered: Objects, pod: Json, monkeypatch: py
 
 
 @pytest.mark.parametrize("values", [TRYOUT, merged(TRYOUT, IN_A_STORE)])
-def test_the_gateway_reads_what_the_job_writes_of_the_model_that_it_serves(values: Json, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gateway_reads_what_the_job_writes_of_the_model_that_it_serves(
+    values: Json, monkeypatch: pytest.MonkeyPatch
+) -> None:
     rendered = render(values)
     served = read(GatewaySettings, rendered, gateway(rendered), monkeypatch)
     told = read(LookupSettings, rendered, gateway(rendered), monkeypatch)
@@ -48,12 +61,21 @@ def test_the_gateway_reads_what_the_job_writes_of_the_model_that_it_serves(value
     for spec in specs:
         own = read(ScoringSettings, rendered, spec["template"], monkeypatch)
         assert own.batch_output_url == told.batch_output_url
-        assert (own.model_uri, own.mlflow_tracking_uri) == (served.model_uris[0], served.mlflow_tracking_uri)
-        names = {entry["name"].lower() for entry in spec["template"]["spec"]["containers"][0]["env"]}
-        assert names <= {*ScoringSettings.model_fields, "home", "pythonunbuffered"}, "a variable that nothing reads"
+        assert (own.model_uri, own.mlflow_tracking_uri) == (
+            served.model_uris[0],
+            served.mlflow_tracking_uri,
+        )
+        names = {
+            entry["name"].lower() for entry in spec["template"]["spec"]["containers"][0]["env"]
+        }
+        assert names <= {*ScoringSettings.model_fields, "home", "pythonunbuffered"}, (
+            "a variable that nothing reads"
+        )
 
 
-def test_a_file_is_in_a_claim_that_the_gateways_can_only_read_and_all_who_mount_it_are_on_one_node() -> None:
+def test_a_file_is_in_a_claim_that_the_gateways_can_only_read_and_all_who_mount_it_are_on_one_node() -> (
+    None
+):
     rendered = render(TRYOUT)
     claim = rendered.one("PersistentVolumeClaim", "matches")
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]
@@ -61,18 +83,34 @@ def test_a_file_is_in_a_claim_that_the_gateways_can_only_read_and_all_who_mount_
     for pod, read_only in zip(pods, (False, False, True), strict=True):
         (volume,) = (each for each in pod["spec"]["volumes"] if each["name"] == "matches")
         assert volume["persistentVolumeClaim"] == {"claimName": claim["metadata"]["name"]}
-        (mount,) = (each for each in pod["spec"]["containers"][0]["volumeMounts"] if each["name"] == "matches")
+        (mount,) = (
+            each
+            for each in pod["spec"]["containers"][0]["volumeMounts"]
+            if each["name"] == "matches"
+        )
         assert (mount["mountPath"], mount.get("readOnly", False)) == ("/matches", read_only)
-        (term,) = pod["spec"]["affinity"]["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+        (term,) = pod["spec"]["affinity"]["podAffinity"][
+            "requiredDuringSchedulingIgnoredDuringExecution"
+        ]
         assert term["topologyKey"] == "kubernetes.io/hostname"
         for other in pods:
-            assert term["labelSelector"]["matchLabels"].items() <= other["metadata"]["labels"].items()
+            assert (
+                term["labelSelector"]["matchLabels"].items() <= other["metadata"]["labels"].items()
+            )
 
 
 def test_ones_own_affinity_is_kept_beside_it() -> None:
-    own = {"podAffinity": {"requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]}, "nodeAffinity": {}}
+    own = {
+        "podAffinity": {
+            "requiredDuringSchedulingIgnoredDuringExecution": [{"topologyKey": "zone"}]
+        },
+        "nodeAffinity": {},
+    }
     affinity = gateway(render(merged(TRYOUT, {"api": {"affinity": own}})))["spec"]["affinity"]
-    keys = [term["topologyKey"] for term in affinity["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]]
+    keys = [
+        term["topologyKey"]
+        for term in affinity["podAffinity"]["requiredDuringSchedulingIgnoredDuringExecution"]
+    ]
     assert keys == ["zone", "kubernetes.io/hostname"]
     assert "nodeAffinity" in affinity
 
@@ -81,9 +119,13 @@ def test_ones_own_affinity_is_kept_beside_it() -> None:
 def test_a_claim_that_many_nodes_can_mount_holds_nobody_together(claim: Json) -> None:
     rendered = render(merged(TRYOUT, {"batchInference": {"claim": claim}}))
     assert "affinity" not in gateway(rendered)["spec"]
-    assert bool(rendered.of("PersistentVolumeClaim").get("inference-matches")) == ("accessMode" in claim)
+    assert bool(rendered.of("PersistentVolumeClaim").get("inference-matches")) == (
+        "accessMode" in claim
+    )
     (volume,) = (each for each in gateway(rendered)["spec"]["volumes"] if each["name"] == "matches")
-    assert volume["persistentVolumeClaim"]["claimName"] == claim.get("existingClaim", "inference-matches")
+    assert volume["persistentVolumeClaim"]["claimName"] == claim.get(
+        "existingClaim", "inference-matches"
+    )
 
 
 def test_an_object_store_needs_no_claim_and_gets_its_secret_and_its_way_out() -> None:
@@ -112,7 +154,9 @@ def test_the_first_run_holds_nobody_up_and_what_changed_is_scored_at_once() -> N
     before = {name: each for name, each in render(TRYOUT).of("Job").items() if "-batch-" in name}
     (first,) = before.values()
     assert "annotations" not in first["metadata"]
-    same = render(merged(TRYOUT, {"api": {"replicas": 5}, "batchInference": {"schedule": "0 0 * * *"}}))
+    same = render(
+        merged(TRYOUT, {"api": {"replicas": 5}, "batchInference": {"schedule": "0 0 * * *"}})
+    )
     assert set(before) <= set(same.of("Job"))
     for change in (
         {"workerPools": {"match-outcome": {"modelUri": "models:/match-outcome@next"}}},

@@ -19,17 +19,36 @@ LONG = "a-namespace-of-its-own"
 
 
 def kinds() -> Json:
-    """What Helm asks a cluster before it looks anything up: the kinds of objects that it knows, here those of the chart."""
-    answers: Json = {"/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"}, "/api": {"versions": ["v1"]}}
+    """What Helm asks a cluster before it looks anything up: the kinds of objects that it knows,
+    here those of the chart.
+    """
+    answers: Json = {
+        "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
+        "/api": {"versions": ["v1"]},
+    }
     groups: dict[str, set[str]] = {}
-    for version, kind in sorted({(each["apiVersion"], each["kind"]) for each in scenario("tryout").all}):
+    for version, kind in sorted(
+        {(each["apiVersion"], each["kind"]) for each in scenario("tryout").all}
+    ):
         group, _, number = version.rpartition("/")
-        known = answers.setdefault(f"/apis/{version}" if group else f"/api/{version}", {"groupVersion": version, "resources": []})
-        known["resources"].append({"name": f"{kind.lower()}s", "namespaced": True, "kind": kind, "verbs": ["get"]})
+        known = answers.setdefault(
+            f"/apis/{version}" if group else f"/api/{version}",
+            {"groupVersion": version, "resources": []},
+        )
+        known["resources"].append(
+            {"name": f"{kind.lower()}s", "namespaced": True, "kind": kind, "verbs": ["get"]}
+        )
         if group:
             groups.setdefault(group, set()).add(number)
-    described = {g: [{"groupVersion": f"{g}/{number}", "version": number} for number in sorted(n)] for g, n in groups.items()}
-    answers["/apis"] = {"groups": [{"name": g, "versions": v, "preferredVersion": v[0]} for g, v in described.items()]}
+    described = {
+        g: [{"groupVersion": f"{g}/{number}", "version": number} for number in sorted(n)]
+        for g, n in groups.items()
+    }
+    answers["/apis"] = {
+        "groups": [
+            {"name": g, "versions": v, "preferredVersion": v[0]} for g, v in described.items()
+        ]
+    }
     return answers
 
 
@@ -42,7 +61,9 @@ def cluster(objects: Json) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
             found = answers.get(self.path.partition("?")[0])
-            said = json.dumps(found or {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}).encode()
+            said = json.dumps(
+                found or {"kind": "Status", "status": "Failure", "reason": "NotFound", "code": 404}
+            ).encode()
             self.send_response(200 if found else 404)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(said)))
@@ -59,15 +80,38 @@ def cluster(objects: Json) -> Iterator[str]:
 
 
 def told(namespace: str, release: str, *options: str, **values: str) -> tuple[str, str]:
-    """The key prefix and the installation of a release; gateways, workers and KEDA must agree on them."""
-    settings = [f"--set={name}={value}" for name, value in ({"tryout.enabled": "true"} | values).items()]
-    shown = [f"--show-only=templates/{name}.yaml" for name in ("api/deployment", "workers/deployment", "workers/scaledobject")]
-    text = output("helm", "template", release, str(CHART), "--namespace", namespace, *settings, *shown, *options)
+    """The key prefix and the installation of a release; gateways, workers and KEDA must agree on
+    them.
+    """
+    settings = [
+        f"--set={name}={value}" for name, value in ({"tryout.enabled": "true"} | values).items()
+    ]
+    shown = [
+        f"--show-only=templates/{name}.yaml"
+        for name in ("api/deployment", "workers/deployment", "workers/scaledobject")
+    ]
+    text = output(
+        "helm",
+        "template",
+        release,
+        str(CHART),
+        "--namespace",
+        namespace,
+        *settings,
+        *shown,
+        *options,
+    )
     objects: list[Json] = [each for each in yaml.safe_load_all(text) if each]
-    (list_name,) = (each["spec"]["triggers"][0]["metadata"]["listName"] for each in objects if each["kind"] == "ScaledObject")
+    (list_name,) = (
+        each["spec"]["triggers"][0]["metadata"]["listName"]
+        for each in objects
+        if each["kind"] == "ScaledObject"
+    )
     found = set()
     for each in objects:
-        for container in each["spec"]["template"]["spec"]["containers"] if each["kind"] == "Deployment" else ():
+        for container in (
+            each["spec"]["template"]["spec"]["containers"] if each["kind"] == "Deployment" else ()
+        ):
             env = {entry["name"]: entry.get("value") for entry in container.get("env", ())}
             if "STORE_URL" in env:
                 found.add((env["KEY_PREFIX"], env["INSTALLATION"]))
@@ -80,7 +124,12 @@ def live(prefix: str) -> Any:
     """The gateway of a release that was installed with a prefix."""
     env = [{"name": "STORE_URL", "valueFrom": {}}, {"name": "KEY_PREFIX", "value": prefix}]
     spec = {"template": {"spec": {"containers": [{"name": "proxy"}, {"name": "api", "env": env}]}}}
-    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": "inference-api"}, "spec": spec}
+    return {
+        "apiVersion": "apps/v1",
+        "kind": "Deployment",
+        "metadata": {"name": "inference-api"},
+        "spec": spec,
+    }
 
 
 @pytest.mark.parametrize(
@@ -97,7 +146,11 @@ def test_a_new_release_has_keys_of_its_own(namespace: str, release: str, prefix:
 
 def test_long_names_make_prefixes_that_differ_and_that_the_programs_take() -> None:
     one, other = (told(LONG, f"inference-{name}")[0] for name in ("one", "two"))
-    pattern = next(m.pattern for m in ContractSettings.model_fields["key_prefix"].metadata if hasattr(m, "pattern"))
+    pattern = next(
+        m.pattern
+        for m in ContractSettings.model_fields["key_prefix"].metadata
+        if hasattr(m, "pattern")
+    )
     assert one != other
     assert all(re.match(pattern, prefix) for prefix in (one, other))
 
@@ -111,10 +164,18 @@ def test_long_names_make_prefixes_that_differ_and_that_the_programs_take() -> No
     ],
     ids=["live", "live and told", "new"],
 )
-def test_a_live_release_keeps_its_prefix(objects: dict[str, str], values: dict[str, str], prefix: str) -> None:
+def test_a_live_release_keeps_its_prefix(
+    objects: dict[str, str], values: dict[str, str], prefix: str
+) -> None:
     path = "/apis/apps/v1/namespaces/staging/deployments/"
     with cluster({f"{path}{name}": live(kept) for name, kept in objects.items()}) as address:
-        asked = ("--dry-run=server", "--kube-apiserver", address, "--disable-openapi-validation", "--is-upgrade")
+        asked = (
+            "--dry-run=server",
+            "--kube-apiserver",
+            address,
+            "--disable-openapi-validation",
+            "--is-upgrade",
+        )
         assert told("staging", "inference", *asked, **values)[0] == prefix
 
 

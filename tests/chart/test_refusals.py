@@ -21,42 +21,97 @@ def pool(**values: Any) -> dict[str, Any]:
 CONNECTIONS: list[tuple[dict[str, Any], str]] = [
     ({}, "there is no store: set store.url or store.existingSecret, or tryout.enabled=true"),
     ({"store": {"url": "redis://cache"}}, "there is no model registry: set mlflow.trackingUri"),
-    (TRYOUT | {"store": {"url": "redis://cache"}}, "tryout.enabled brings its own store and MLflow server: unset store.url"),
+    (
+        TRYOUT | {"store": {"url": "redis://cache"}},
+        "tryout.enabled brings its own store and MLflow server: unset store.url",
+    ),
     (TRYOUT | {"store": {"existingSecret": "x"}}, "unset store.existingSecret"),
     (TRYOUT | {"broker": {"url": "redis://cache"}}, "unset broker.url"),
     (TRYOUT | REGISTRY, "unset mlflow.trackingUri"),
-    (REGISTRY | {"store": {"url": "redis://a", "existingSecret": "x"}}, "store.url and store.existingSecret are both set"),
-    (OWN_PARTS | {"broker": {"url": "redis://a", "existingSecret": "x"}}, "broker.url and broker.existingSecret are both set"),
-    (REGISTRY | {"store": {"url": "unix:///run/redis.sock"}}, "store.url is a socket, which no other pod can reach"),
+    (
+        REGISTRY | {"store": {"url": "redis://a", "existingSecret": "x"}},
+        "store.url and store.existingSecret are both set",
+    ),
+    (
+        OWN_PARTS | {"broker": {"url": "redis://a", "existingSecret": "x"}},
+        "broker.url and broker.existingSecret are both set",
+    ),
+    (
+        REGISTRY | {"store": {"url": "unix:///run/redis.sock"}},
+        "store.url is a socket, which no other pod can reach",
+    ),
     (REGISTRY | {"store": {"url": "postgres://db/x"}}, "store.url must read redis://"),
     (REGISTRY | {"store": {"url": "redis://cache/0/1"}}, "store.url must read redis://"),
-    (REGISTRY | {"store": {"url": "redis://:p@ss/word@cache"}}, "write special characters of a password as %40"),
-    (REGISTRY | {"store": {"url": "redis://:secret@localhost:6379"}}, "store.url names localhost, which is each pod itself"),
+    (
+        REGISTRY | {"store": {"url": "redis://:p@ss/word@cache"}},
+        "write special characters of a password as %40",
+    ),
+    (
+        REGISTRY | {"store": {"url": "redis://:secret@localhost:6379"}},
+        "store.url names localhost, which is each pod itself",
+    ),
     (OWN_PARTS | {"broker": {"url": "amqp://rabbit"}}, "broker.url must read redis://"),
-    (OWN_PARTS | {"mlflow": {"trackingUri": "sqlite:///x"}}, "pods reach a registry by http:// or https:// alone"),
+    (
+        OWN_PARTS | {"mlflow": {"trackingUri": "sqlite:///x"}},
+        "pods reach a registry by http:// or https:// alone",
+    ),
 ]
 
 B = {"api": {"defaultPool": "b"}}
 SERVED = "models:/match-outcome@production"
-IMAGES = {"api": {"defaultPool": "images"}, "workerPools": {"images": {"modelUri": "models:/image-classifier@production"}}}
+IMAGES = {
+    "api": {"defaultPool": "images"},
+    "workerPools": {"images": {"modelUri": "models:/image-classifier@production"}},
+}
 POOLS: list[tuple[dict[str, Any], str]] = [
     (pool(enabled=False), "no pool is enabled"),
-    ({"workerPools": {"b": {"modelUri": "models:/b@x"}}}, "there are several pools, and a request may name no model"),
-    (B | {"workerPools": {"b": {"modelUri": SERVED}}}, f"the pools b and match-outcome serve the same address, {SERVED}"),
-    (B | {"workerPools": {"b": {}}}, 'workerPools.b.modelUri is "": it must read models:/name@alias'),
+    (
+        {"workerPools": {"b": {"modelUri": "models:/b@x"}}},
+        "there are several pools, and a request may name no model",
+    ),
+    (
+        B | {"workerPools": {"b": {"modelUri": SERVED}}},
+        f"the pools b and match-outcome serve the same address, {SERVED}",
+    ),
+    (
+        B | {"workerPools": {"b": {}}},
+        'workerPools.b.modelUri is "": it must read models:/name@alias',
+    ),
     (pool(modelUri="models:/Upper@x"), "it must read models:/name@alias"),
     (pool(modelUri="models:/a@x,models:/b@x"), "it must read models:/name@alias"),
-    ({"api": {"defaultPool": "x"}}, "api.defaultPool is x, which is not an enabled pool: choose one of match-outcome"),
+    (
+        {"api": {"defaultPool": "x"}},
+        "api.defaultPool is x, which is not an enabled pool: choose one of match-outcome",
+    ),
     (pool(autoscaling={"minReplicas": 5}), "minReplicas is above its maxReplicas: lower it"),
-    (pool(batch={"maxWaitMs": 40_000}, runLimitSeconds=30), "batch.maxWaitMs is longer than its runLimitSeconds"),
-    (pool(resources={"limits": {"nvidia.com/gpu": 1}}), "set workerPools.match-outcome.gpu.count instead"),
-    (pool(env={"DRAIN_TIMEOUT_S": 3}), "workerPools.match-outcome.env sets DRAIN_TIMEOUT_S, which the chart sets itself"),
-    (pool(env={"POOL": "b"}), "workerPools.match-outcome.env sets POOL, which the chart sets itself"),
+    (
+        pool(batch={"maxWaitMs": 40_000}, runLimitSeconds=30),
+        "batch.maxWaitMs is longer than its runLimitSeconds",
+    ),
+    (
+        pool(resources={"limits": {"nvidia.com/gpu": 1}}),
+        "set workerPools.match-outcome.gpu.count instead",
+    ),
+    (
+        pool(env={"DRAIN_TIMEOUT_S": 3}),
+        "workerPools.match-outcome.env sets DRAIN_TIMEOUT_S, which the chart sets itself",
+    ),
+    (
+        pool(env={"POOL": "b"}),
+        "workerPools.match-outcome.env sets POOL, which the chart sets itself",
+    ),
     (pool(env={"LEASE_S": 30}), "in which gateways and workers must agree: set settings.LEASE_S"),
     (pool(env={"not a name": 1}), "is not the name of an environment variable"),
-    ({"fullnameOverride": "a" * 41}, "is too long a start for names: set fullnameOverride to at most 40 characters"),
     (
-        {"fullnameOverride": "a" * 40, "api": {"defaultPool": "b" * 40}, "workerPools": {"b" * 40: {"modelUri": "models:/b@x"}}},
+        {"fullnameOverride": "a" * 41},
+        "is too long a start for names: set fullnameOverride to at most 40 characters",
+    ),
+    (
+        {
+            "fullnameOverride": "a" * 40,
+            "api": {"defaultPool": "b" * 40},
+            "workerPools": {"b" * 40: {"modelUri": "models:/b@x"}},
+        },
         "longer than the 63 characters",
     ),
 ]
@@ -67,14 +122,32 @@ def batch(**values: Any) -> dict[str, Any]:
 
 
 BATCH: list[tuple[dict[str, Any], str]] = [
-    (batch(pool="x"), "batchInference.pool is x, which is not an enabled pool: choose one of match-outcome"),
-    (batch(outputUrl="s3://a/b", claim={"existingClaim": "x"}), "batchInference.claim.existingClaim are both set"),
-    (batch(existingSecret="x"), "batchInference.existingSecret is for an object store: set batchInference.outputUrl too"),
-    (batch(outputUrl="file:///tmp/x"), "batchInference.outputUrl must be an object that every pod reaches"),
+    (
+        batch(pool="x"),
+        "batchInference.pool is x, which is not an enabled pool: choose one of match-outcome",
+    ),
+    (
+        batch(outputUrl="s3://a/b", claim={"existingClaim": "x"}),
+        "batchInference.claim.existingClaim are both set",
+    ),
+    (
+        batch(existingSecret="x"),
+        "batchInference.existingSecret is for an object store: set batchInference.outputUrl too",
+    ),
+    (
+        batch(outputUrl="file:///tmp/x"),
+        "batchInference.outputUrl must be an object that every pod reaches",
+    ),
     (batch(outputUrl="/tmp/x"), "for a file leave it empty, which takes batchInference.claim"),
     (batch(outputUrl="s3://bucket"), "batchInference.outputUrl must be an object"),
-    (batch(outputUrl="s3://key:secret@bucket/x"), "batchInference.outputUrl has a user or key in it"),
-    (batch(env={"BATCH_FROM_DATE": "2017-01-01"}), "batchInference.env sets BATCH_FROM_DATE, which the chart sets itself"),
+    (
+        batch(outputUrl="s3://key:secret@bucket/x"),
+        "batchInference.outputUrl has a user or key in it",
+    ),
+    (
+        batch(env={"BATCH_FROM_DATE": "2017-01-01"}),
+        "batchInference.env sets BATCH_FROM_DATE, which the chart sets itself",
+    ),
     (batch(schedule="hourly"), "does not match pattern"),
     (batch(fromDate="soon"), "does not match pattern"),
     (batch(claim={"accessMode": "ReadOnlyMany"}), "must be one of"),
@@ -86,9 +159,18 @@ def training(**values: Any) -> dict[str, Any]:
 
 
 TRAINING: list[tuple[dict[str, Any], str]] = [
-    (training(models=[]), "tryout.training.models is empty: list a model, or set tryout.training.enabled=false"),
-    (IMAGES, "workerPools.images serves models:/image-classifier@production, which nothing registers: add image-classifier to"),
-    (training(models=["image-classifier"]), "workerPools.match-outcome serves models:/match-outcome@production, which nothing"),
+    (
+        training(models=[]),
+        "tryout.training.models is empty: list a model, or set tryout.training.enabled=false",
+    ),
+    (
+        IMAGES,
+        "workerPools.images serves models:/image-classifier@production, which nothing registers: add image-classifier to",
+    ),
+    (
+        training(models=["image-classifier"]),
+        "workerPools.match-outcome serves models:/match-outcome@production, which nothing",
+    ),
     (training(models=["ranking"]), "must be one of 'match-outcome', 'image-classifier'"),
     (training(models=["match-outcome", "match-outcome"]), "items at 0 and 1 are equal"),
 ]
@@ -96,21 +178,54 @@ TRAINING: list[tuple[dict[str, Any], str]] = [
 REST: list[tuple[dict[str, Any], str]] = [
     ({"settings": {"LEASE_S": 7}}, "settings.LEASE_S must be above 7"),
     ({"settings": {"REAPER_PERIOD_S": 5}}, "settings.LEASE_S must be above 19"),
-    ({"settings": {"STORE_TIMEOUT_S": 5}}, "settings.STORE_TIMEOUT_S must be below half of settings.LEASE_S"),
+    (
+        {"settings": {"STORE_TIMEOUT_S": 5}},
+        "settings.STORE_TIMEOUT_S must be below half of settings.LEASE_S",
+    ),
     ({"settings": {"RETRY_CAP_S": 0.5}}, "settings.RETRY_CAP_S is below settings.RETRY_BASE_S"),
-    ({"api": {"env": {"STORE_URL": "redis://x"}}}, "api.env sets STORE_URL, which the chart sets itself"),
-    ({"api": {"env": {"EXTENSIONS": "a:b"}}}, "api.env sets EXTENSIONS, which the chart sets itself"),
+    (
+        {"api": {"env": {"STORE_URL": "redis://x"}}},
+        "api.env sets STORE_URL, which the chart sets itself",
+    ),
+    (
+        {"api": {"env": {"EXTENSIONS": "a:b"}}},
+        "api.env sets EXTENSIONS, which the chart sets itself",
+    ),
     ({"extensions": ["a.b"]}, "does not match pattern"),
     ({"api": {"env": {"MAX_ATTEMPTS": 1}}}, "set settings.MAX_ATTEMPTS"),
-    ({"payloads": {"url": "file:///payloads"}}, "payloads.url is a folder, and each pod would have its own"),
-    ({"payloads": {"url": "file://payloads", "existingClaim": "x"}}, "a folder must read file:///name/of/it"),
-    ({"payloads": {"url": "file:///tmp/x", "existingClaim": "x"}}, "names /tmp/x, which the pods use otherwise"),
-    ({"payloads": {"url": "s3://bucket", "existingClaim": "x"}}, "payloads.existingClaim is mounted at the folder of payloads.url"),
-    ({"payloads": {"existingClaim": "x"}}, "payloads.existingClaim is mounted at the folder of payloads.url"),
+    (
+        {"payloads": {"url": "file:///payloads"}},
+        "payloads.url is a folder, and each pod would have its own",
+    ),
+    (
+        {"payloads": {"url": "file://payloads", "existingClaim": "x"}},
+        "a folder must read file:///name/of/it",
+    ),
+    (
+        {"payloads": {"url": "file:///tmp/x", "existingClaim": "x"}},
+        "names /tmp/x, which the pods use otherwise",
+    ),
+    (
+        {"payloads": {"url": "s3://bucket", "existingClaim": "x"}},
+        "payloads.existingClaim is mounted at the folder of payloads.url",
+    ),
+    (
+        {"payloads": {"existingClaim": "x"}},
+        "payloads.existingClaim is mounted at the folder of payloads.url",
+    ),
     ({"payloads": {"url": "a folder"}}, "does not match pattern"),
-    ({"api": {"env": {"PAYLOAD_URL": "s3://x"}}}, "api.env sets PAYLOAD_URL, which the chart sets itself"),
-    (pool(env={"PAYLOAD_URL": "s3://x"}), "workerPools.match-outcome.env sets PAYLOAD_URL, which the chart sets itself"),
-    ({"api": {"terminationGracePeriodSeconds": 20}}, "must be at least api.preStopSeconds + 25, which is 30"),
+    (
+        {"api": {"env": {"PAYLOAD_URL": "s3://x"}}},
+        "api.env sets PAYLOAD_URL, which the chart sets itself",
+    ),
+    (
+        pool(env={"PAYLOAD_URL": "s3://x"}),
+        "workerPools.match-outcome.env sets PAYLOAD_URL, which the chart sets itself",
+    ),
+    (
+        {"api": {"terminationGracePeriodSeconds": 20}},
+        "must be at least api.preStopSeconds + 25, which is 30",
+    ),
     ({"settings": {"LEASE_S": "10"}}, "got string, want number"),
     ({"settings": {"MAX_ATTEMPTS": 0}}, "minimum: got 0, want 1"),
     ({"keyPrefix": "Upper"}, "does not match pattern"),
@@ -136,7 +251,13 @@ def test_what_contradicts_itself(values: dict[str, Any], sentence: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["redis://:hunter2@cache/0/1", "redis://:hunter2%zz@cache", "redis://:hunter2^@cache", "amqp://:hunter2@x"]
+    "url",
+    [
+        "redis://:hunter2@cache/0/1",
+        "redis://:hunter2%zz@cache",
+        "redis://:hunter2^@cache",
+        "amqp://:hunter2@x",
+    ],
 )
 def test_a_refusal_shows_no_password(url: str) -> None:
     with pytest.raises(Refused) as refused:
@@ -149,9 +270,15 @@ def test_every_guard_is_in_the_table() -> None:
     guards = (CHART / "templates" / "_guards.tpl").read_text(encoding="utf-8")
     sentences = re.findall(r'fail \(?(?:printf )?"([^"]*(?:\\"[^"]*)*)"', guards)
     assert len(sentences) == guards.count("fail ")
-    said = [re.compile(re.sub(r"%%|%[sdqv]", ".*", re.escape(sentence).replace(r"\%", "%"))) for sentence in sentences]
+    said = [
+        re.compile(re.sub(r"%%|%[sdqv]", ".*", re.escape(sentence).replace(r"\%", "%")))
+        for sentence in sentences
+    ]
     shown = set()
-    for values, _ in [*CONNECTIONS, *((merged(TRYOUT, values), sentence) for values, sentence in TABLE)]:
+    for values, _ in [
+        *CONNECTIONS,
+        *((merged(TRYOUT, values), sentence) for values, sentence in TABLE),
+    ]:
         with pytest.raises(Refused) as refused:
             render(values)
         shown |= {pattern.pattern for pattern in said if pattern.search(str(refused.value))}
@@ -162,11 +289,21 @@ def test_the_settings_that_all_share_are_the_programs_own_with_their_limits() ->
     values = yaml.safe_load(schema.make((CHART / "values.yaml").read_text(encoding="utf-8")))
     ours = values["properties"]["settings"]["properties"]
     theirs = ContractSettings.model_json_schema()["properties"]
-    placed = {"STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "KEY_PREFIX", "INSTALLATION", "START_TIMEOUT_S", "PAYLOAD_URL"}
+    placed = {
+        "STORE_URL",
+        "BROKER_URL",
+        "MLFLOW_TRACKING_URI",
+        "KEY_PREFIX",
+        "INSTALLATION",
+        "START_TIMEOUT_S",
+        "PAYLOAD_URL",
+    }
     assert set(ours) == {name.upper() for name in theirs} - placed
     limits = ("type", "minimum", "maximum", "exclusiveMinimum")
     for name, described in ours.items():
-        assert described == {key: theirs[name.lower()][key] for key in limits if key in theirs[name.lower()]}, name
+        assert described == {
+            key: theirs[name.lower()][key] for key in limits if key in theirs[name.lower()]
+        }, name
 
 
 def test_none_of_the_settings_that_all_share_can_be_set_on_one_side_alone() -> None:

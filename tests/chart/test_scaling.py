@@ -18,8 +18,12 @@ def worker(rendered: Objects, pool: str) -> Json:
 def test_the_number_of_workers_has_one_owner(name: str) -> None:
     """Rendered where KEDA owns it, an upgrade would take workers away that run."""
     rendered = scenario(name)
-    owned = {each["spec"]["scaleTargetRef"]["name"] for each in rendered.of("ScaledObject").values()}
-    workers = {key: each["spec"] for key, each in rendered.of("Deployment").items() if "-worker-" in key}
+    owned = {
+        each["spec"]["scaleTargetRef"]["name"] for each in rendered.of("ScaledObject").values()
+    }
+    workers = {
+        key: each["spec"] for key, each in rendered.of("Deployment").items() if "-worker-" in key
+    }
     assert {key for key, spec in workers.items() if "replicas" not in spec} == owned
 
 
@@ -53,36 +57,52 @@ def test_what_an_operator_says_goes_before_what_follows() -> None:
     paused = scenario("many").one("ScaledObject", "ranking")["metadata"]["annotations"]
     assert paused == {"autoscaling.keda.sh/paused": "true"}
     at_once = {"cooldownPeriod": 0, "initialCooldownPeriod": 0}
-    spec = scaled(render(merged(TRYOUT, {"workerPoolDefaults": {"autoscaling": at_once}})), "match-outcome")
+    spec = scaled(
+        render(merged(TRYOUT, {"workerPoolDefaults": {"autoscaling": at_once}})), "match-outcome"
+    )
     assert (spec["cooldownPeriod"], spec["initialCooldownPeriod"]) == (0, 0)
 
 
 @pytest.mark.parametrize("name", ["tryout", "production"])
 def test_a_worker_is_not_taken_away_while_it_loads_or_soon_after_its_work(name: str) -> None:
     rendered = scenario(name)
-    spec, pod = scaled(rendered, "match-outcome"), worker(rendered, "match-outcome")["template"]["spec"]
+    spec, pod = (
+        scaled(rendered, "match-outcome"),
+        worker(rendered, "match-outcome")["template"]["spec"],
+    )
     told = {entry["name"]: entry.get("value") for entry in pod["containers"][0]["env"]}
     assert spec["cooldownPeriod"] > pod["terminationGracePeriodSeconds"]
     assert spec["initialCooldownPeriod"] > int(str(told["LOAD_TIMEOUT_S"]))
 
 
 def test_the_number_of_workers_does_not_flap() -> None:
-    behavior = scaled(scenario("tryout"), "match-outcome")["advanced"]["horizontalPodAutoscalerConfig"]["behavior"]
+    behavior = scaled(scenario("tryout"), "match-outcome")["advanced"][
+        "horizontalPodAutoscalerConfig"
+    ]["behavior"]
     assert behavior["scaleDown"]["stabilizationWindowSeconds"] >= 300
     assert "scaleUp" not in behavior, "up it goes as fast as Kubernetes lets it"
 
 
 def test_a_gpu_is_asked_for_by_the_name_that_the_nodes_have_for_it() -> None:
     pod = worker(scenario("many"), "ranking")["template"]["spec"]
-    assert pod["containers"][0]["resources"]["limits"] == {"memory": "16Gi", "nvidia.com/mig-1g.12gb": 1}
-    assert {"key": "nvidia.com/mig-1g.12gb", "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
+    assert pod["containers"][0]["resources"]["limits"] == {
+        "memory": "16Gi",
+        "nvidia.com/mig-1g.12gb": 1,
+    }
+    assert {"key": "nvidia.com/mig-1g.12gb", "operator": "Exists", "effect": "NoSchedule"} in pod[
+        "tolerations"
+    ]
     assert {"key": "spot", "operator": "Exists"} in pod["tolerations"]
     assert pod["runtimeClassName"] == "nvidia"
 
 
 def test_a_gateway_has_memory_for_the_bodies_that_it_takes() -> None:
-    """Decision 12: 200 MiB at rest, the bodies that are received, and 22 times the largest while it is checked."""
-    (container,) = scenario("production").one("Deployment", "api")["spec"]["template"]["spec"]["containers"]
+    """Decision 12: 200 MiB at rest, the bodies that are received, and 22 times the largest while it
+    is checked.
+    """
+    (container,) = scenario("production").one("Deployment", "api")["spec"]["template"]["spec"][
+        "containers"
+    ]
     settings = GatewaySettings()
     needed = 200 * 2**20 + settings.receiving_max_bytes + 22 * settings.max_body_bytes
     assert int(container["resources"]["limits"]["memory"].removesuffix("Mi")) * 2**20 >= needed
@@ -96,16 +116,25 @@ def test_without_gpus_none_is_asked_for_and_no_taint_is_borne() -> None:
 
 def test_a_rollout_never_waits_for_the_gpu_that_it_holds_itself() -> None:
     with_gpu = worker(scenario("production"), "match-outcome")["strategy"]
-    assert with_gpu == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1}}
+    assert with_gpu == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 0, "maxUnavailable": 1},
+    }
     without = worker(scenario("tryout"), "match-outcome")["strategy"]
-    assert without == {"type": "RollingUpdate", "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0}}
+    assert without == {
+        "type": "RollingUpdate",
+        "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
+    }
     assert worker(scenario("many"), "steady")["strategy"] == {"type": "Recreate"}
 
 
 def test_a_worker_has_shared_memory_and_a_place_for_its_model() -> None:
     pod = worker(scenario("many"), "ranking")["template"]["spec"]
     volumes = {volume["name"]: volume["emptyDir"] for volume in pod["volumes"]}
-    assert volumes == {"tmp": {"sizeLimit": "50Gi"}, "shm": {"medium": "Memory", "sizeLimit": "2Gi"}}
+    assert volumes == {
+        "tmp": {"sizeLimit": "50Gi"},
+        "shm": {"medium": "Memory", "sizeLimit": "2Gi"},
+    }
     mounts = {mount["name"]: mount["mountPath"] for mount in pod["containers"][0]["volumeMounts"]}
     assert mounts == {"tmp": "/tmp", "shm": "/dev/shm"}
 
@@ -113,7 +142,9 @@ def test_a_worker_has_shared_memory_and_a_place_for_its_model() -> None:
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_only_the_test_is_a_hook(name: str) -> None:
     hooks = {
-        each["kind"]: each["metadata"]["annotations"] for each in scenario(name).all if "helm.sh/hook" in str(each["metadata"])
+        each["kind"]: each["metadata"]["annotations"]
+        for each in scenario(name).all
+        if "helm.sh/hook" in str(each["metadata"])
     }
     assert set(hooks) <= {"Pod"}
     assert all(annotations["helm.sh/hook"] == "test" for annotations in hooks.values())
@@ -123,6 +154,14 @@ def test_gateways_are_never_fewer_than_asked_for_while_they_are_replaced() -> No
     gateway = scenario("tryout").one("Deployment", "api")["spec"]
     assert gateway["replicas"] == 2
     assert gateway["strategy"]["rollingUpdate"] == {"maxSurge": 1, "maxUnavailable": 0}
-    assert gateway["template"]["spec"]["topologySpreadConstraints"][0]["topologyKey"] == "kubernetes.io/hostname"
-    assert scenario("tryout").of("PodDisruptionBudget")["inference-api"]["spec"]["maxUnavailable"] == 1
-    assert scenario("many").of("PodDisruptionBudget")["predictions-api"]["spec"]["maxUnavailable"] == "25%"
+    assert (
+        gateway["template"]["spec"]["topologySpreadConstraints"][0]["topologyKey"]
+        == "kubernetes.io/hostname"
+    )
+    assert (
+        scenario("tryout").of("PodDisruptionBudget")["inference-api"]["spec"]["maxUnavailable"] == 1
+    )
+    assert (
+        scenario("many").of("PodDisruptionBudget")["predictions-api"]["spec"]["maxUnavailable"]
+        == "25%"
+    )

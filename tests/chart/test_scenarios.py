@@ -1,4 +1,6 @@
-"""Every file of charts/inference/ci renders, and Kubernetes, KEDA and Helm's linter take what comes out."""
+"""Every file of charts/inference/ci renders, and Kubernetes, KEDA and Helm's linter take what comes
+out.
+"""
 
 import subprocess
 import tomllib
@@ -44,7 +46,14 @@ def test_the_check_of_fields_sees_a_wrong_one(field: str, wrong: str, schema_fol
 
 @every_scenario
 def test_the_linter_has_nothing_to_say(name: str) -> None:
-    output("helm", "lint", "--strict", str(CHART), "--values", str(CHART / "ci" / f"{name}-values.yaml"))
+    output(
+        "helm",
+        "lint",
+        "--strict",
+        str(CHART),
+        "--values",
+        str(CHART / "ci" / f"{name}-values.yaml"),
+    )
 
 
 @every_scenario
@@ -57,39 +66,71 @@ def test_no_two_objects_have_one_name_and_no_name_is_too_long(name: str) -> None
 @every_scenario
 def test_everything_says_whose_it_is_by_kubernetes_own_labels(name: str) -> None:
     for each in scenario(name).all:
-        if each["metadata"]["name"].startswith("inference-extra") or each["metadata"]["name"].startswith("inference-text"):
+        if each["metadata"]["name"].startswith("inference-extra") or each["metadata"][
+            "name"
+        ].startswith("inference-text"):
             continue  # extraObjects are the user's own
         labels = each["metadata"]["labels"]
         assert labels["app.kubernetes.io/instance"] == "inference"
-        assert {"name", "component", "version", "part-of", "managed-by"} <= {key.partition("/")[2] for key in labels}
+        assert {"name", "component", "version", "part-of", "managed-by"} <= {
+            key.partition("/")[2] for key in labels
+        }
 
 
 def test_a_selector_never_changes_and_a_new_version_of_the_chart_replaces_no_pod() -> None:
     before = render(TRYOUT)
     after = render(
-        merged(TRYOUT, {"commonLabels": {"team": "x"}, "image": {"worker": {"tag": "2"}}, "api": {"podLabels": {"a": "b"}}})
+        merged(
+            TRYOUT,
+            {
+                "commonLabels": {"team": "x"},
+                "image": {"worker": {"tag": "2"}},
+                "api": {"podLabels": {"a": "b"}},
+            },
+        )
     )
     for kind in ("Deployment", "StatefulSet"):
         for name, each in before.of(kind).items():
             assert each["spec"]["selector"] == after.of(kind)[name]["spec"]["selector"]
-            assert each["spec"]["selector"]["matchLabels"].items() <= each["spec"]["template"]["metadata"]["labels"].items()
-            assert not {"app.kubernetes.io/version", "helm.sh/chart"} & set(each["spec"]["template"]["metadata"]["labels"])
+            assert (
+                each["spec"]["selector"]["matchLabels"].items()
+                <= each["spec"]["template"]["metadata"]["labels"].items()
+            )
+            assert not {"app.kubernetes.io/version", "helm.sh/chart"} & set(
+                each["spec"]["template"]["metadata"]["labels"]
+            )
 
 
 def test_labels_of_ones_own_never_replace_those_that_select() -> None:
     evil = {"app.kubernetes.io/name": "other", "inference/pool": "other"}
-    rendered = render(merged(TRYOUT, {"commonLabels": evil, "workerPoolDefaults": {"podLabels": evil}, "api": {"podLabels": evil}}))
+    rendered = render(
+        merged(
+            TRYOUT,
+            {
+                "commonLabels": evil,
+                "workerPoolDefaults": {"podLabels": evil},
+                "api": {"podLabels": evil},
+            },
+        )
+    )
     worker = rendered.one("Deployment", "match-outcome")["spec"]
-    assert worker["selector"]["matchLabels"].items() <= worker["template"]["metadata"]["labels"].items()
+    assert (
+        worker["selector"]["matchLabels"].items()
+        <= worker["template"]["metadata"]["labels"].items()
+    )
 
 
 def test_the_training_job_is_a_new_one_when_it_changes_and_else_the_same() -> None:
     before = render(TRYOUT).of("Job")
     (job,) = (name for name in before if "-train-" in name)
     assert set(render(merged(TRYOUT, {"api": {"replicas": 5}})).of("Job")) == set(before)
-    assert not set(render(merged(TRYOUT, {"image": {"worker": {"tag": "2"}}})).of("Job")) & set(before)
+    assert not set(render(merged(TRYOUT, {"image": {"worker": {"tag": "2"}}})).of("Job")) & set(
+        before
+    )
     annotations = before[job]["metadata"].get("annotations", {})
-    assert "helm.sh/hook" not in annotations, "a hook would wait for the gateway, which waits for the model"
+    assert "helm.sh/hook" not in annotations, (
+        "a hook would wait for the gateway, which waits for the model"
+    )
 
 
 def test_pods_are_replaced_when_a_connection_changes() -> None:
@@ -107,7 +148,16 @@ def test_what_is_made_of_the_chart_says_what_the_chart_says() -> None:
 
 def test_the_notes_hand_over_the_next_command() -> None:
     values = str(CHART / "ci" / "tryout-values.yaml")
-    command = ["install", "inference", str(CHART), "--namespace", "demo", "--dry-run=client", "--values", values]
+    command = [
+        "install",
+        "inference",
+        str(CHART),
+        "--namespace",
+        "demo",
+        "--dry-run=client",
+        "--values",
+        values,
+    ]
     notes = output("helm", *command).partition("NOTES:")[2]
     assert "kubectl --namespace demo port-forward service/inference-api 8000:80" in notes
     assert "KEDA runs 0 to 4 workers" in notes
@@ -117,17 +167,24 @@ def test_the_notes_hand_over_the_next_command() -> None:
 
 def test_the_chart_has_the_version_of_the_program() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
-    assert yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"] == project["version"]
+    assert (
+        yaml.safe_load((CHART / "Chart.yaml").read_text(encoding="utf-8"))["appVersion"]
+        == project["version"]
+    )
 
 
 def test_developing_runs_the_copy_of_the_code_that_skaffold_writes_to() -> None:
     skaffold = yaml.safe_load((ROOT / "skaffold.yaml").read_text(encoding="utf-8"))
     (release,) = skaffold["deploy"]["helm"]["releases"]
     layers = [*release["valuesFiles"], skaffold["profiles"][0]["patches"][0]["value"]]
-    rendered = render(merged(*(yaml.safe_load((ROOT / layer).read_text(encoding="utf-8")) for layer in layers)))
+    rendered = render(
+        merged(*(yaml.safe_load((ROOT / layer).read_text(encoding="utf-8")) for layer in layers))
+    )
     artifacts = {each["image"]: each for each in skaffold["build"]["artifacts"]}
     for component, name in (("api", "inference-api"), ("match-outcome", "inference-worker")):
-        (container,) = rendered.one("Deployment", component)["spec"]["template"]["spec"]["containers"]
+        (container,) = rendered.one("Deployment", component)["spec"]["template"]["spec"][
+            "containers"
+        ]
         (place,) = {rule["dest"] for rule in artifacts[name]["sync"]["manual"]}
         assert f"cp -r /srv {place}; cd {place} && exec python" in " ".join(container["command"])
         assert rendered.environment(container)["PYTHONPATH"] == place

@@ -52,18 +52,30 @@ def run(ending: str, address: str) -> subprocess.CompletedProcess[str]:
     ]
     assert command[0] in ("python", "python3")
     told = [
-        argument.replace("http://inference-api:80", address).replace("http://inference-mlflow:5000", address)
+        argument.replace("http://inference-api:80", address).replace(
+            "http://inference-mlflow:5000", address
+        )
         for argument in command
     ]
-    return subprocess.run([sys.executable, *told[1:]], check=False, capture_output=True, text=True, timeout=60)
+    return subprocess.run(
+        [sys.executable, *told[1:]], check=False, capture_output=True, text=True, timeout=60
+    )
 
 
 TAKEN = {"task_id": "match-outcome-1", "status": "submitted"}
 
 
-@pytest.mark.parametrize(("end", "code"), [("success", 0), ("failure", 1), ("cancelled", 1), ("expired", 1)])
-def test_the_prediction_of_helm_test_is_waited_for_through_a_gateway_that_is_not_ready_yet(end: str, code: int) -> None:
-    rest = [(200, TAKEN | {"status": "started"}), (200, TAKEN | {"status": "retry"}), (200, TAKEN | {"status": end})]
+@pytest.mark.parametrize(
+    ("end", "code"), [("success", 0), ("failure", 1), ("cancelled", 1), ("expired", 1)]
+)
+def test_the_prediction_of_helm_test_is_waited_for_through_a_gateway_that_is_not_ready_yet(
+    end: str, code: int
+) -> None:
+    rest = [
+        (200, TAKEN | {"status": "started"}),
+        (200, TAKEN | {"status": "retry"}),
+        (200, TAKEN | {"status": end}),
+    ]
     with answering((503, {}), (202, TAKEN), *rest) as (address, calls):
         done = run("prediction", address)
     assert done.returncode == code, done.stderr
@@ -88,10 +100,19 @@ def test_the_training_begins_once_the_registry_answers() -> None:
 def test_waiting_for_the_registry_bears_that_nobody_is_there() -> None:
     with pytest.raises(subprocess.TimeoutExpired):
         subprocess.run(
-            [sys.executable, "-c", _source("wait-for-mlflow"), f"http://127.0.0.1:{free_port()}/health"], check=True, timeout=3
+            [
+                sys.executable,
+                "-c",
+                _source("wait-for-mlflow"),
+                f"http://127.0.0.1:{free_port()}/health",
+            ],
+            check=True,
+            timeout=3,
         )
 
 
 def _source(name: str) -> str:
     pods = scenario("tryout").pods()
-    return next(str(each["args"][0]) for _, pod in pods for each in containers(pod) if each["name"] == name)
+    return next(
+        str(each["args"][0]) for _, pod in pods for each in containers(pod) if each["name"] == name
+    )

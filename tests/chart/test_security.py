@@ -1,4 +1,6 @@
-"""What Pod Security "restricted" asks for, and what it does not: secrets, rights, and who may talk to whom."""
+"""What Pod Security "restricted" asks for, and what it does not: secrets, rights, and who may talk
+to whom.
+"""
 
 import json
 
@@ -8,12 +10,24 @@ from scripts.charts.tools import ROOT
 from tests.chart.rendering import SCENARIOS, Json, containers, render, scenario
 
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
-VOLUMES = {"name", "configMap", "csi", "downwardAPI", "emptyDir", "ephemeral", "persistentVolumeClaim", "projected", "secret"}
+VOLUMES = {
+    "name",
+    "configMap",
+    "csi",
+    "downwardAPI",
+    "emptyDir",
+    "ephemeral",
+    "persistentVolumeClaim",
+    "projected",
+    "secret",
+}
 
 
 @every_scenario
 def test_pods_are_restricted(name: str) -> None:
-    """The rules of https://kubernetes.io/docs/concepts/security/pod-security-standards/, each as strict as it gets."""
+    """The rules of https://kubernetes.io/docs/concepts/security/pod-security-standards/, each as
+    strict as it gets.
+    """
     for who, pod in scenario(name).pods():
         spec = pod["spec"]
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), who
@@ -25,12 +39,20 @@ def test_pods_are_restricted(name: str) -> None:
             context = container["securityContext"]
             assert context["allowPrivilegeEscalation"] is False, who
             assert context["capabilities"] == {"drop": ["ALL"]}, who
-            assert not {"privileged", "procMount", "runAsUser", "runAsNonRoot", "seccompProfile"} & set(context), who
+            assert not {
+                "privileged",
+                "procMount",
+                "runAsUser",
+                "runAsNonRoot",
+                "seccompProfile",
+            } & set(context), who
             assert all("hostPort" not in port for port in container.get("ports", [])), who
 
 
 @every_scenario
-def test_beyond_restricted_roots_are_read_only_memory_is_bounded_and_images_are_named(name: str) -> None:
+def test_beyond_restricted_roots_are_read_only_memory_is_bounded_and_images_are_named(
+    name: str,
+) -> None:
     for who, pod in scenario(name).pods():
         assert pod["spec"]["enableServiceLinks"] is False, who
         for container in containers(pod):
@@ -52,14 +74,20 @@ def test_the_user_is_the_one_that_the_images_have() -> None:
 @every_scenario
 def test_only_the_gateway_has_a_token_and_only_to_read_pods(name: str) -> None:
     rendered = scenario(name)
-    with_token = [who for who, pod in rendered.pods() if pod["spec"]["automountServiceAccountToken"]]
+    with_token = [
+        who for who, pod in rendered.pods() if pod["spec"]["automountServiceAccountToken"]
+    ]
     reads = name in ("tryout", "both", "production")
     assert with_token == (["Deployment/inference-api"] if reads else [])
     rules = [rule for role in rendered.of("Role").values() for rule in role["rules"]]
-    assert rules == ([{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}] if reads else [])
+    assert rules == (
+        [{"apiGroups": [""], "resources": ["pods"], "verbs": ["get", "list"]}] if reads else []
+    )
     assert not rendered.of("ClusterRole")
     for binding in rendered.of("RoleBinding").values():
-        assert binding["subjects"] == [{"kind": "ServiceAccount", "name": "inference-api", "namespace": "predictions"}]
+        assert binding["subjects"] == [
+            {"kind": "ServiceAccount", "name": "inference-api", "namespace": "predictions"}
+        ]
 
 
 def test_no_password_is_anywhere_but_in_secrets() -> None:
@@ -74,8 +102,14 @@ def peers(rule: Json, end: str) -> set[str]:
     """Whom a rule names: components of this release, or namespaces."""
     found = set()
     for peer in rule.get(end, [{}]):
-        labels = (peer.get("podSelector") or peer.get("namespaceSelector") or {}).get("matchLabels", {})
-        found.add(labels.get("app.kubernetes.io/component") or labels.get("kubernetes.io/metadata.name") or json.dumps(peer))
+        labels = (peer.get("podSelector") or peer.get("namespaceSelector") or {}).get(
+            "matchLabels", {}
+        )
+        found.add(
+            labels.get("app.kubernetes.io/component")
+            or labels.get("kubernetes.io/metadata.name")
+            or json.dumps(peer)
+        )
     return found
 
 
@@ -101,14 +135,17 @@ def test_in_a_trial_just_the_arrows_of_the_picture_are_open() -> None:
         "training": ({}, {"53": anywhere, "5000": {"mlflow"}}),
     }
     found = {
-        policy["metadata"]["name"].removeprefix("inference-"): arrows(policy) for policy in rendered.of("NetworkPolicy").values()
+        policy["metadata"]["name"].removeprefix("inference-"): arrows(policy)
+        for policy in rendered.of("NetworkPolicy").values()
     }
     assert found == expected
     covered = {
         policy["spec"]["podSelector"]["matchLabels"]["app.kubernetes.io/component"]
         for policy in rendered.of("NetworkPolicy").values()
     }
-    components = {pod["metadata"]["labels"]["app.kubernetes.io/component"] for _, pod in rendered.pods()}
+    components = {
+        pod["metadata"]["labels"]["app.kubernetes.io/component"] for _, pod in rendered.pods()
+    }
     assert components - covered == {"test"}
 
 
@@ -122,7 +159,10 @@ def test_with_parts_elsewhere_their_ports_come_from_their_urls() -> None:
     assert "test" in arrows(api)[0]["http"], "helm test must get through"
 
 
-@pytest.mark.parametrize(("uri", "port"), [("http://mlflow", "80"), ("https://mlflow/x", "443"), ("http://mlflow:5001/x", "5001")])
+@pytest.mark.parametrize(
+    ("uri", "port"),
+    [("http://mlflow", "80"), ("https://mlflow/x", "443"), ("http://mlflow:5001/x", "5001")],
+)
 def test_the_registry_s_port(uri: str, port: str) -> None:
     rendered = render({"store": {"url": "redis://cache:6379"}, "mlflow": {"trackingUri": uri}})
     assert port in arrows(rendered.one("NetworkPolicy", "worker"))[1]

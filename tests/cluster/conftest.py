@@ -1,8 +1,10 @@
-"""Three installations, each in a namespace of its own, so that their tests do not wait for one another.
+"""Three installations, each in a namespace of its own, so that their tests do not wait for one
+another.
 
-RELEASE in a test's module says which it uses. `trial` is the README's own. `faults` and `scaling` have one model that does as
-it is told, on workers without torch, so that they need no image with torch. One process installs all that it needs side by side;
-the tests of each may as well run in a process of their own.
+RELEASE in a test's module says which it uses. `trial` is the README's own. `faults` and `scaling`
+have one model that does as it is told, on workers without torch, so that they need no image with
+torch. One process installs all that it needs side by side; the tests of each may as well run in a
+process of their own.
 """
 
 import os
@@ -34,29 +36,46 @@ def release_of(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks those of this folder, gives each the time that it may take on two cores, and sorts them by when they can run."""
+    """Marks those of this folder, gives each the time that it may take on two cores, and sorts them
+    by when they can run.
+    """
     for item in items:
         if "tests/cluster/" in item.nodeid:
             item.add_marker(pytest.mark.cluster)
             item.add_marker(pytest.mark.timeout(900, func_only=True))
     order = ["", *INSTALL]
-    items.sort(key=lambda item: (order.index(release_of(item)), "skaffold" in getattr(item, "fixturenames", ())))
+    items.sort(
+        key=lambda item: (
+            order.index(release_of(item)),
+            "skaffold" in getattr(item, "fixturenames", ()),
+        )
+    )
 
 
 def readme_line(start: str) -> list[str]:
     """The README's command that begins so."""
-    found = re.findall(rf"^{re.escape(start)}[^\n]*", (ROOT / "README.md").read_text(encoding="utf-8"), re.MULTILINE)
+    found = re.findall(
+        rf"^{re.escape(start)}[^\n]*",
+        (ROOT / "README.md").read_text(encoding="utf-8"),
+        re.MULTILINE,
+    )
     assert len(found) == 1, found
     return shlex.split(found[0], comments=True)
 
 
 def bring_up(*arguments: str) -> None:
-    """Has the program in CLUSTER_UP bring the cluster up, unless KUBECONFIG names one whose nodes have the images."""
+    """Has the program in CLUSTER_UP bring the cluster up, unless KUBECONFIG names one whose nodes
+    have the images.
+    """
     program = os.environ.get("CLUSTER_UP")
     if program is None:
-        assert "KUBECONFIG" in os.environ, "set KUBECONFIG to a cluster with KEDA and this project's images"
+        assert "KUBECONFIG" in os.environ, (
+            "set KUBECONFIG to a cluster with KEDA and this project's images"
+        )
         return
-    exports = subprocess.run([program, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True).stdout
+    exports = subprocess.run(
+        [program, *arguments], cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
+    ).stdout
     for name, value in re.findall(r"(KUBECONFIG|PATH)=(\S+)", exports):
         os.environ[name] = value.replace("$PATH", os.environ["PATH"])
 
@@ -72,10 +91,16 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def installations(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Installations]:
-    """The installations under way, all that the tests of this run need: one lane runs the whole suite."""
+    """The installations under way, all that the tests of this run need: one lane runs the whole
+    suite.
+    """
     needed = {release_of(item) for item in request.session.items} - {""}
     with ThreadPoolExecutor(len(INSTALL)) as pool:
-        begun = {name: pool.submit(install, cluster) for name, install in INSTALL.items() if name in needed}
+        begun = {
+            name: pool.submit(install, cluster)
+            for name, install in INSTALL.items()
+            if name in needed
+        }
 
         def installation(name: str) -> Cluster:
             if name not in begun:
@@ -109,10 +134,16 @@ def install_fault(name: str, *options: str) -> Callable[[Cluster], Cluster]:
         values = ("-f", str(ROOT / "tests" / "cluster" / "values-fault-model.yaml"), *options)
         found.helm("upgrade", "--install", RELEASE, CHART, *values)
         if fresh:
-            found.kubectl("rollout", "status", f"deployment/{RELEASE}-mlflow", "--timeout=10m", limit_s=650)
+            found.kubectl(
+                "rollout", "status", f"deployment/{RELEASE}-mlflow", "--timeout=10m", limit_s=650
+            )
             with found.forwarded(f"svc/{RELEASE}-mlflow", 5000) as url:
-                subprocess.run([sys.executable, "-m", "testkit.register", url], check=True, cwd=ROOT)
-        found.kubectl("rollout", "status", f"deployment/{RELEASE}-api", "--timeout=10m", limit_s=650)
+                subprocess.run(
+                    [sys.executable, "-m", "testkit.register", url], check=True, cwd=ROOT
+                )
+        found.kubectl(
+            "rollout", "status", f"deployment/{RELEASE}-api", "--timeout=10m", limit_s=650
+        )
         return found
 
     return install
@@ -130,7 +161,14 @@ def _namespace(cluster: Cluster, name: str) -> Cluster:
     """A namespace that takes nothing that is not "restricted"."""
     if not cluster.run("kubectl", "get", "namespace", name, "--ignore-not-found"):
         cluster.run("kubectl", "create", "namespace", name)
-    cluster.run("kubectl", "label", "--overwrite", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
+    cluster.run(
+        "kubectl",
+        "label",
+        "--overwrite",
+        "namespace",
+        name,
+        "pod-security.kubernetes.io/enforce=restricted",
+    )
     return cluster.at(name)
 
 
@@ -140,13 +178,28 @@ def _is_installed(cluster: Cluster) -> bool:
 
 @pytest.fixture(scope="session")
 def both_pools(installations: Installations) -> Cluster:
-    """The README's installation with image-classifier's pool too, both of which come and go within seconds."""
+    """The README's installation with image-classifier's pool too, both of which come and go within
+    seconds.
+    """
     trial = installations("trial")
     values = str(ROOT / "tests" / "cluster" / "values-trial.yaml")
-    trial.helm("upgrade", RELEASE, CHART, "--reset-then-reuse-values", "-f", values, "--wait", "--timeout", "10m")
-    # Gateways are ready with the models that they have: image-classifier's may still be in the making.
+    trial.helm(
+        "upgrade",
+        RELEASE,
+        CHART,
+        "--reset-then-reuse-values",
+        "-f",
+        values,
+        "--wait",
+        "--timeout",
+        "10m",
+    )
+    # Gateways are ready with the models that they have: image-classifier's may still be in the
+    # making.
     training = "app.kubernetes.io/component=training"
-    trial.kubectl("wait", "job", "-l", training, "--for=condition=Complete", "--timeout=600s", limit_s=650)
+    trial.kubectl(
+        "wait", "job", "-l", training, "--for=condition=Complete", "--timeout=600s", limit_s=650
+    )
     return trial
 
 
@@ -156,7 +209,12 @@ def client(installed: Cluster) -> Iterator[PodClient]:
     pod = name_of(gateways(installed)[0])
     image = installed.get("pods", pod)["spec"]["containers"][0]["image"]
     installed.kubectl("delete", "pod", "client", "--ignore-not-found", "--wait")
-    installed.kubectl("apply", "-f", "-", stdin=(ROOT / "tests/cluster/client.yaml").read_text().replace("IMAGE", image))
+    installed.kubectl(
+        "apply",
+        "-f",
+        "-",
+        stdin=(ROOT / "tests/cluster/client.yaml").read_text().replace("IMAGE", image),
+    )
     installed.kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=60s")
     yield PodClient(installed, "client", f"{RELEASE}-api")
     installed.kubectl("delete", "pod", "client", "--grace-period=1", "--wait=false")
@@ -167,8 +225,20 @@ def gateways(cluster: Cluster) -> list[dict[str, object]]:
 
 
 def at_rest(cluster: Cluster, client: PodClient, pool: str, workers: int) -> None:
-    """Waits until nothing is left of the test before: two gateways ready, nothing outstanding, the pool at its fewest workers."""
-    until(lambda: [is_ready(pod) for pod in gateways(cluster)] == [True, True], "two gateways to be ready", 180, 0.2)
+    """Waits until nothing is left of the test before: two gateways ready, nothing outstanding, the
+    pool at its fewest workers.
+    """
+    until(
+        lambda: [is_ready(pod) for pod in gateways(cluster)] == [True, True],
+        "two gateways to be ready",
+        180,
+        0.2,
+    )
     until(lambda: client.queue(pool)["outstanding"] == 0, "nothing to be outstanding", 180, 0.2)
     label = f"inference/pool={pool}"
-    until(lambda: [is_ready(pod) for pod in cluster.all_pods(label)] == [True] * workers, f"{workers} workers", 240, 0.2)
+    until(
+        lambda: [is_ready(pod) for pod in cluster.all_pods(label)] == [True] * workers,
+        f"{workers} workers",
+        240,
+        0.2,
+    )

@@ -1,4 +1,5 @@
-"""Run inside the cluster, by `python -c`: a client that logs each answer as a line of JSON. The standard library alone.
+"""Run inside the cluster, by `python -c`: a client that logs each answer as a line of JSON. The
+standard library alone.
 
 Each call has a connection of its own, so that the Service may send it to any gateway.
     submit URL COUNT FEATURES       COUNT submissions; `value` counts up
@@ -21,10 +22,14 @@ FINAL = ("success", "failure", "cancelled", "expired")
 printing = threading.Lock()
 
 
-def call(url: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None) -> tuple[int, Any]:
+def call(
+    url: str, method: str, path: str, body: Any = None, headers: dict[str, str] | None = None
+) -> tuple[int, Any]:
     """Answers the status, 0 when there was no answer, and the body."""
     data = json.dumps(body).encode() if body is not None else None
-    request = urllib.request.Request(url + path, data, {"content-type": "application/json"} | (headers or {}), method=method)
+    request = urllib.request.Request(
+        url + path, data, {"content-type": "application/json"} | (headers or {}), method=method
+    )
     try:
         with urllib.request.urlopen(request, timeout=70) as answer:
             return answer.status, json.loads(answer.read() or b"null")
@@ -44,7 +49,15 @@ def submit(url: str, features: dict[str, Any], value: int) -> tuple[int, str | N
     model = features.pop("model", None)
     body = {"features": features | {"value": value}} | ({"model": model} if model else {})
     status, answer = call(url, "POST", "/predict/async/", body)
-    say(call="submit", status=status, task_id=answer.get("task_id"), value=value, at=began, s=time.time() - began, answer=answer)
+    say(
+        call="submit",
+        status=status,
+        task_id=answer.get("task_id"),
+        value=value,
+        at=began,
+        s=time.time() - began,
+        answer=answer,
+    )
     return status, answer.get("task_id")
 
 
@@ -71,7 +84,14 @@ def load(url: str, stop: str, pause_s: float, features: dict[str, Any]) -> None:
             if status == 202:
                 began = time.time()
                 status, answer = call(url, "GET", f"/monitoring/task_status/{task_id}")
-                say(call="read", status=status, task_id=task_id, at=began, s=time.time() - began, answer=answer)
+                say(
+                    call="read",
+                    status=status,
+                    task_id=task_id,
+                    at=began,
+                    s=time.time() - began,
+                    answer=answer,
+                )
             time.sleep(pause_s)
 
     callers = [threading.Thread(target=go, args=(number,)) for number in range(4)]

@@ -1,4 +1,6 @@
-"""What a cluster does to pods, each under load: the client's log against the store, and nothing accepted is lost."""
+"""What a cluster does to pods, each under load: the client's log against the store, and nothing
+accepted is lost.
+"""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +30,11 @@ def quiet(installed: Cluster, client: PodClient) -> PodClient:
 
 def evict(cluster: Cluster, pod: str) -> None:
     """As a drain does: asks again while a PodDisruptionBudget holds the pod."""
-    eviction = {"apiVersion": "policy/v1", "kind": "Eviction", "metadata": {"name": pod, "namespace": cluster.namespace}}
+    eviction = {
+        "apiVersion": "policy/v1",
+        "kind": "Eviction",
+        "metadata": {"name": pod, "namespace": cluster.namespace},
+    }
     path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/eviction"
 
     def taken() -> bool:
@@ -61,7 +67,15 @@ def kill_container(cluster: Cluster, pod: str) -> None:
     name = f"killer-{uid[:8]}"
     body = {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name}, "spec": spec}
     cluster.run("kubectl", "-n", "default", "apply", "-f", "-", stdin=json.dumps(body))
-    cluster.run("kubectl", "-n", "default", "wait", f"pod/{name}", "--for=jsonpath={.status.phase}=Succeeded", "--timeout=60s")
+    cluster.run(
+        "kubectl",
+        "-n",
+        "default",
+        "wait",
+        f"pod/{name}",
+        "--for=jsonpath={.status.phase}=Succeeded",
+        "--timeout=60s",
+    )
     cluster.run("kubectl", "-n", "default", "delete", "pod", name, "--wait=false")
 
 
@@ -88,21 +102,33 @@ def nothing_is_lost(client: PodClient, load: Load, attempts: int) -> dict[str, A
     accepted = load.accepted()
     records = client.ended(accepted, 240)
     assert {record["status"] for record in records.values()} == {"success"}
-    assert [records[task_id]["result"]["value"] for task_id in accepted] == [row["value"] for row in accepted.values()]
+    assert [records[task_id]["result"]["value"] for task_id in accepted] == [
+        row["value"] for row in accepted.values()
+    ]
     assert max(record["attempts"] for record in records.values()) <= attempts
     return records
 
 
-def test_a_model_that_needs_no_torch_is_served_by_an_image_that_has_none(installed: Cluster, quiet: PodClient) -> None:
+def test_a_model_that_needs_no_torch_is_served_by_an_image_that_has_none(
+    installed: Cluster, quiet: PodClient
+) -> None:
     look = "from importlib.util import find_spec; print(find_spec('torch'), find_spec('nvidia'))"
     worker = name_of(installed.pool("fault")[0])
     assert installed.kubectl("exec", worker, "--", "python", "-c", look).split() == ["None", "None"]
-    answered = quiet.call("POST", "/predict/", {"model": "fault", "features": {"do": "answer", "value": 7}})
+    answered = quiet.call(
+        "POST", "/predict/", {"model": "fault", "features": {"do": "answer", "value": 7}}
+    )
     assert answered["answer"]["result"]["value"] == 7
 
 
-@pytest.mark.parametrize(("what", "attempts"), [(delete, 0), (evict, 0), (kill_container, 1)], ids=["deleted", "evicted", "killed"])
-def test_a_worker_that_is(installed: Cluster, quiet: PodClient, what: Callable[[Cluster, str], None], attempts: int) -> None:
+@pytest.mark.parametrize(
+    ("what", "attempts"),
+    [(delete, 0), (evict, 0), (kill_container, 1)],
+    ids=["deleted", "evicted", "killed"],
+)
+def test_a_worker_that_is(
+    installed: Cluster, quiet: PodClient, what: Callable[[Cluster, str], None], attempts: int
+) -> None:
     with WorkerLogs(installed, "fault") as logs:
         with quiet.load(PAUSE_S, **WORK) as load:
             what(installed, running_worker(load, logs))
@@ -113,7 +139,9 @@ def test_a_worker_that_is(installed: Cluster, quiet: PodClient, what: Callable[[
         if attempts == 0:
             until(lambda: set(logs.runs()) >= set(records), "the logs to have every run")
             runs = [task_id for task_id in logs.runs() if task_id in records]
-            assert sorted(runs) == sorted(records), "a worker that was asked to stop let a run go twice"
+            assert sorted(runs) == sorted(records), (
+                "a worker that was asked to stop let a run go twice"
+            )
 
 
 @pytest.mark.parametrize("what", [delete, evict], ids=["deleted", "evicted"])
@@ -123,39 +151,59 @@ def test_every_request_is_answered_while_a_gateway_is(
     with quiet.load(PAUSE_S, **WORK) as load:
         gone = name_of(installed.pods(GATEWAYS)[0])
         what(installed, gone)
-        until(lambda: gone not in {name_of(pod) for pod in installed.all_pods(GATEWAYS)}, f"{gone} to end", 90, 0.2)
+        until(
+            lambda: gone not in {name_of(pod) for pod in installed.all_pods(GATEWAYS)},
+            f"{gone} to end",
+            90,
+            0.2,
+        )
         before = len(load.accepted())
         until(lambda: len(load.accepted()) > before + 20, "the load to go on", 120)
     assert load.failed() == []
     nothing_is_lost(quiet, load, attempts=0)
 
 
-def test_what_was_accepted_survives_a_gateway_that_is_killed(installed: Cluster, quiet: PodClient) -> None:
+def test_what_was_accepted_survives_a_gateway_that_is_killed(
+    installed: Cluster, quiet: PodClient
+) -> None:
     with quiet.load(PAUSE_S, **WORK) as load:
         kill_container(installed, name_of(installed.pods(GATEWAYS)[0]))
         before = len(load.accepted())
         until(lambda: len(load.accepted()) > before + 50, "the load to go on", 120)
-    assert {row["status"] for row in load.failed()} <= {0}, "only what was in the killed process may fail, by its connection"
+    assert {row["status"] for row in load.failed()} <= {0}, (
+        "only what was in the killed process may fail, by its connection"
+    )
     nothing_is_lost(quiet, load, attempts=0)
 
 
-def test_a_store_whose_pod_is_killed_comes_back_by_itself_with_all_that_was_accepted(installed: Cluster, quiet: PodClient) -> None:
+def test_a_store_whose_pod_is_killed_comes_back_by_itself_with_all_that_was_accepted(
+    installed: Cluster, quiet: PodClient
+) -> None:
     with quiet.load(PAUSE_S, **WORK) as load:
         installed.kubectl("delete", "pod", "inference-valkey-0", "--grace-period=0", "--force")
-        until(lambda: any(row["status"] == 503 for row in load.failed()), "the store to be missed", 60)
+        until(
+            lambda: any(row["status"] == 503 for row in load.failed()), "the store to be missed", 60
+        )
         before = len(load.accepted())
         until(lambda: len(load.accepted()) > before + 20, "submissions to be accepted again", 120)
-    # 0 is no answer: without a store no gateway is ready, and after some seconds the Service has none to send a call to.
+    # 0 is no answer: without a store no gateway is ready, and after some seconds the Service has
+    # none to send a call to.
     assert {row["status"] for row in load.failed()} <= {503, 0}
     nothing_is_lost(quiet, load, attempts=1)
 
 
-def test_a_store_and_broker_that_are_away_for_a_minute_restart_no_worker(installed: Cluster, quiet: PodClient) -> None:
-    """Longer than the kubelet takes to restart a worker that fails its liveness probe: 30 s, and three probes in another 30.
+def test_a_store_and_broker_that_are_away_for_a_minute_restart_no_worker(
+    installed: Cluster, quiet: PodClient
+) -> None:
+    """Longer than the kubelet takes to restart a worker that fails its liveness probe: 30 s, and
+    three probes in another 30.
 
-    Two minutes in all. KEDA is paused, or it would take the idle workers away. The busy one asks the broker for nothing meanwhile.
+    Two minutes in all. KEDA is paused, or it would take the idle workers away. The busy one asks
+    the broker for nothing meanwhile.
     """
-    short, long = (quiet.submit(1, model="fault", do="answer", seconds=seconds) for seconds in (1, 30))
+    short, long = (
+        quiet.submit(1, model="fault", do="answer", seconds=seconds) for seconds in (1, 30)
+    )
     pausing = ("annotate", "scaledobject", "-l", "inference/pool=fault")
     installed.kubectl(*pausing, "autoscaling.keda.sh/paused=true")
     try:
@@ -164,13 +212,18 @@ def test_a_store_and_broker_that_are_away_for_a_minute_restart_no_worker(install
         earlier = {pod: tries(installed, pod) for pod in before}
         with without_store(installed):
             until(
-                lambda: sum(tries(installed, pod) - earlier[pod] >= 17 for pod in before) == len(before) - 1,
+                lambda: (
+                    sum(tries(installed, pod) - earlier[pod] >= 17 for pod in before)
+                    == len(before) - 1
+                ),
                 "the idle workers to miss them for over a minute",
                 240,
                 2,
             )
         records = quiet.ended([*long, *quiet.submit(1, model="fault", do="answer")])
-        assert {(record["status"], record["attempts"]) for record in records.values()} == {("success", 0)}
+        assert {(record["status"], record["attempts"]) for record in records.values()} == {
+            ("success", 0)
+        }
         assert life(installed) == before
     finally:
         installed.kubectl(*pausing, "autoscaling.keda.sh/paused-")
@@ -184,13 +237,24 @@ def without_store(cluster: Cluster) -> Iterator[None]:
         yield
     finally:
         cluster.kubectl("scale", "statefulset/inference-valkey", "--replicas=1")
-        until(lambda: all(map(is_ready, cluster.pods(GATEWAYS))), "the gateways to be ready again", 180, 0.5)
+        until(
+            lambda: all(map(is_ready, cluster.pods(GATEWAYS))),
+            "the gateways to be ready again",
+            180,
+            0.5,
+        )
 
 
 def life(cluster: Cluster) -> dict[str, tuple[int, int]]:
     """How often each worker of the fault pool was restarted and loaded its model."""
-    pods = {name_of(pod): pod["status"]["containerStatuses"][0]["restartCount"] for pod in cluster.pool("fault")}
-    return {pod: (restarts, cluster.kubectl("logs", pod).count('"model.loaded"')) for pod, restarts in pods.items()}
+    pods = {
+        name_of(pod): pod["status"]["containerStatuses"][0]["restartCount"]
+        for pod in cluster.pool("fault")
+    }
+    return {
+        pod: (restarts, cluster.kubectl("logs", pod).count('"model.loaded"'))
+        for pod, restarts in pods.items()
+    }
 
 
 def tries(cluster: Cluster, pod: str) -> int:

@@ -10,7 +10,12 @@ MATCH = {"match_id": 6508}
 
 
 def test_the_installation_is_ready_and_its_own_test_passes(installed: Cluster) -> None:
-    until(lambda: [is_ready(pod) for pod in installed.pods(GATEWAYS)] == [True, True], "two gateways to be ready", 120, 1)
+    until(
+        lambda: [is_ready(pod) for pod in installed.pods(GATEWAYS)] == [True, True],
+        "two gateways to be ready",
+        120,
+        1,
+    )
     assert "Succeeded" in installed.run(*readme_line("helm test"), limit_s=1000)
 
 
@@ -37,16 +42,29 @@ def test_the_first_call_to_a_pool_at_zero_is_a_504_with_its_id_and_then_has_its_
     assert client.ended([task_id])[task_id]["status"] == "success"
 
 
-def test_what_runs_is_what_the_chart_says_and_nothing_is_root(installed: Cluster, client: PodClient) -> None:
+def test_what_runs_is_what_the_chart_says_and_nothing_is_root(
+    installed: Cluster, client: PodClient
+) -> None:
     whoami = "import os; print(os.getuid(), os.access('/srv', os.W_OK), os.access('/tmp', os.W_OK))"
-    assert client.call("POST", "/predict/async/", MATCH, **{"Cache-Control": "no-cache"})["status"] == 202
+    assert (
+        client.call("POST", "/predict/async/", MATCH, **{"Cache-Control": "no-cache"})["status"]
+        == 202
+    )
 
     def looked_at() -> bool:
-        """All that is ready, a worker among it. A pod may go between being listed and being asked; then all are asked again."""
+        """All that is ready, a worker among it.
+
+        A pod may go between being listed and being asked; then all are asked again.
+        """
         workers = [pod for pod in installed.pods(WORKERS) if is_ready(pod)]
         try:
             pods = [*installed.pods(GATEWAYS), *workers]
-            said = {name_of(pod): installed.kubectl("exec", name_of(pod), "--", "python", "-c", whoami).split() for pod in pods}
+            said = {
+                name_of(pod): installed.kubectl(
+                    "exec", name_of(pod), "--", "python", "-c", whoami
+                ).split()
+                for pod in pods
+            }
         except AssertionError:
             return False
         assert set(map(tuple, said.values())) == {("10001", "False", "True")}, said

@@ -1,4 +1,6 @@
-"""What the cluster itself says of the rendered objects, before anything is installed: its admission, KEDA's among it."""
+"""What the cluster itself says of the rendered objects, before anything is installed: its
+admission, KEDA's among it.
+"""
 
 import json
 import os
@@ -17,21 +19,31 @@ RELEASE = "scaling"
 CHART = "charts/inference"
 
 
-@pytest.mark.parametrize("values", sorted((ROOT / CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem)
+@pytest.mark.parametrize(
+    "values", sorted((ROOT / CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem
+)
 def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Path) -> None:
-    """In a namespace of its own, whose Pod Security is "restricted"; KEDA's webhook looks for the Deployment, so it goes first."""
+    """In a namespace of its own, whose Pod Security is "restricted"; KEDA's webhook looks for the
+    Deployment, so it goes first.
+    """
     name = f"admission-{values.stem.removesuffix('-values')}"
     cluster.run("kubectl", "create", "namespace", name)
     try:
-        cluster.run("kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted")
-        rendered = cluster.run("helm", "template", "x", CHART, "-n", name, "-f", str(values), "--no-hooks")
+        cluster.run(
+            "kubectl", "label", "namespace", name, "pod-security.kubernetes.io/enforce=restricted"
+        )
+        rendered = cluster.run(
+            "helm", "template", "x", CHART, "-n", name, "-f", str(values), "--no-hooks"
+        )
         objects = [found for found in yaml.safe_load_all(rendered) if found]
         deployments = [found for found in objects if found["kind"] == "Deployment"]
         for found in deployments:
             found["spec"]["replicas"] = 0
         cluster.run("kubectl", "-n", name, "apply", "-f", "-", stdin=_list(deployments))
         rest = [found for found in objects if found["kind"] != "Deployment"]
-        said = cluster.run("kubectl", "-n", name, "apply", "--dry-run=server", "-f", "-", stdin=_list(rest))
+        said = cluster.run(
+            "kubectl", "-n", name, "apply", "--dry-run=server", "-f", "-", stdin=_list(rest)
+        )
         assert said.count("dry run") == len(rest)
         assert "Warning" not in said
     finally:
@@ -39,9 +51,13 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
 
 
 def test_kedas_admission_refuses_a_second_master_of_the_same_workers(installed: Cluster) -> None:
-    """That it answers at all: its webhooks fail open, and an admission that nobody asks would admit anything."""
+    """That it answers at all: its webhooks fail open, and an admission that nobody asks would admit
+    anything.
+    """
     scaled = installed.get("scaledobjects", "inference-worker-fault")
-    body = {key: scaled[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": {"name": "second"}}
+    body = {key: scaled[key] for key in ("apiVersion", "kind", "spec")} | {
+        "metadata": {"name": "second"}
+    }
 
     def refused() -> bool:
         """An admission that took too long to answer admits."""

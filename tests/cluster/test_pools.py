@@ -1,4 +1,6 @@
-"""Both models, each with a pool of its own: what each answers, and that a pool's number of workers is nobody else's."""
+"""Both models, each with a pool of its own: what each answers, and that a pool's number of workers
+is nobody else's.
+"""
 
 import time
 from base64 import b64encode
@@ -13,7 +15,10 @@ from testkit.waiting import until
 RELEASE = "trial"
 ASKED: dict[str, Json] = {
     "match-outcome": {"match_id": 6508},
-    "image-classifier": {"model": "image-classifier", "features": {"image": b64encode(CAT).decode()}},
+    "image-classifier": {
+        "model": "image-classifier",
+        "features": {"image": b64encode(CAT).decode()},
+    },
 }
 
 
@@ -24,11 +29,15 @@ def deployment(cluster: Cluster, pool: str) -> Json:
 def rests(cluster: Cluster, client: PodClient, pool: str) -> bool:
     """Whether nothing is to be done, no worker is wanted and the last one is gone."""
     wanted = deployment(cluster, pool)["spec"]["replicas"]
-    return wanted == client.queue(pool)["outstanding"] == 0 and not cluster.all_pods(f"inference/pool={pool}")
+    return wanted == client.queue(pool)["outstanding"] == 0 and not cluster.all_pods(
+        f"inference/pool={pool}"
+    )
 
 
 def changes(cluster: Cluster, pool: str) -> int:
-    """How often the Deployment was changed, its number of workers too: one that came and went between two looks is counted."""
+    """How often the Deployment was changed, its number of workers too: one that came and went
+    between two looks is counted.
+    """
     return int(deployment(cluster, pool)["metadata"]["generation"])
 
 
@@ -47,7 +56,12 @@ def told(result: Json) -> str:
 def test_work_for_one_pool_brings_up_its_worker_alone_and_back_to_zero(
     both_pools: Cluster, client: PodClient, busy: str, idle: str, answers: set[str]
 ) -> None:
-    until(lambda: all(rests(both_pools, client, pool) for pool in (busy, idle)), "both pools to rest", 240, 0.5)
+    until(
+        lambda: all(rests(both_pools, client, pool) for pool in (busy, idle)),
+        "both pools to rest",
+        240,
+        0.5,
+    )
     before = {pool: changes(both_pools, pool) for pool in (busy, idle)}
     began = time.monotonic()
     accepted = client.call("POST", "/predict/async/", ASKED[busy], **{"Cache-Control": "no-cache"})
@@ -58,6 +72,10 @@ def test_work_for_one_pool_brings_up_its_worker_alone_and_back_to_zero(
     assert record["status"] == "success", record
     assert told(record["result"]) in answers
     until(lambda: rests(both_pools, client, busy), f"{busy} to be at zero again", 240, 0.5)
-    print(f"{busy} from zero: its answer after {answered - began:.0f} s, zero again after {time.monotonic() - began:.0f}")
-    assert changes(both_pools, busy) > before[busy], "what is to show the other pool's workers does not show this one's"
+    print(
+        f"{busy} from zero: its answer after {answered - began:.0f} s, zero again after {time.monotonic() - began:.0f}"
+    )
+    assert changes(both_pools, busy) > before[busy], (
+        "what is to show the other pool's workers does not show this one's"
+    )
     assert changes(both_pools, idle) == before[idle], f"work for {busy} scaled {idle}"

@@ -1,4 +1,6 @@
-"""From zero to many and back, by the work outstanding: what KEDA reads, what it starts, and that no running job pays for it."""
+"""From zero to many and back, by the work outstanding: what KEDA reads, what it starts, and that no
+running job pays for it.
+"""
 
 import time
 from datetime import datetime
@@ -45,7 +47,9 @@ def all_succeeded_once(records: dict[str, Json], logs: WorkerLogs) -> None:
     assert sorted(logs.runs()) == sorted(records), "a job was run twice"
 
 
-def test_two_hundred_jobs_bring_workers_up_to_the_maximum_and_back_to_zero(installed: Cluster, quiet: PodClient) -> None:
+def test_two_hundred_jobs_bring_workers_up_to_the_maximum_and_back_to_zero(
+    installed: Cluster, quiet: PodClient
+) -> None:
     with WorkerLogs(installed, "fault") as logs:
         began = time.time()
         jobs = quiet.submit(JOBS, model="fault", do="answer", seconds=0.2)
@@ -53,29 +57,46 @@ def test_two_hundred_jobs_bring_workers_up_to_the_maximum_and_back_to_zero(insta
         until(lambda: len(logs.pods) >= MOST, "all of them to run", 120, 0.3)
         pods = installed.pool("fault")
         assert len(pods) == MOST
-        gpus = [pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for pod in pods]
+        gpus = [
+            pod["spec"]["containers"][0]["resources"]["limits"]["nvidia.com/gpu"] for pod in pods
+        ]
         assert gpus == ["1"] * MOST
         records = quiet.ended(jobs)
         all_succeeded_once(records, logs)
-        until(lambda: not installed.all_pods("inference/pool=fault"), "the pool to be at zero", 240, 0.2)
+        until(
+            lambda: not installed.all_pods("inference/pool=fault"),
+            "the pool to be at zero",
+            240,
+            0.2,
+        )
         zero = time.time()
     say_times(began, pods, logs, records, zero)
 
 
-def say_times(began: float, pods: list[Json], logs: WorkerLogs, records: dict[str, Json], zero: float) -> None:
-    """Prints who took how long: KEDA until there is a pod, Kubernetes until its container runs, the worker until it claims."""
+def say_times(
+    began: float, pods: list[Json], logs: WorkerLogs, records: dict[str, Json], zero: float
+) -> None:
+    """Prints who took how long: KEDA until there is a pod, Kubernetes until its container runs, the
+    worker until it claims.
+    """
     first = min(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
     created = seconds(first["metadata"]["creationTimestamp"])
     ran = seconds(first["status"]["containerStatuses"][0]["state"]["running"]["startedAt"])
     claimed = min(seconds(row["timestamp"]) for row in logs.events("prediction.began"))
     last = max(seconds(record["ended_at"]) for record in records.values())
     print(f"zero to {MOST} to zero with {len(records)} jobs, in seconds:")
-    print(f"  first pod {created - began:.0f} (KEDA), its container runs {ran - created:.0f} later (Kubernetes)")
-    print(f"  first claim {claimed - ran:.1f} later (the worker: imports, model, warm-up), {claimed - began:.1f} in all")
+    print(
+        f"  first pod {created - began:.0f} (KEDA), its container runs {ran - created:.0f} later (Kubernetes)"
+    )
+    print(
+        f"  first claim {claimed - ran:.1f} later (the worker: imports, model, warm-up), {claimed - began:.1f} in all"
+    )
     print(f"  last result {last - began:.1f}, zero {zero - began:.1f}")
 
 
-def test_jobs_longer_than_the_cool_down_survive_scaling_down(installed: Cluster, quiet: PodClient) -> None:
+def test_jobs_longer_than_the_cool_down_survive_scaling_down(
+    installed: Cluster, quiet: PodClient
+) -> None:
     with WorkerLogs(installed, "fault") as logs:
         long = quiet.submit(2, model="fault", do="answer", seconds=60)
         short = quiet.submit(2, model="fault", do="answer", seconds=8)
@@ -89,11 +110,17 @@ def test_jobs_longer_than_the_cool_down_survive_scaling_down(installed: Cluster,
 def test_what_keda_reads_is_what_the_gateway_says(installed: Cluster, quiet: PodClient) -> None:
     def agreed(state: str) -> bool:
         """What is outstanding can only become less between the three answers."""
-        before, metric, queue = quiet.queue("fault"), keda_metric(installed, "inference-worker-fault"), quiet.queue("fault")
+        before, metric, queue = (
+            quiet.queue("fault"),
+            keda_metric(installed, "inference-worker-fault"),
+            quiet.queue("fault"),
+        )
         return bool(queue[state]) and before["outstanding"] >= metric >= queue["outstanding"]
 
     def retried() -> bool:
-        """Those that raise are retried for some seconds only; when none is left there must be others."""
+        """Those that raise are retried for some seconds only; when none is left there must be
+        others.
+        """
         if not quiet.queue("fault")["outstanding"]:
             flaky.update(quiet.submit(20, model="fault", do="raise"))
         return agreed("retry")
@@ -105,23 +132,46 @@ def test_what_keda_reads_is_what_the_gateway_says(installed: Cluster, quiet: Pod
     until(retried, "KEDA to count what is to be retried", 180, 0.2)
     ended = quiet.ended([*jobs, *flaky], 300)
     assert {ended[task_id]["status"] for task_id in jobs} == {"success"}
-    until(lambda: keda_metric(installed, "inference-worker-fault") == 0, "KEDA to count nothing", 60, 0.5)
+    until(
+        lambda: keda_metric(installed, "inference-worker-fault") == 0,
+        "KEDA to count nothing",
+        60,
+        0.5,
+    )
 
 
-def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(installed: Cluster, client: PodClient) -> None:
+def test_a_worker_that_no_node_has_a_gpu_for_is_named_with_the_reason(
+    installed: Cluster, client: PodClient
+) -> None:
     installed.helm(
-        *("upgrade", "inference", "charts/inference", "--reset-then-reuse-values", "--set", "workerPools.fault.gpu.count=1000")
+        *(
+            "upgrade",
+            "inference",
+            "charts/inference",
+            "--reset-then-reuse-values",
+            "--set",
+            "workerPools.fault.gpu.count=1000",
+        )
     )
     try:
         job = client.submit(1, model="fault", do="answer")
 
         def named() -> bool:
             """Until the scheduler has looked at it, no reason is known."""
-            pending = [pod["message"] for pod in client.starting() if pod["reason"] == "pending" and pod["model"] == "fault"]
+            pending = [
+                pod["message"]
+                for pod in client.starting()
+                if pod["reason"] == "pending" and pod["model"] == "fault"
+            ]
             return any("Insufficient nvidia.com/gpu" in message for message in pending)
 
         until(named, "the worker to be shown as pending, and why", 120, 0.5)
     finally:
         installed.helm("rollback", "inference")
     assert client.ended(job, 240)[next(iter(job))]["status"] == "success"
-    until(lambda: all(is_ready(pod) for pod in installed.pool("fault")), "the pool to be whole again", 120, 1)
+    until(
+        lambda: all(is_ready(pod) for pod in installed.pool("fault")),
+        "the pool to be whole again",
+        120,
+        1,
+    )

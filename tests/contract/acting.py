@@ -1,4 +1,6 @@
-"""A small cast for tests that read as sentences: one model, one store, a clock that is moved by hand."""
+"""A small cast for tests that read as sentences: one model, one store, a clock that is moved by
+hand.
+"""
 
 from dataclasses import dataclass, field
 from itertools import count
@@ -7,7 +9,13 @@ from typing import Any
 from inference.ids import new_task_id
 from inference.records import PredictionRequest, Record
 from inference.store import messages
-from inference.store.messages import ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
+from inference.store.messages import (
+    ClaimRequest,
+    HeartbeatRequest,
+    Outcome,
+    OutcomeKind,
+    WorkerState,
+)
 from inference.store.protocols import GatewayStore, WorkerStore
 from tests.contract.stores import StoreUnderTest
 
@@ -49,15 +57,23 @@ class Cast:
 
     def claimed(self, claim_id: str, rows: int = 8) -> list[str]:
         """Claims, and answers the ids that came with an input."""
-        return [record.task_id for record in self.claim(claim_id, rows).records if record.input is not None]
+        return [
+            record.task_id
+            for record in self.claim(claim_id, rows).records
+            if record.input is not None
+        ]
 
     def run(self, claim_id: str, rows: int = 8) -> list[str]:
         """Claims and begins."""
         return list(self.worker.begin(MODEL, claim_id, self.claimed(claim_id, rows)))
 
-    def settle(self, claim_id: str, verb: OutcomeKind, task_id: str = messages.ALL, *, own: bool = False) -> dict[str, str]:
+    def settle(
+        self, claim_id: str, verb: OutcomeKind, task_id: str = messages.ALL, *, own: bool = False
+    ) -> dict[str, str]:
         payload = b"[2]" if verb is OutcomeKind.FINISH else ERROR
-        return self.worker.settle(MODEL, claim_id, [Outcome(task_id, verb, payload, own)], "v1").words
+        return self.worker.settle(
+            MODEL, claim_id, [Outcome(task_id, verb, payload, own)], "v1"
+        ).words
 
     def beat(self, name: str, state: WorkerState, rows: int = 8) -> messages.HeartbeatAnswer:
         return self.worker.heartbeat(HeartbeatRequest(MODEL, name, state, "v1", rows))

@@ -1,7 +1,8 @@
-"""The two that the moves alone do not show: a worker's parent with its child (rule 5) and a gateway that waits (rule 7).
+"""The two that the moves alone do not show: a worker's parent with its child (rule 5) and a gateway
+that waits (rule 7).
 
-Simulated as small as they can be, each with the bugs that people write there as a switch. They speak to the store only through what
-they are given, so the real ones can take their place.
+Simulated as small as they can be, each with the bugs that people write there as a switch. They
+speak to the store only through what they are given, so the real ones can take their place.
 """
 
 from collections.abc import Callable
@@ -11,7 +12,15 @@ from itertools import count
 from inference.records import Record
 from inference.states import FINAL, State
 from inference.store import messages
-from inference.store.messages import ALL, ClaimRequest, ClaimStatus, LeaseStatus, Outcome, OutcomeKind, RenewAnswer
+from inference.store.messages import (
+    ALL,
+    ClaimRequest,
+    ClaimStatus,
+    LeaseStatus,
+    Outcome,
+    OutcomeKind,
+    RenewAnswer,
+)
 from inference.store.protocols import WorkerStore
 from tests.contract.stores import Subscription
 
@@ -40,7 +49,9 @@ _numbers = count(1)
 
 @dataclass
 class Parent:
-    """A worker's parent: makes the fence, renews, and stops its child only when its present claim is lost."""
+    """A worker's parent: makes the fence, renews, and stops its child only when its present claim
+    is lost.
+    """
 
     store: WorkerStore
     model: str
@@ -61,8 +72,14 @@ class Parent:
     def claim(self, max_batch_wait_ms: int = 0) -> messages.ClaimAnswer:
         """The child asks; with nothing to do the delivery is over."""
         delivery = self._delivery()
-        answer = self.store.claim(ClaimRequest(self.model, delivery.claim_id, self.name, self.batch_rows, max_batch_wait_ms))
-        delivery.granted = tuple(record.task_id for record in answer.records if record.input is not None)
+        answer = self.store.claim(
+            ClaimRequest(
+                self.model, delivery.claim_id, self.name, self.batch_rows, max_batch_wait_ms
+            )
+        )
+        delivery.granted = tuple(
+            record.task_id for record in answer.records if record.input is not None
+        )
         if answer.kind is ClaimStatus.NOTHING:
             self.current = None
         return answer

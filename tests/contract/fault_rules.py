@@ -1,4 +1,6 @@
-"""The rest of the machine's rules: time, reapers, the broker, what arrives late; and the end that everything must come to."""
+"""The rest of the machine's rules: time, reapers, the broker, what arrives late; and the end that
+everything must come to.
+"""
 
 import sys
 
@@ -11,7 +13,9 @@ from tests.contract.invariants import Finding
 from tests.contract.machine import PICKS, VERBS, WORKERS, StoreStateMachine
 from tests.contract.snapshot import Move
 
-JUMPS = st.sampled_from([-3_600_000, -30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000, 3_600_000])
+JUMPS = st.sampled_from(
+    [-3_600_000, -30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000, 3_600_000]
+)
 MOST_ROUNDS_TO_THE_END = 60
 
 
@@ -42,12 +46,16 @@ class FaultRules(StoreStateMachine):
     @rule()
     def rush(self) -> None:
         """More is submitted than the backlog takes."""
-        for _ in range(self.stage.store.limits.most_outstanding + 1 - len(self.stage.seen.outstanding)):
+        for _ in range(
+            self.stage.store.limits.most_outstanding + 1 - len(self.stage.seen.outstanding)
+        ):
             self._submit(input=b"1")
 
     @rule(rounds=st.integers(2, 3))
     def all_workers_leave(self, rounds: int) -> None:
-        """They had a pace while something waited; then none is heard of any more, and somebody submits who would wait."""
+        """They had a pace while something waited; then none is heard of any more, and somebody
+        submits who would wait.
+        """
         for _ in range(rounds):
             self._submit(input=b"1")
             self._submit(input=b"1")
@@ -67,7 +75,9 @@ class FaultRules(StoreStateMachine):
 
     @rule(worker=WORKERS, pause=st.booleans())
     def worker_dies_in_a_run(self, worker: int, pause: bool) -> None:
-        """Claimed, begun, and never heard of again; perhaps with a pause of the store before the lease runs out."""
+        """Claimed, begun, and never heard of again; perhaps with a pause of the store before the
+        lease runs out.
+        """
         parent = self._parent(worker, busy=False)
         if parent is None:
             return
@@ -117,7 +127,9 @@ class FaultRules(StoreStateMachine):
 
     @rule(worker=WORKERS)
     def idle_workers_repair(self, worker: int) -> None:
-        """With every ticket lost, a newly idle worker has one within two beats, none of whose answers is lost."""
+        """With every ticket lost, a newly idle worker has one within two beats, none of whose
+        answers is lost.
+        """
         self.broker_fails(double=False)
         parent = self._parent(worker, busy=False)
         if parent is None:
@@ -151,14 +163,20 @@ class FaultRules(StoreStateMachine):
     @precondition(lambda self: bool(self.stage.claims) and bool(self.ids))
     @rule(claim=PICKS, pick=PICKS, verb=VERBS, own=st.booleans())
     def ghost(self, claim: int, pick: int, verb: OutcomeKind, own: bool) -> None:
-        """A worker that was given up speaks: of a record of its own or any other, under any claim there ever was."""
+        """A worker that was given up speaks: of a record of its own or any other, under any claim
+        there ever was.
+        """
         claims = self.stage.claims
         claim_id = claims[-1 - claim % len(claims)]
         task_id = ALL if pick == 0 else self._id(pick)
-        self.stage.say("settle", MODEL, claim_id, (Outcome(task_id, verb, b'{"type":"ghost"}', own),), "v0")
+        self.stage.say(
+            "settle", MODEL, claim_id, (Outcome(task_id, verb, b'{"type":"ghost"}', own),), "v0"
+        )
 
     def teardown(self) -> None:
-        """One healthy worker and one reaper bring everything to an end; not after a finding, which is on its way up."""
+        """One healthy worker and one reaper bring everything to an end; not after a finding, which
+        is on its way up.
+        """
         try:
             if sys.exc_info()[0] is None:
                 self._to_the_end()

@@ -1,7 +1,9 @@
-"""Where the machine plays: one model, two gateways, workers' parents, a broker that loses and doubles, and a clock that jumps.
+"""Where the machine plays: one model, two gateways, workers' parents, a broker that loses and
+doubles, and a clock that jumps.
 
-Every move goes through `say`: to the store, past the ledger, through the specification. A third of them is sent twice at once, as
-by a client whose first answer was lost, and all are kept to be sent again late.
+Every move goes through `say`: to the store, past the ledger, through the specification. A third of
+them is sent twice at once, as by a client whose first answer was lost, and all are kept to be sent
+again late.
 """
 
 from collections.abc import Sequence
@@ -11,7 +13,14 @@ from typing import Any
 
 from inference.records import PredictionRequest, Record
 from inference.store import messages
-from inference.store.messages import ALL, ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
+from inference.store.messages import (
+    ALL,
+    ClaimRequest,
+    HeartbeatRequest,
+    Outcome,
+    OutcomeKind,
+    WorkerState,
+)
 from tests.contract.actors import InjectedBugs, Parent, Waiter
 from tests.contract.invariants import Finding, Invariants, Step, needed
 from tests.contract.snapshot import Move, StoreSnapshot, difference
@@ -22,14 +31,26 @@ from tests.contract.stores import StoreUnderTest
 MODEL = "m"
 LARGEST_BATCH = 8
 RUN_LIMIT_MS = 6_000
-TELLS_TICKETS = (messages.SubmitAnswer, messages.ClaimAnswer, messages.SettleAnswer, messages.Replayed, messages.Reaped)
+TELLS_TICKETS = (
+    messages.SubmitAnswer,
+    messages.ClaimAnswer,
+    messages.SettleAnswer,
+    messages.Replayed,
+    messages.Reaped,
+)
 REFUSED = (messages.Submitted.FULL, messages.Submitted.LATE)
-TELL_NOTHING = (messages.Replayed(0, 0), messages.Reaped(ran=False), messages.ClaimAnswer(messages.ClaimStatus.NOTHING))
+TELL_NOTHING = (
+    messages.Replayed(0, 0),
+    messages.Reaped(ran=False),
+    messages.ClaimAnswer(messages.ClaimStatus.NOTHING),
+)
 
 
 @dataclass
 class SaidByWorker:
-    """A worker's side of the store whose every call is looked at; `delivery` says for which one it speaks."""
+    """A worker's side of the store whose every call is looked at; `delivery` says for which one it
+    speaks.
+    """
 
     stage: "Harness"
     delivery: int = 0
@@ -46,8 +67,12 @@ class SaidByWorker:
         answer: messages.RenewAnswer = self.stage.say("renew", model, claim_id, limit_ms)
         return answer
 
-    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> messages.SettleAnswer:
-        answer: messages.SettleAnswer = self.stage.say("settle", model, claim_id, tuple(outcomes), version)
+    def settle(
+        self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str
+    ) -> messages.SettleAnswer:
+        answer: messages.SettleAnswer = self.stage.say(
+            "settle", model, claim_id, tuple(outcomes), version
+        )
         return answer
 
     def heartbeat(self, beat: HeartbeatRequest) -> messages.HeartbeatAnswer:
@@ -69,7 +94,9 @@ class SaidByWorker:
 class Harness:
     """See the module."""
 
-    def __init__(self, store: StoreUnderTest, habits: InjectedBugs, *, with_spec: bool = True) -> None:
+    def __init__(
+        self, store: StoreUnderTest, habits: InjectedBugs, *, with_spec: bool = True
+    ) -> None:
         store.flush()
         store.clock.offset_ms = 0
         self.store = store
@@ -85,7 +112,9 @@ class Harness:
         self.undisturbed = True
         """No ticket and no guess was lost, doubled or forged since the two last agreed."""
         self.claims: list[str] = []
-        self.parents = [self._parent(name, rows, habits) for name, rows in (("w1", 1), ("w8", 8), ("v8", 8))]
+        self.parents = [
+            self._parent(name, rows, habits) for name, rows in (("w1", 1), ("w8", 8), ("v8", 8))
+        ]
         self.waiter = Waiter(store.subscription("gateway-a"), "gateway-a", self.watch, habits)
 
     def _parent(self, name: str, batch_rows: int, habits: InjectedBugs) -> Parent:
@@ -124,7 +153,9 @@ class Harness:
         except (NotAllowed, KeyError) as error:
             raise Finding(f"what {move.name} did is not allowed", error) from error
         if answer != expected:
-            raise Finding(f"the answer of {move.name} is another", f"{move}: {answer}, and not {expected}")
+            raise Finding(
+                f"the answer of {move.name} is another", f"{move}: {answer}, and not {expected}"
+            )
         if said := difference(self.seen, self.spec.picture()):
             raise Finding(f"what {move.name} left is another", said)
 
@@ -137,7 +168,10 @@ class Harness:
         for task_id, told in waiter.known.items():
             row = self.seen.records.get(task_id)
             if told[1] is not None and row is not None and told != (row.seq, row.state):
-                raise Finding("a waiting gateway missed a move", f"{task_id}: heard {told}, is {row.seq} {row.state}")
+                raise Finding(
+                    "a waiting gateway missed a move",
+                    f"{task_id}: heard {told}, is {row.seq} {row.state}",
+                )
         waiter.answered()
 
     def watch(self, task_id: str, channel: str) -> Record | None:
@@ -149,7 +183,11 @@ class Harness:
     def _publish(self, answer: Any) -> None:
         if isinstance(answer, messages.HeartbeatAnswer):
             self._add(answer.repair)
-        if not isinstance(answer, TELLS_TICKETS) or answer in TELL_NOTHING or getattr(answer, "kind", None) in REFUSED:
+        if (
+            not isinstance(answer, TELLS_TICKETS)
+            or answer in TELL_NOTHING
+            or getattr(answer, "kind", None) in REFUSED
+        ):
             return
         if answer.tickets and self.dice.random() < self.share_not_published:
             return
@@ -165,16 +203,24 @@ class Harness:
         guess = self.seen.meta.get("tickets", 0)
         self.undisturbed |= guess == len(self.tickets)
         if self.undisturbed and len(self.tickets) < needed(self.seen, LARGEST_BATCH):
-            raise Finding("what waits has too few tickets", f"{len(self.tickets)} for {self.seen.waiting}")
+            raise Finding(
+                "what waits has too few tickets", f"{len(self.tickets)} for {self.seen.waiting}"
+            )
 
     # What takes several moves.
 
     def take(self, parent: Parent, redelivered: str = "") -> None:
-        """A ticket is delivered: the next one, one that was thought lost long ago, or one that another worker has."""
+        """A ticket is delivered: the next one, one that was thought lost long ago, or one that
+        another worker has.
+        """
         ticket = redelivered
         if not ticket:
             ticket = self.tickets.pop(0) if self.tickets else f"s{self.dice.getrandbits(64):x}"
-        self.undisturbed &= not redelivered and ticket[0] == "t" and self.seen.meta.get("tickets", 0) == len(self.tickets) + 1
+        self.undisturbed &= (
+            not redelivered
+            and ticket[0] == "t"
+            and self.seen.meta.get("tickets", 0) == len(self.tickets) + 1
+        )
         delivery = parent.take(ticket)
         self.claims.append(delivery.claim_id)
         assert isinstance(parent.store, SaidByWorker)
@@ -186,7 +232,9 @@ class Harness:
 
     def beat(self, parent: Parent, state: WorkerState, wants: str = "") -> messages.HeartbeatAnswer:
         return parent.store.heartbeat(
-            HeartbeatRequest(MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants)
+            HeartbeatRequest(
+                MODEL, parent.name, state, "v1", parent.batch_rows, wants=wants, problem=wants
+            )
         )
 
     def pass_seconds(self, seconds: int) -> None:

@@ -1,7 +1,9 @@
-"""What must never be seen, whatever the specification says: judged from what was sent, and from the store before and after.
+"""What must never be seen, whatever the specification says: judged from what was sent, and from the
+store before and after.
 
-Each finding has a name, which the proof in docs/planted-bugs.md quotes. The ledger trusts no field of a record that it can know
-better from the moves themselves: how many a claim named, and what was begun.
+Each finding has a name, which the proof in docs/planted-bugs.md quotes. The ledger trusts no field
+of a record that it can know better from the moves themselves: how many a claim named, and what was
+begun.
 """
 
 import math
@@ -35,7 +37,9 @@ class Finding(AssertionError):
 
 @dataclass(frozen=True)
 class Step:
-    """One move made: when by the store's clock, what it answered, who sent it, and the store before and after."""
+    """One move made: when by the store's clock, what it answered, who sent it, and the store before
+    and after.
+    """
 
     now: int
     move: Move
@@ -66,8 +70,11 @@ class Invariants:
     def look(self, step: Step) -> None:
         """Raises a `Finding` for the first thing that must not be."""
         indexes(step.after)
-        # A submission that arrives when its record was forgotten makes another record, whose numbers begin anew.
-        self._given = {hold: to for hold, to in self._given.items() if hold[0] in step.after.records}
+        # A submission that arrives when its record was forgotten makes another record, whose
+        # numbers begin anew.
+        self._given = {
+            hold: to for hold, to in self._given.items() if hold[0] in step.after.records
+        }
         self._final_is_final(step)
         self._fence(step)
         if step.move.name == "claim" and step.answer.kind is ClaimStatus.GRANTED:
@@ -97,23 +104,33 @@ class Invariants:
             if new is None or not old.final or new.seq == old.seq:
                 continue
             replayed = (
-                step.move == Move("replay", (task_id, old.epoch)) and old.state is State.FAILURE and new.epoch == old.epoch + 1
+                step.move == Move("replay", (task_id, old.epoch))
+                and old.state is State.FAILURE
+                and new.epoch == old.epoch + 1
             )
             if new.state is not State.FORGOTTEN and not replayed:
-                raise Finding("a final state was left", f"{task_id} went from {old} to {new} by {step.move}")
+                raise Finding(
+                    "a final state was left", f"{task_id} went from {old} to {new} by {step.move}"
+                )
 
     def _fence(self, step: Step) -> None:
         if step.move.name not in ("settle", "begin", "renew"):
             return
         for task_id, old in step.before.records.items():
-            same = step.after.records.get(task_id) == old and step.after.running.get(task_id) == step.before.running.get(task_id)
+            same = step.after.records.get(task_id) == old and step.after.running.get(
+                task_id
+            ) == step.before.running.get(task_id)
             if not same and old.claim != step.move.args[1]:
-                raise Finding("a write went through without its claim", f"{step.move} on {task_id}: {old}")
+                raise Finding(
+                    "a write went through without its claim", f"{step.move} on {task_id}: {old}"
+                )
 
     def _granted(self, step: Step, claim_id: str, answer: ClaimAnswer) -> None:
         ids = tuple(record.task_id for record in answer.records)
         if self._named.setdefault(claim_id, ids) != ids:
-            raise Finding("a claim sent again got other records", f"{self._named[claim_id]}, then {ids}")
+            raise Finding(
+                "a claim sent again got other records", f"{self._named[claim_id]}, then {ids}"
+            )
         for record in answer.records:
             if record.input is not None:
                 hold = (record.task_id, step.after.records[record.task_id].seq)
@@ -132,24 +149,37 @@ class Invariants:
         ran += max(0, min(step.now - heard, self._limits.lease_ms))
         self._ran[claim_id] = (ran, step.now)
         if answer.refused != (ran > limit_ms):
-            raise Finding("a run limit told wrongly", f"{ran} ms of {limit_ms}, refused: {answer.refused}")
+            raise Finding(
+                "a run limit told wrongly", f"{ran} ms of {limit_ms}, refused: {answer.refused}"
+            )
 
     def _admission(self, step: Step, submission: PredictionRequest, answer: SubmitAnswer) -> None:
         held, limits = step.before.outstanding, self._limits
         size = sum(len(step.before.records[i].input or b"") for i in held) + len(submission.input)
-        room = len(held) < limits.most_outstanding and (not held or size <= limits.most_outstanding_bytes)
+        room = len(held) < limits.most_outstanding and (
+            not held or size <= limits.most_outstanding_bytes
+        )
         if not room and len(step.after.records) > len(step.before.records):
             raise Finding("more is outstanding than may be", len(held))
         if room and answer.kind is Submitted.FULL:
             raise Finding("refused although there was room", submission)
-        if answer.kind is Submitted.LATE and not any(post.seen >= step.now - 5_000 for post in step.before.posts.values()):
+        if answer.kind is Submitted.LATE and not any(
+            post.seen >= step.now - 5_000 for post in step.before.posts.values()
+        ):
             raise Finding("refused by an estimate while no worker lives", submission)
 
     def _joined(self, step: Step, submission: PredictionRequest, answer: SubmitAnswer) -> None:
-        """A record joined, and not told by an idempotency key, serves as well as one of the submission's own would."""
+        """A record joined, and not told by an idempotency key, serves as well as one of the
+        submission's own would.
+        """
         told, _ = step.before.idems.get(submission.idempotency_key, ("", ""))
         old = step.before.records.get(answer.task_id)
-        if answer.kind is not Submitted.JOINED or told in step.before.records or old is None or not old.outstanding:
+        if (
+            answer.kind is not Submitted.JOINED
+            or told in step.before.records
+            or old is None
+            or not old.outstanding
+        ):
             return
         own = step.now + submission.time_to_start_ms if submission.time_to_start_ms else math.inf
         if not old.began and (old.starts_by or math.inf) < own:
@@ -163,7 +193,10 @@ class Invariants:
         for task_id, old in step.before.records.items():
             new = step.after.records.get(task_id)
             if new is not None and new.outstanding and new.order > old.order:
-                raise Finding("a record was put back in the order", f"{task_id} by {step.move}: from {old.order} to {new.order}")
+                raise Finding(
+                    "a record was put back in the order",
+                    f"{task_id} by {step.move}: from {old.order} to {new.order}",
+                )
 
     def _dropped(self, step: Step) -> None:
         """What went among the dead letters was the oldest."""
@@ -176,7 +209,9 @@ class Invariants:
     def _taken_over(self, step: Step, answer: Reaped) -> None:
         lost = [(i, old) for i, old, new in step.changed() if old.state is State.RUNNING]
         if answer.drift:
-            raise Finding("outstanding is not what the records say", f"the reaper corrected {answer.drift}")
+            raise Finding(
+                "outstanding is not what the records say", f"the reaper corrected {answer.drift}"
+            )
         period = self._limits.reaper_period_ms
         if answer.ran:
             if self._last_reap < 0 or not 0 <= step.now - self._last_reap <= 2 * period:
@@ -198,7 +233,9 @@ class Invariants:
             if charged > owed:
                 raise Finding("an innocent was charged", f"{task_id} by {step.move}: {old}")
             if charged < owed:
-                raise Finding("a failure of its own was not charged", f"{task_id} by {step.move}: {old}")
+                raise Finding(
+                    "a failure of its own was not charged", f"{task_id} by {step.move}: {old}"
+                )
             if (
                 new.state is State.FAILURE
                 and old.state is not State.FAILURE
@@ -210,15 +247,23 @@ class Invariants:
                 raise Finding("a record goes on beyond its last attempt", task_id)
 
     def _due(self, step: Step) -> dict[str, tuple[int, bool]]:
-        """For each record that failed in this step, what that costs, and whether it may end it at once."""
+        """For each record that failed in this step, what that costs, and whether it may end it at
+        once.
+        """
         failed: list[tuple[str, Outcome]] = []
         if step.move.name == "settle":
             claim_id, outcomes = step.move.args[1], step.move.args[2]
             for outcome in outcomes:
-                ids = self._named.get(claim_id, ()) if outcome.task_id == ALL else (outcome.task_id,)
+                ids = (
+                    self._named.get(claim_id, ()) if outcome.task_id == ALL else (outcome.task_id,)
+                )
                 failed += [(task_id, outcome) for task_id in ids]
         elif step.move.name == "reap":
-            failed = [(i, Outcome(i, OutcomeKind.FAIL)) for i, old, _ in step.changed() if old.state is State.RUNNING]
+            failed = [
+                (i, Outcome(i, OutcomeKind.FAIL))
+                for i, old, _ in step.changed()
+                if old.state is State.RUNNING
+            ]
         costs: dict[str, tuple[int, bool]] = {}
         for task_id, outcome in failed:
             if task_id not in costs:
@@ -228,18 +273,28 @@ class Invariants:
     def _cost(self, step: Step, task_id: str, outcome: Outcome) -> tuple[int, bool]:
         old = step.before.records.get(task_id)
         claim_id = step.move.args[1] if step.move.name == "settle" else old.claim if old else ""
-        if old is None or old.state is not State.RUNNING or old.claim != claim_id or (claim_id, task_id) not in self._begun:
+        if (
+            old is None
+            or old.state is not State.RUNNING
+            or old.claim != claim_id
+            or (claim_id, task_id) not in self._begun
+        ):
             return 0, False
         if outcome.verb not in (OutcomeKind.FAIL, OutcomeKind.FAIL_FOR_GOOD):
             return 0, False
-        alone, permanent = len(self._named[claim_id]) == 1, outcome.verb is OutcomeKind.FAIL_FOR_GOOD
+        alone, permanent = (
+            len(self._named[claim_id]) == 1,
+            outcome.verb is OutcomeKind.FAIL_FOR_GOOD,
+        )
         return int(alone or (outcome.own and not permanent)), permanent and (alone or outcome.own)
 
 
 def indexes(seen: StoreSnapshot) -> None:
     """What is counted is what the records say."""
     state = {task_id: row.state for task_id, row in seen.records.items()}
-    if set(seen.outstanding) != {task_id for task_id, row in seen.records.items() if row.outstanding}:
+    if set(seen.outstanding) != {
+        task_id for task_id, row in seen.records.items() if row.outstanding
+    }:
         raise Finding("outstanding is not what the records say", sorted(seen.outstanding))
     for name, held in (("waiting", seen.waiting), ("running", seen.running), ("retry", seen.retry)):
         if set(held) != {task_id for task_id, word in state.items() if word == name}:
@@ -247,7 +302,11 @@ def indexes(seen: StoreSnapshot) -> None:
     for name, held in (("bytes", seen.outstanding), ("dead_bytes", seen.dead)):
         if sum(len(seen.records[i].input or b"") for i in held) != seen.meta.get(name, 0):
             raise Finding(f"{name} are not what the records say", seen.meta)
-    if left := [i for i, row in seen.records.items() if row.history and not row.outstanding and row.state is not State.FAILURE]:
+    if left := [
+        i
+        for i, row in seen.records.items()
+        if row.history and not row.outstanding and row.state is not State.FAILURE
+    ]:
         raise Finding("a history is left of what ended otherwise", left)
     rows = sum(seen.records[i].rows for i in seen.waiting if not seen.records[i].suspect)
     if rows != seen.meta.get("waiting_rows", 0):

@@ -1,7 +1,7 @@
 """The state machine: hypothesis picks what happens next, and `Harness` looks at every move.
 
-Rules are what clients, workers, operators, brokers, clocks and accidents do; none expects anything, the ledger and the
-specification do. `accidents.py` has the rest of the rules, and the end.
+Rules are what clients, workers, operators, brokers, clocks and accidents do; none expects anything,
+the ledger and the specification do. `accidents.py` has the rest of the rules, and the end.
 """
 
 from typing import Any
@@ -30,7 +30,9 @@ NO_HABITS = InjectedBugs()
 class StoreStateMachine(RuleBasedStateMachine):
     """A model's life; made by a factory that brings the store."""
 
-    def __init__(self, store: StoreUnderTest, habits: InjectedBugs = NO_HABITS, *, with_spec: bool = True) -> None:
+    def __init__(
+        self, store: StoreUnderTest, habits: InjectedBugs = NO_HABITS, *, with_spec: bool = True
+    ) -> None:
         super().__init__()
         self.stage = Harness(store, habits, with_spec=with_spec)
         self.ids: list[str] = []
@@ -64,7 +66,12 @@ class StoreStateMachine(RuleBasedStateMachine):
         self.stage.submit(PredictionRequest(task_id, MODEL, **fields))
 
     @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
-    @rule(poison=st.booleans(), rows=st.sampled_from([1, 1, 1, 3]), number=st.integers(1, 3), waits=st.booleans())
+    @rule(
+        poison=st.booleans(),
+        rows=st.sampled_from([1, 1, 1, 3]),
+        number=st.integers(1, 3),
+        waits=st.booleans(),
+    )
     def submit(self, poison: bool, rows: int, number: int, waits: bool) -> None:
         for i in range(number):
             data = b'"poison"' if poison and i == 0 else b'"plain"'
@@ -80,19 +87,42 @@ class StoreStateMachine(RuleBasedStateMachine):
         ttl=st.booleans(),
         longest=st.sampled_from([0, 0, 500, 20_000]),
     )
-    def submit_with_all(self, *, key: str, body: str, join: str, fresh: bool, head: int, ttl: bool, longest: int) -> None:
-        joins = {"join_key": join, "join_version": "v1", "fresh": fresh, "idempotency_key": key, "body_digest": body}
+    def submit_with_all(
+        self, *, key: str, body: str, join: str, fresh: bool, head: int, ttl: bool, longest: int
+    ) -> None:
+        joins = {
+            "join_key": join,
+            "join_version": "v1",
+            "fresh": fresh,
+            "idempotency_key": key,
+            "body_digest": body,
+        }
         time_to_start = 2_000 if ttl else 0
-        times = {"head_start_ms": head, "time_to_start_ms": time_to_start, "longest_wait_ms": longest}
+        times = {
+            "head_start_ms": head,
+            "time_to_start_ms": time_to_start,
+            "longest_wait_ms": longest,
+        }
         self._submit(input=b'"plain"', entity_key=7, **times, **joins)
 
     @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
-    @rule(heads=st.tuples(HEAD_STARTS, HEAD_STARTS), expire=st.tuples(st.booleans(), st.booleans()), key=KEYS)
+    @rule(
+        heads=st.tuples(HEAD_STARTS, HEAD_STARTS),
+        expire=st.tuples(st.booleans(), st.booleans()),
+        key=KEYS,
+    )
     def ask_for_the_same(self, heads: tuple[int, int], expire: tuple[bool, bool], key: str) -> None:
         """Two callers about one match, each with wishes of its own; the second perhaps with a key."""
         for head, expires, own in zip(heads, expire, ("", key), strict=True):
             wishes = {"head_start_ms": head, "time_to_start_ms": 2_000 if expires else 0}
-            self._submit(input=b'"plain"', entity_key=7, join_key="k1", join_version="v1", idempotency_key=own, **wishes)
+            self._submit(
+                input=b'"plain"',
+                entity_key=7,
+                join_key="k1",
+                join_version="v1",
+                idempotency_key=own,
+                **wishes,
+            )
 
     @precondition(_has_ids)
     @rule(pick=PICKS)
@@ -112,7 +142,9 @@ class StoreStateMachine(RuleBasedStateMachine):
     @precondition(_has_ids)
     @rule(pick=PICKS)
     def connect_slowly(self, pick: int) -> None:
-        """Somebody waits while the subscription is not confirmed, and the record ends just before it is."""
+        """Somebody waits while the subscription is not confirmed, and the record ends just before
+        it is.
+        """
         self.stage.waiter.drop()
         self.stage.waiter.wait(self._id(pick))
         self.stage.say("cancel", self._id(pick))
@@ -181,12 +213,17 @@ class StoreStateMachine(RuleBasedStateMachine):
         if whole:
             outcomes = [Outcome(ALL, verb, b'{"type":"e"}', own)]
         else:
-            outcomes = [Outcome(i, verb if n else verbs[pick % 4], b'{"type":"e"}', own) for n, i in enumerate(granted)]
+            outcomes = [
+                Outcome(i, verb if n else verbs[pick % 4], b'{"type":"e"}', own)
+                for n, i in enumerate(granted)
+            ]
         parent.end(outcomes)
 
     @rule(times=st.integers(1, 2))
     def fails_for_good(self, times: int) -> None:
-        """A dead letter; when it is replayed, the next claim gets it again, since it kept its place in the order."""
+        """A dead letter; when it is replayed, the next claim gets it again, since it kept its place
+        in the order.
+        """
         parent = self.stage.parents[0]
         for again in range(times):
             if parent.current is None:
@@ -211,12 +248,23 @@ class StoreStateMachine(RuleBasedStateMachine):
             parent.claim()
             if parent.current is not None:
                 parent.begin()
-                parent.end([Outcome(i, OutcomeKind.FAIL, b'{"type":"fetch"}', own=True) for i in parent.current.granted])
+                parent.end(
+                    [
+                        Outcome(i, OutcomeKind.FAIL, b'{"type":"fetch"}', own=True)
+                        for i in parent.current.granted
+                    ]
+                )
             self.stage.pass_seconds(4)
 
-    @rule(worker=WORKERS, late=st.booleans(), verb=st.sampled_from([OutcomeKind.HAND_BACK, OutcomeKind.FAIL]))
+    @rule(
+        worker=WORKERS,
+        late=st.booleans(),
+        verb=st.sampled_from([OutcomeKind.HAND_BACK, OutcomeKind.FAIL]),
+    )
     def give_up(self, worker: int, late: bool, verb: OutcomeKind) -> None:
-        """The parent ends a delivery whose claim has not arrived; it may arrive afterwards, or just before."""
+        """The parent ends a delivery whose claim has not arrived; it may arrive afterwards, or just
+        before.
+        """
         parent = self._parent(worker, busy=False)
         if parent is None:
             return
@@ -246,7 +294,9 @@ class StoreStateMachine(RuleBasedStateMachine):
 
     @rule(worker=WORKERS, heard=st.booleans())
     def lost_on_the_way(self, worker: int, heard: bool) -> None:
-        """A renewal finds its claim lost, and before the answer is acted upon the child is at the next delivery."""
+        """A renewal finds its claim lost, and before the answer is acted upon the child is at the
+        next delivery.
+        """
         parent = self._parent(worker, busy=True)
         if parent is None or parent.current is None:
             return

@@ -1,6 +1,7 @@
 """The bugs that the state machine must find, in the protocol's order, and the hunt for one.
 
-A bug of the store is planted as that store's own patches; one of a parent or a gateway as an actor's habit.
+A bug of the store is planted as that store's own patches; one of a parent or a gateway as an
+actor's habit.
 """
 
 from contextlib import nullcontext
@@ -33,7 +34,11 @@ BUGS = (
     Bug("alone judged by who is left after a cancel"),
     Bug("a resent claim that gets other records"),
     Bug("a resent replay that opens a third epoch"),
-    Bug("a fence reused", "the parent takes the ticket's id for the claim id", InjectedBugs(fence_is_the_tickets=True)),
+    Bug(
+        "a fence reused",
+        "the parent takes the ticket's id for the claim id",
+        InjectedBugs(fence_is_the_tickets=True),
+    ),
     Bug("an unfenced write"),
     Bug(
         "a refused renewal that stops the next claim's child",
@@ -67,7 +72,11 @@ BUGS = (
 def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
     """Lives with the bug planted (or none), and answers the name of what was found, or ''."""
     habits = bug.habits if bug is not None and bug.habits is not None else InjectedBugs()
-    patched = store.planted(store.plantings[bug.name].patches) if bug is not None and bug.habits is None else nullcontext()
+    patched = (
+        store.planted(store.plantings[bug.name].patches)
+        if bug is not None and bug.habits is None
+        else nullcontext()
+    )
     settled = settings(
         max_examples=MOST_LIVES,
         derandomize=True,
@@ -80,14 +89,18 @@ def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
     )
     with patched:
         try:
-            run_state_machine_as_test(cast(Any, partial(FaultRules, store, habits, with_spec=with_spec)), settings=settled)
+            run_state_machine_as_test(
+                cast(Any, partial(FaultRules, store, habits, with_spec=with_spec)), settings=settled
+            )
         except BaseException as error:
             return _name_in(error)
     return ""
 
 
 def _name_in(error: BaseException) -> str:
-    """The finding's name, also where hypothesis wrapped it since the clock had moved when it tried again."""
+    """The finding's name, also where hypothesis wrapped it since the clock had moved when it tried
+    again.
+    """
     if isinstance(error, Finding):
         return error.name
     if isinstance(error, BaseExceptionGroup):

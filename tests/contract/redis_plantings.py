@@ -6,7 +6,9 @@ WHO_IS_LEFT = """local alone = true
   for _, mate in ipairs(redis.call('ZRANGE', RUNNING, 0, -1)) do
     if redis.call('HGET', record_key(mate), 'claim') == r.claim then alone = false end
   end"""
-LIST = "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do"
+LIST = (
+    "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do"
+)
 STALE_LIST = """local ids = redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)
   if index == RUNNING then
     for _, id in ipairs(redis.call('SMEMBERS', key('listed'))) do
@@ -34,7 +36,11 @@ PLANTINGS = {
     "a resent replay that opens a third epoch": Planting(
         "`replay` takes whatever failed, whichever epoch was named",
         (
-            Patch("replay", "r.epoch == epoch + 1 then", "r.epoch == epoch + 1 and r.state ~= 'failure' then"),
+            Patch(
+                "replay",
+                "r.epoch == epoch + 1 then",
+                "r.epoch == epoch + 1 and r.state ~= 'failure' then",
+            ),
             Patch("replay", " or r.epoch ~= epoch then", " then"),
             Patch("replay", "{epoch = epoch + 1, ", "{epoch = r.epoch + 1, "),
         ),
@@ -44,7 +50,8 @@ PLANTINGS = {
         (Patch("lib", "r.state == 'running' and r.claim == claim_id", "r.state == 'running'"),),
     ),
     "a batch whose members' own temporary failures are never charged and never end": Planting(
-        "`fail` charges only who ran alone", (Patch("lib", "if alone or not permanent then attempts", "if alone then attempts"),)
+        "`fail` charges only who ran alone",
+        (Patch("lib", "if alone or not permanent then attempts", "if alone then attempts"),),
     ),
     "a take-over right after a pause, also by the other gateway's reaper": Planting(
         "`reap` is quiet only in the run that noticed the pause",
@@ -60,16 +67,25 @@ PLANTINGS = {
         "`reap` takes over what an earlier run had listed, and does not look at the lease again",
         (
             Patch(
-                "reap", "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do", STALE_LIST
+                "reap",
+                "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do",
+                STALE_LIST,
             ),
         ),
     ),
     "a ticket never repaired": Planting(
-        "`heartbeat` never asks for a ticket", (Patch("heartbeat", "if idle_beats < 2 then", "if true then"),)
+        "`heartbeat` never asks for a ticket",
+        (Patch("heartbeat", "if idle_beats < 2 then", "if true then"),),
     ),
     "a second suspect without a ticket": Planting(
         "`shortage` counts one suspect at most",
-        (Patch("lib", "+ redis.call('ZCARD', SUSPECTS)", "+ math.min(1, redis.call('ZCARD', SUSPECTS))"),),
+        (
+            Patch(
+                "lib",
+                "+ redis.call('ZCARD', SUSPECTS)",
+                "+ math.min(1, redis.call('ZCARD', SUSPECTS))",
+            ),
+        ),
     ),
     "outstanding off by one": Planting(
         "what is cancelled stays outstanding",
@@ -80,15 +96,28 @@ PLANTINGS = {
         (Patch("submit", "local over = count + 1 - most", "local over = count - most"),),
     ),
     "bytes that are not given back": Planting(
-        "what ends stays counted", (Patch("lib", "redis.call('HINCRBY', META, 'bytes', -r.bytes)", ""),)
+        "what ends stays counted",
+        (Patch("lib", "redis.call('HINCRBY', META, 'bytes', -r.bytes)", ""),),
     ),
     "a refusal by estimate while no worker lives": Planting(
         "`submit` believes a rate that nobody works at any more",
-        (Patch("lib", "if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end", ""),),
+        (
+            Patch(
+                "lib",
+                "if redis.call('ZCOUNT', WORKERS, now - 5000, '+inf') == 0 then rate = 0 end",
+                "",
+            ),
+        ),
     ),
     "the newest dead letter dropped before older ones": Planting(
         "`reap` drops from the wrong end",
-        (Patch("reap", "redis.call('ZRANGE', DEAD, 0, 0)[1]", "redis.call('ZREVRANGE', DEAD, 0, 0)[1]"),),
+        (
+            Patch(
+                "reap",
+                "redis.call('ZRANGE', DEAD, 0, 0)[1]",
+                "redis.call('ZREVRANGE', DEAD, 0, 0)[1]",
+            ),
+        ),
     ),
     "a run limit used up by a step of the clock": Planting(
         "`renew` takes the time since it began for the time it ran",
@@ -99,20 +128,25 @@ PLANTINGS = {
         (Patch("claim", "r.created > now and now - max_wait or r.created", "r.created"),),
     ),
     "a history that outlives a success": Planting(
-        "what ended well keeps the tale of its failures", (Patch("lib", "'input', 'history') end", "'input') end"),)
+        "what ended well keeps the tale of its failures",
+        (Patch("lib", "'input', 'history') end", "'input') end"),),
     ),
     "a join to what may expire sooner": Planting(
         "`submit` joins whatever is outstanding",
         (
             Patch(
-                "submit", "return r.began == '1' or r.starts_by == 0 or (starts_by > 0 and r.starts_by >= starts_by)", "return true"
+                "submit",
+                "return r.began == '1' or r.starts_by == 0 or (starts_by > 0 and r.starts_by >= starts_by)",
+                "return true",
             ),
         ),
     ),
     "a join that loses the joiner's priority": Planting(
-        "`submit` leaves the record where it was", (Patch("submit", "move_up(task_id, r)\n    return", "return"),)
+        "`submit` leaves the record where it was",
+        (Patch("submit", "move_up(task_id, r)\n    return", "return"),),
     ),
     "a join that puts a record back in the order": Planting(
-        "`submit` gives the record the joiner's place, better or not", (Patch("submit", " or r.order <= order then", " then"),)
+        "`submit` gives the record the joiner's place, better or not",
+        (Patch("submit", " or r.order <= order then", " then"),),
     ),
 }

@@ -22,7 +22,9 @@ from tests.contract.redis_plantings import PLANTINGS
 from tests.contract.snapshot import Memory, Move, Post, Row, StoreSnapshot
 from tests.contract.stores import Clock, Patch, Planting
 
-GATEWAY_MOVES = frozenset({"submit", "watch", "cancel", "replay", "discard_dead_letter", "reap", "counts", "workers"})
+GATEWAY_MOVES = frozenset(
+    {"submit", "watch", "cancel", "replay", "discard_dead_letter", "reap", "counts", "workers"}
+)
 MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "tickets_published"}
 DUMP = """
 local out = {}
@@ -52,10 +54,16 @@ class RedisUnderTest:
         self._client = redis.Redis(port=server.port)
         self._dump = self._client.register_script(DUMP)
         url, offset = server.url(), self.clock.offset
-        self._worker = sync_client.RedisWorkerStore(sync_client.connect(url, 10), self._commands, offset)
+        self._worker = sync_client.RedisWorkerStore(
+            sync_client.connect(url, 10), self._commands, offset
+        )
         self._gateways = [
-            async_client.RedisGatewayStore(async_client.connect(url, 10), self._commands, 10, offset),
-            async_client.RedisGatewayStore(async_client.connect(url, 10), self._commands, 10, offset),
+            async_client.RedisGatewayStore(
+                async_client.connect(url, 10), self._commands, 10, offset
+            ),
+            async_client.RedisGatewayStore(
+                async_client.connect(url, 10), self._commands, 10, offset
+            ),
         ]
 
     def worker_store(self) -> sync_client.RedisWorkerStore:
@@ -80,7 +88,9 @@ class RedisUnderTest:
         return RedisSubscription(self._server.port, channel)
 
     def picture(self, model: str) -> StoreSnapshot:
-        keys = {name.decode(): held for name, held in self._dump(args=[self._commands.prefix(model)])}
+        keys = {
+            name.decode(): held for name, held in self._dump(args=[self._commands.prefix(model)])
+        }
         return _picture(keys)
 
     def meddle(self, model: str, tickets: int) -> None:
@@ -98,14 +108,18 @@ class RedisUnderTest:
 
     @contextmanager
     def planted(self, patches: tuple[Patch, ...]) -> Iterator[None]:
-        """Changes the scripts' texts where commands look them up: another text has another digest, so that is all."""
+        """Changes the scripts' texts where commands look them up: another text has another digest,
+        so that is all.
+        """
 
         @cache
         def changed(name: str) -> Script:
             text = script(name).text
             for one in patches:
                 if one.name in (name, "lib"):
-                    assert text.count(one.old) == 1, f"{one.old!r} is {text.count(one.old)} times in {name}"
+                    assert text.count(one.old) == 1, (
+                        f"{one.old!r} is {text.count(one.old)} times in {name}"
+                    )
                     text = text.replace(one.old, one.new)
             return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
@@ -122,7 +136,10 @@ class RedisUnderTest:
 
 
 class RedisSubscription:
-    """See `Subscription`. A PING on the same connection comes back after all that was published before it."""
+    """See `Subscription`.
+
+    A PING on the same connection comes back after all that was published before it.
+    """
 
     def __init__(self, port: int, channel: str) -> None:
         self._client = redis.Redis(port=port)
@@ -156,13 +173,22 @@ class RedisSubscription:
 
 
 def _picture(keys: dict[str, Any]) -> StoreSnapshot:
-    indexes = {name: _scores(keys.get(name, [])) for name in ("waiting", "running", "retry", "outstanding", "suspects")}
+    indexes = {
+        name: _scores(keys.get(name, []))
+        for name in ("waiting", "running", "retry", "outstanding", "suspects")
+    }
     ages = {name: _scores(keys.get(name, [])) for name in ("starts_by", "ended", "dead", "tombs")}
-    records = {name.removeprefix("record:"): _row(held) for name, held in keys.items() if name.startswith("record:")}
+    records = {
+        name.removeprefix("record:"): _row(held)
+        for name, held in keys.items()
+        if name.startswith("record:")
+    }
     for task_id, at in ages["tombs"].items():
         records[task_id].ended = at
     seen = _scores(keys.get("workers", []))
-    meta = {name: int(value) for name, value in _fields(keys.get("meta", [])).items() if name != "drift"}
+    meta = {
+        name: int(value) for name, value in _fields(keys.get("meta", [])).items() if name != "drift"
+    }
     return StoreSnapshot(
         records=records,
         waiting=tuple(indexes["waiting"]),
@@ -171,20 +197,37 @@ def _picture(keys: dict[str, Any]) -> StoreSnapshot:
         outstanding=indexes["outstanding"],
         suspects=frozenset(indexes["suspects"]),
         **ages,
-        claims={name.removeprefix("claim:"): _memory(held) for name, held in keys.items() if name.startswith("claim:")},
+        claims={
+            name.removeprefix("claim:"): _memory(held)
+            for name, held in keys.items()
+            if name.startswith("claim:")
+        },
         posts={name: _post(keys[f"worker:{name}"], at) for name, at in seen.items()},
-        joins={name.removeprefix("join:"): held.decode() for name, held in keys.items() if name.startswith("join:")},
-        idems={name.removeprefix("idem:"): _told(held) for name, held in keys.items() if name.startswith("idem:")},
+        joins={
+            name.removeprefix("join:"): held.decode()
+            for name, held in keys.items()
+            if name.startswith("join:")
+        },
+        idems={
+            name.removeprefix("idem:"): _told(held)
+            for name, held in keys.items()
+            if name.startswith("idem:")
+        },
         meta={name: value for name, value in meta.items() if value},
     )
 
 
 def _scores(pairs: list[bytes]) -> dict[str, int]:
-    return {name.decode(): int(float(score)) for name, score in zip(pairs[::2], pairs[1::2], strict=True)}
+    return {
+        name.decode(): int(float(score))
+        for name, score in zip(pairs[::2], pairs[1::2], strict=True)
+    }
 
 
 def _fields(pairs: list[bytes]) -> dict[str, str]:
-    return {name.decode(): value.decode() for name, value in zip(pairs[::2], pairs[1::2], strict=True)}
+    return {
+        name.decode(): value.decode() for name, value in zip(pairs[::2], pairs[1::2], strict=True)
+    }
 
 
 def _told(value: bytes) -> tuple[str, str]:
@@ -194,10 +237,26 @@ def _told(value: bytes) -> tuple[str, str]:
 
 def _row(pairs: list[bytes]) -> Row:
     held = _fields(pairs)
-    numbers = ("seq", "epoch", "order", "created", "rows", "attempts", "named", "begun", "starts_by", "run_ms", "ended")
-    values: dict[str, Any] = {name: held.get(name, "") for name in ("claim", "worker", "join", "match_id", "version")}
+    numbers = (
+        "seq",
+        "epoch",
+        "order",
+        "created",
+        "rows",
+        "attempts",
+        "named",
+        "begun",
+        "starts_by",
+        "run_ms",
+        "ended",
+    )
+    values: dict[str, Any] = {
+        name: held.get(name, "") for name in ("claim", "worker", "join", "match_id", "version")
+    }
     values |= {name: int(held.get(name, 0)) for name in numbers}
-    values |= {name: held[name].encode() if name in held else None for name in ("input", "result", "error")}
+    values |= {
+        name: held[name].encode() if name in held else None for name in ("input", "result", "error")
+    }
     return Row(
         state=State(held["state"]),
         history=tuple(Run(**json.loads(line)) for line in held.get("history", "").splitlines()),
@@ -210,14 +269,26 @@ def _row(pairs: list[bytes]) -> Row:
 
 def _memory(pairs: list[bytes]) -> Memory:
     held = _fields(pairs)
-    words = {name.removeprefix("word:"): word for name, word in held.items() if name.startswith("word:")}
+    words = {
+        name.removeprefix("word:"): word for name, word in held.items() if name.startswith("word:")
+    }
     return Memory(
-        held.get("status", ""), tuple(held.get("ids", "").split()), int(held.get("begun", 0)), int(held.get("renewed", 0)), words
+        held.get("status", ""),
+        tuple(held.get("ids", "").split()),
+        int(held.get("begun", 0)),
+        int(held.get("renewed", 0)),
+        words,
     )
 
 
 def _post(pairs: list[bytes], seen: int) -> Post:
     held = _fields(pairs)
     return Post(
-        held["state"], held["version"], int(held["batch"]), int(held["since"]), seen, int(held["idle_beats"]), held["problem"]
+        held["state"],
+        held["version"],
+        int(held["batch"]),
+        int(held["since"]),
+        seen,
+        int(held["idle_beats"]),
+        held["problem"],
     )

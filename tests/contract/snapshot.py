@@ -1,6 +1,8 @@
-"""All that a store holds of one model, in one shape for every kind of store, so that it can be laid beside the specification's.
+"""All that a store holds of one model, in one shape for every kind of store, so that it can be laid
+beside the specification's.
 
-`Move` is a call of the store as plain data: it can be sent twice, or late, and the specification takes the very same one.
+`Move` is a call of the store as plain data: it can be sent twice, or late, and the specification
+takes the very same one.
 """
 
 from dataclasses import dataclass, field
@@ -115,7 +117,9 @@ def difference(seen: StoreSnapshot, told: StoreSnapshot) -> str:
         if isinstance(mine, dict):
             for key in sorted({*mine, *yours}):
                 if mine.get(key) != yours.get(key):
-                    said.append(f"{name}[{key}]: the store has {mine.get(key)}, the specification {yours.get(key)}")
+                    said.append(
+                        f"{name}[{key}]: the store has {mine.get(key)}, the specification {yours.get(key)}"
+                    )
         else:
             said.append(f"{name}: the store has {mine}, the specification {yours}")
     return "\n".join(said)

@@ -1,8 +1,10 @@
-"""The protocol as a program: every move on plain objects in memory, written from docs/protocol.md and not from any store.
+"""The protocol as a program: every move on plain objects in memory, written from docs/protocol.md
+and not from any store.
 
-It is run with the time that the store under test answered, so that answers can be compared exactly. Two things the protocol leaves
-to the store: where in its millisecond a record stands in the order, and how long a retry waits. There the store's choice is looked
-up in what it holds after the move, tested against what is allowed, and taken over.
+It is run with the time that the store under test answered, so that answers can be compared exactly.
+Two things the protocol leaves to the store: where in its millisecond a record stands in the order,
+and how long a retry waits. There the store's choice is looked up in what it holds after the move,
+tested against what is allowed, and taken over.
 """
 
 from collections.abc import Callable
@@ -27,7 +29,9 @@ class Spec(GatewayMoves, WorkerMoves):
         return act(*move.args)
 
     def reap(self, model: str) -> messages.Reaped:
-        """One run for all gateways in half a period; after a pause everybody has a lease's time to renew."""
+        """One run for all gateways in half a period; after a pause everybody has a lease's time to
+        renew.
+        """
         del model
         period, age = self.limits.reaper_period_ms, self.now - self.stamp
         if self.stamp and 0 <= age < period / 2:
@@ -43,12 +47,20 @@ class Spec(GatewayMoves, WorkerMoves):
         due = [task_id for task_id, at in self.dues.items() if at <= self.now]
         for task_id in due:
             self._become(task_id, State.WAITING)
-        late = [i for i in self.among(State.WAITING) if 0 < self.records[i].starts_by <= self.now and not self.records[i].began]
+        late = [
+            i
+            for i in self.among(State.WAITING)
+            if 0 < self.records[i].starts_by <= self.now and not self.records[i].began
+        ]
         for task_id in late:
             self._become(task_id, State.EXPIRED)
         forgotten, buried = self._drop_old()
-        self.posts = {name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS}
-        return messages.Reaped(True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage())
+        self.posts = {
+            name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS
+        }
+        return messages.Reaped(
+            True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage()
+        )
 
     def _cut(self) -> None:
         """What can't be so late but by a clock that was ahead."""
@@ -73,13 +85,22 @@ class Spec(GatewayMoves, WorkerMoves):
         return len(lost)
 
     def _drop_old(self) -> tuple[int, int]:
-        """Results, dead letters and tombstones past their time; what became a tombstone now stays one for its time."""
-        forgotten = self._older(self.limits.result_ttl_ms, State.SUCCESS, State.CANCELLED, State.EXPIRED)
+        """Results, dead letters and tombstones past their time; what became a tombstone now stays
+        one for its time.
+        """
+        forgotten = self._older(
+            self.limits.result_ttl_ms, State.SUCCESS, State.CANCELLED, State.EXPIRED
+        )
         buried = self._older(self.limits.dead_letter_ttl_ms, State.FAILURE)
         for task_id in forgotten + buried:
             self._entomb(task_id)
-        while dead := sorted(self.among(State.FAILURE), key=lambda task_id: (self.records[task_id].ended, task_id)):
-            if len(dead) <= self.limits.most_dead and self.bytes_of(State.FAILURE) <= self.limits.most_dead_bytes:
+        while dead := sorted(
+            self.among(State.FAILURE), key=lambda task_id: (self.records[task_id].ended, task_id)
+        ):
+            if (
+                len(dead) <= self.limits.most_dead
+                and self.bytes_of(State.FAILURE) <= self.limits.most_dead_bytes
+            ):
                 break
             self._entomb(dead[0])
             buried.append(dead[0])
@@ -89,13 +110,19 @@ class Spec(GatewayMoves, WorkerMoves):
         return len(forgotten), len(buried)
 
     def _older(self, age_ms: int, *states: State) -> list[str]:
-        return [task_id for task_id in self.among(*states) if self.records[task_id].ended <= self.now - age_ms]
+        return [
+            task_id
+            for task_id in self.among(*states)
+            if self.records[task_id].ended <= self.now - age_ms
+        ]
 
     def picture(self) -> StoreSnapshot:
         """All that a store must hold, with every index derived from the records."""
         rows = self.records
         names = "tickets batch stamp ahead quiet_until repair_at repair_step ended ended_before backlog rate"
-        meta = {"waiting_rows": self.waiting_rows()} | {name: getattr(self, name) for name in names.split()}
+        meta = {"waiting_rows": self.waiting_rows()} | {
+            name: getattr(self, name) for name in names.split()
+        }
         meta |= {"bytes": self.bytes_of(*OUTSTANDING), "dead_bytes": self.bytes_of(State.FAILURE)}
         return StoreSnapshot(
             records=rows,
@@ -104,8 +131,14 @@ class Spec(GatewayMoves, WorkerMoves):
             retry=self.dues,
             outstanding={i: row.created for i, row in rows.items() if row.outstanding},
             suspects=frozenset(self.suspects()),
-            starts_by={i: row.starts_by for i, row in rows.items() if row.starts_by and row.outstanding and not row.began},
-            ended={i: rows[i].ended for i in self.among(State.SUCCESS, State.CANCELLED, State.EXPIRED)},
+            starts_by={
+                i: row.starts_by
+                for i, row in rows.items()
+                if row.starts_by and row.outstanding and not row.began
+            },
+            ended={
+                i: rows[i].ended for i in self.among(State.SUCCESS, State.CANCELLED, State.EXPIRED)
+            },
             dead={i: rows[i].ended for i in self.among(State.FAILURE)},
             tombs={i: rows[i].ended for i in self.among(State.FORGOTTEN)},
             claims=self.claims,

@@ -20,7 +20,9 @@ class GatewayMoves(Rows):
         owner, digest = self.idems.get(s.idempotency_key, ("", ""))
         if owner in self.records and digest != s.body_digest:
             row = self.records[owner]
-            return messages.SubmitAnswer(Submitted.CONFLICT, owner, row.state, row.seq, self._shortage())
+            return messages.SubmitAnswer(
+                Submitted.CONFLICT, owner, row.state, row.seq, self._shortage()
+            )
         known = owner in self.records
         twin = owner if known else self._twin(s)
         if not twin and (refusal := self._refusal(s)):
@@ -34,16 +36,25 @@ class GatewayMoves(Rows):
         return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
 
     def _refusal(self, s: PredictionRequest) -> messages.SubmitAnswer | None:
-        """Too much in records or in bytes; or, by the measured rate, too late for a caller who waits."""
+        """Too much in records or in bytes; or, by the measured rate, too late for a caller who
+        waits.
+        """
         count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
-        over, bytes_over = count + 1 - self.limits.most_outstanding, held + len(s.input) - self.limits.most_outstanding_bytes
+        over, bytes_over = (
+            count + 1 - self.limits.most_outstanding,
+            held + len(s.input) - self.limits.most_outstanding_bytes,
+        )
         if bytes_over > 0 and count:
             over = max(over, math.ceil(bytes_over * count / max(held, 1)))
         if over > 0:
-            return messages.SubmitAnswer(Submitted.FULL, s.task_id, State.WAITING, 0, 0, self._ms_for(over))
+            return messages.SubmitAnswer(
+                Submitted.FULL, s.task_id, State.WAITING, 0, 0, self._ms_for(over)
+            )
         wait = self._ms_for(count)
         if 0 < s.longest_wait_ms < wait and self.among(State.WAITING):
-            return messages.SubmitAnswer(Submitted.LATE, s.task_id, State.WAITING, 0, 0, wait - s.longest_wait_ms)
+            return messages.SubmitAnswer(
+                Submitted.LATE, s.task_id, State.WAITING, 0, 0, wait - s.longest_wait_ms
+            )
         return None
 
     def _ms_for(self, records: int) -> int:
@@ -70,15 +81,23 @@ class GatewayMoves(Rows):
         """A joiner's place, if it is better, becomes the record's."""
         row = self.records[task_id]
         old, new = row.order, self.seen.records[task_id].order
-        joiners, olds, news = self.now + self.ahead, self._submitted(old, s), self._submitted(new, s)
+        joiners, olds, news = (
+            self.now + self.ahead,
+            self._submitted(old, s),
+            self._submitted(new, s),
+        )
         moved = new < old and news == joiners
         if row.outstanding and not moved and (new != old or olds > joiners):
-            raise NotAllowed(f"{task_id} stands at {new} in the order after a join, and stood at {old}")
+            raise NotAllowed(
+                f"{task_id} stands at {new} in the order after a join, and stood at {old}"
+            )
         row.order = new if row.outstanding else old
 
     @staticmethod
     def _submitted(order: int, s: PredictionRequest) -> int:
-        """When a submission with that head start was made, by its number in the order; in milliseconds."""
+        """When a submission with that head start was made, by its number in the order; in
+        milliseconds.
+        """
         return (order + s.head_start_ms * 1000) // 1000
 
     def _create(self, s: PredictionRequest) -> None:
@@ -102,7 +121,9 @@ class GatewayMoves(Rows):
             self.joins[s.join_key] = s.task_id
 
     def _stands(self, kind: Submitted, task_id: str, s: PredictionRequest) -> messages.SubmitAnswer:
-        """The answer for the record that stands for the request, to which its gateway listens from now on."""
+        """The answer for the record that stands for the request, to which its gateway listens from
+        now on.
+        """
         row = self.records[task_id]
         self._listen(row, s.listener)
         return messages.SubmitAnswer(kind, task_id, row.state, row.seq, self._shortage())
@@ -145,14 +166,22 @@ class GatewayMoves(Rows):
             return None
         if self.records[task_id].outstanding:
             self._become(task_id, State.CANCELLED)
-        return messages.Cancelled(self._view(task_id), self.records[task_id].state is State.CANCELLED)
+        return messages.Cancelled(
+            self._view(task_id), self.records[task_id].state is State.CANCELLED
+        )
 
     def replay(self, task_id: str, epoch: int) -> messages.Replayed:
         row = self.records.get(task_id)
         if row is None or row.state is State.FORGOTTEN:
             return messages.Replayed(0, 0)
         if row.epoch == epoch and row.state is State.FAILURE:
-            row.epoch, row.attempts, row.suspect, row.error, row.ended = epoch + 1, 0, False, None, 0
+            row.epoch, row.attempts, row.suspect, row.error, row.ended = (
+                epoch + 1,
+                0,
+                False,
+                None,
+                0,
+            )
             self._become(task_id, State.WAITING)
         elif row.epoch != epoch + 1:
             return messages.Replayed(0, 0)
@@ -189,4 +218,7 @@ class GatewayMoves(Rows):
     def workers(self, model: str) -> tuple[messages.WorkerInfo, ...]:
         del model
         posts = sorted(self.posts.items(), key=lambda item: (item[1].seen, item[0]))
-        return tuple(messages.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch, p.problem) for n, p in posts)
+        return tuple(
+            messages.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch, p.problem)
+            for n, p in posts
+        )

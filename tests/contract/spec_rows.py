@@ -1,4 +1,6 @@
-"""The specification's records and what they go through; the moves are beside it, `spec.py` puts it together."""
+"""The specification's records and what they go through; the moves are beside it, `spec.py` puts it
+together.
+"""
 
 import json
 import math
@@ -25,7 +27,9 @@ class Rows:
         self.posts: dict[str, Post] = {}
         self.joins: dict[str, str] = {}
         self.idems: dict[str, tuple[str, str]] = {}
-        self.tickets = self.batch = self.stamp = self.quiet_until = self.repair_at = self.repair_step = 0
+        self.tickets = self.batch = self.stamp = self.quiet_until = self.repair_at = (
+            self.repair_step
+        ) = 0
         self.turn = ""
         self.ended = self.ended_before = self.backlog = self.rate = self.ahead = 0
         self.told: list[tuple[str, str, int, str]] = []
@@ -38,7 +42,9 @@ class Rows:
         return [task_id for task_id, row in self.records.items() if row.state in states]
 
     def in_order(self) -> list[str]:
-        return sorted(self.among(State.WAITING), key=lambda task_id: (self.records[task_id].order, task_id))
+        return sorted(
+            self.among(State.WAITING), key=lambda task_id: (self.records[task_id].order, task_id)
+        )
 
     def suspects(self) -> list[str]:
         return [task_id for task_id in self.among(State.WAITING) if self.records[task_id].suspect]
@@ -51,8 +57,12 @@ class Rows:
         return sum(row.rows for row in waiting if not row.suspect)
 
     def shortage(self, batch: int) -> int:
-        """Tickets missing: one for each batch of ordinary rows, one for each suspect, less those under way."""
-        return max(0, math.ceil(self.waiting_rows() / max(1, batch)) + len(self.suspects()) - self.tickets)
+        """Tickets missing: one for each batch of ordinary rows, one for each suspect, less those
+        under way.
+        """
+        return max(
+            0, math.ceil(self.waiting_rows() / max(1, batch)) + len(self.suspects()) - self.tickets
+        )
 
     def _shortage(self) -> int:
         return self.shortage(self.batch or 1)
@@ -90,15 +100,21 @@ class Rows:
         old = self.records[task_id]
         self.records[task_id] = Row(State.FORGOTTEN, old.seq + 1, old.epoch, ended=self.now)
 
-    def _fail(self, task_id: str, error: bytes, permanent: bool, own: bool, version: str = "") -> State:
-        """Nothing without begin; doubt for what a mate may have caused; else a charge, and an end when that was the last."""
+    def _fail(
+        self, task_id: str, error: bytes, permanent: bool, own: bool, version: str = ""
+    ) -> State:
+        """Nothing without begin; doubt for what a mate may have caused; else a charge, and an end
+        when that was the last.
+        """
         row = self.records[task_id]
         alone, begun = row.named == 1, row.begun > 0
         if not begun:
             return self._become(task_id, State.WAITING).state
         charged = alone or (own and not permanent)
         told = json.loads(error) if error else None
-        row.history += (Run(row.epoch, row.worker, version, row.begun, self.now, row.named, charged, told),)
+        row.history += (
+            Run(row.epoch, row.worker, version, row.begun, self.now, row.named, charged, told),
+        )
         if not alone and not own:
             row.suspect = True
             return self._become(task_id, State.WAITING).state
@@ -110,6 +126,8 @@ class Rows:
         most = min(self.limits.retry_cap_ms, self.limits.retry_base_ms * 2 ** (row.attempts - 1))
         due = self.seen.retry.get(task_id, self.now)
         if not self.now <= due <= self.now + most:
-            raise NotAllowed(f"{task_id} is due {due - self.now} ms from now, and may be at most {most}")
+            raise NotAllowed(
+                f"{task_id} is due {due - self.now} ms from now, and may be at most {most}"
+            )
         self.dues[task_id] = due
         return State.RETRY

@@ -42,7 +42,9 @@ class WorkerMoves(Rows):
         if not full and age < ask.max_batch_wait_ms:
             self.claims[ask.claim_id] = Memory("asking")
             wait = ask.max_batch_wait_ms - age
-            return messages.ClaimAnswer(ClaimStatus.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows))
+            return messages.ClaimAnswer(
+                ClaimStatus.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows)
+            )
         for task_id in batch:
             row = self._become(task_id, State.RUNNING)
             row.claim, row.named, row.worker = ask.claim_id, len(batch), ask.worker_id
@@ -52,7 +54,9 @@ class WorkerMoves(Rows):
         return self._granted(ask)
 
     def _waited(self, task_id: str, enough: int) -> int:
-        """How long; of what the clock says is yet to be submitted nobody knows it, and it is taken for enough."""
+        """How long; of what the clock says is yet to be submitted nobody knows it, and it is taken
+        for enough.
+        """
         waited = self.now - self.records[task_id].created
         return waited if waited >= 0 else enough
 
@@ -83,8 +87,12 @@ class WorkerMoves(Rows):
         for task_id in self.claims[ask.claim_id].ids:
             row = self.records.get(task_id)
             data = row.input if row is not None and self._held(task_id, ask.claim_id) else None
-            granted.append(messages.ClaimedRecord(task_id, data, row.rows if row is not None else 0))
-        return messages.ClaimAnswer(ClaimStatus.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows))
+            granted.append(
+                messages.ClaimedRecord(task_id, data, row.rows if row is not None else 0)
+            )
+        return messages.ClaimAnswer(
+            ClaimStatus.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows)
+        )
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
         del model
@@ -108,12 +116,20 @@ class WorkerMoves(Rows):
         refused = memory.begun > 0 and self.now > memory.begun + limit_ms
         if not refused:
             self.leases |= dict.fromkeys(held, self.now + self.limits.lease_ms)
-        by_others = [task_id for task_id in memory.ids if task_id not in held and task_id not in memory.words]
+        by_others = [
+            task_id for task_id in memory.ids if task_id not in held and task_id not in memory.words
+        ]
         kind = LeaseStatus.HELD if held else LeaseStatus.LOST if by_others else LeaseStatus.ENDED
-        return messages.RenewAnswer(kind, held, refused, self.now - memory.begun if memory.begun else None)
+        return messages.RenewAnswer(
+            kind, held, refused, self.now - memory.begun if memory.begun else None
+        )
 
-    def settle(self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str) -> messages.SettleAnswer:
-        """ALL also closes a claim that has not arrived, or waits: nobody is there to run what it would get."""
+    def settle(
+        self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str
+    ) -> messages.SettleAnswer:
+        """ALL also closes a claim that has not arrived, or waits: nobody is there to run what it
+        would get.
+        """
         del model
         words: dict[str, str] = {}
         for outcome in outcomes:
@@ -123,7 +139,10 @@ class WorkerMoves(Rows):
             elif memory is None or memory.status == "asking":
                 self.claims[claim_id] = Memory("closed")
             else:
-                words |= {task_id: self._settled(claim_id, task_id, outcome, version) for task_id in memory.ids}
+                words |= {
+                    task_id: self._settled(claim_id, task_id, outcome, version)
+                    for task_id in memory.ids
+                }
         return messages.SettleAnswer(words, self._shortage())
 
     def _settled(self, claim_id: str, task_id: str, outcome: Outcome, version: str) -> str:
@@ -136,12 +155,23 @@ class WorkerMoves(Rows):
             return STALE
         row = self.records[task_id]
         if outcome.verb is OutcomeKind.FINISH:
-            row.result, row.error, row.version, row.run_ms = outcome.payload, None, version, outcome.run_ms
+            row.result, row.error, row.version, row.run_ms = (
+                outcome.payload,
+                None,
+                version,
+                outcome.run_ms,
+            )
             word = self._become(task_id, State.SUCCESS).state
         elif outcome.verb is OutcomeKind.HAND_BACK:
             word = self._become(task_id, State.WAITING).state
         else:
-            word = self._fail(task_id, outcome.payload, outcome.verb is OutcomeKind.FAIL_FOR_GOOD, outcome.own, version)
+            word = self._fail(
+                task_id,
+                outcome.payload,
+                outcome.verb is OutcomeKind.FAIL_FOR_GOOD,
+                outcome.own,
+                version,
+            )
         memory.words[task_id] = word.value
         return word.value
 
@@ -155,20 +185,26 @@ class WorkerMoves(Rows):
         since = self.now if before is None or changed else before.since
         counts = beat.state is WorkerState.IDLE and waiting > 0
         beats = (before.idle_beats if before else 0) + 1 if counts else 0
-        self.posts[beat.worker_id] = Post(beat.state.value, beat.version, beat.batch_rows, since, self.now, beats, beat.problem)
+        self.posts[beat.worker_id] = Post(
+            beat.state.value, beat.version, beat.batch_rows, since, self.now, beats, beat.problem
+        )
         self.batch = beat.batch_rows
         if beat.state is WorkerState.IDLE and changed:
             self.repair_at = self.repair_step = 0
         backing_off = self.now < self.repair_at <= self.now + MAX_BACKOFF_MS
         if beats < 2 or backing_off:
             return messages.HeartbeatAnswer(waiting, 0, my_turn)
-        self.repair_step = min(2 * self.repair_step, MAX_BACKOFF_MS) if self.repair_step else beat.period_ms
+        self.repair_step = (
+            min(2 * self.repair_step, MAX_BACKOFF_MS) if self.repair_step else beat.period_ms
+        )
         self.repair_at = self.now + self.repair_step
         self.tickets = sum(post.state == WorkerState.IDLE for post in self.posts.values())
         return messages.HeartbeatAnswer(waiting, self.tickets, my_turn)
 
     def _turn(self, beat: HeartbeatRequest) -> bool:
-        """One worker at a time leaves its version; the turn is over when it wants no other and is not loading."""
+        """One worker at a time leaves its version; the turn is over when it wants no other and is
+        not loading.
+        """
         free = not self.turn or self.turn == beat.worker_id or self.turn not in self.posts
         if beat.wants and free:
             self.turn = beat.worker_id

@@ -1,6 +1,8 @@
-"""What the contract tests need of a store, whatever it is: two real gateways' sides, workers' sides, and a view of all it holds.
+"""What the contract tests need of a store, whatever it is: two real gateways' sides, workers'
+sides, and a view of all it holds.
 
-The tests name no store. A second store brings its own `StoreUnderTest` and its own plantings, and runs the same machine.
+The tests name no store. A second store brings its own `StoreUnderTest` and its own plantings, and
+runs the same machine.
 """
 
 from collections.abc import Mapping
@@ -15,7 +17,9 @@ from tests.contract.snapshot import Move, StoreSnapshot
 
 @dataclass
 class Clock:
-    """How far the store's time stands from the machine's; a store under test is built with `offset`."""
+    """How far the store's time stands from the machine's; a store under test is built with
+    `offset`.
+    """
 
     offset_ms: int = 0
 
@@ -73,7 +77,9 @@ class StoreUnderTest(Protocol):
         """Runs a gateway's method to its end."""
 
     def send(self, gateway: int, move: Move) -> tuple[int, Any]:
-        """Makes a move from the gateway (or the workers' side) and answers the store's time of it, and its answer."""
+        """Makes a move from the gateway (or the workers' side) and answers the store's time of it,
+        and its answer.
+        """
 
     def subscription(self, channel: str) -> Subscription:
         """An ear for a gateway's channel, not yet confirmed."""

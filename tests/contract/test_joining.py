@@ -10,9 +10,17 @@ from tests.contract.acting import MODEL, Cast
 @pytest.mark.parametrize(
     ("held_ms", "joiner_ms", "joins"),
     [(0, 0, True), (0, 500, True), (500, 0, False), (500, 5_000, False), (5_000, 500, True)],
-    ids=["neither may expire", "only the joiner may", "only the record may", "the record sooner", "the joiner sooner"],
+    ids=[
+        "neither may expire",
+        "only the joiner may",
+        "only the record may",
+        "the record sooner",
+        "the joiner sooner",
+    ],
 )
-def test_a_request_joins_only_what_may_not_expire_sooner_than_it(cast: Cast, held_ms: int, joiner_ms: int, joins: bool) -> None:
+def test_a_request_joins_only_what_may_not_expire_sooner_than_it(
+    cast: Cast, held_ms: int, joiner_ms: int, joins: bool
+) -> None:
     held = cast.submit(join_key="j", time_to_start_ms=held_ms)
     answer = cast.answer(join_key="j", time_to_start_ms=joiner_ms)
     assert (answer.task_id == held) is joins
@@ -23,18 +31,24 @@ def test_times_to_start_are_compared_as_moments(cast: Cast) -> None:
     cast.pass_ms(10_000)
     later = cast.submit(join_key="j", time_to_start_ms=60_000)
     assert cast.read(later).state is State.WAITING, "it made a record of its own"
-    assert cast.answer(join_key="j", time_to_start_ms=40_000).task_id == later, "the better one holds the key"
+    assert cast.answer(join_key="j", time_to_start_ms=40_000).task_id == later, (
+        "the better one holds the key"
+    )
     cast.pass_ms(55_000)
     assert cast.reap().expired == 1
     assert cast.read(held).state is State.EXPIRED
-    assert cast.answer(join_key="j", time_to_start_ms=10).task_id == later, "its end left the key alone"
+    assert cast.answer(join_key="j", time_to_start_ms=10).task_id == later, (
+        "its end left the key alone"
+    )
 
 
 def test_what_has_begun_once_is_joined_whatever_its_time_to_start(cast: Cast) -> None:
     held = cast.submit(join_key="j", time_to_start_ms=500)
     cast.claimed("c1")
     own = cast.submit(join_key="k", time_to_start_ms=500)
-    assert cast.answer(join_key="j").kind is Submitted.ACCEPTED, "claimed is not begun: it may come back and expire"
+    assert cast.answer(join_key="j").kind is Submitted.ACCEPTED, (
+        "claimed is not begun: it may come back and expire"
+    )
     cast.run("c2")
     cast.settle("c2", OutcomeKind.FAIL, own, own=True)
     assert cast.read(own).state is State.RETRY

@@ -1,4 +1,6 @@
-"""The protocol's most important promises about submissions, waiting, reapers, tickets and the operator, a sentence each."""
+"""The protocol's most important promises about submissions, waiting, reapers, tickets and the
+operator, a sentence each.
+"""
 
 import pytest
 
@@ -70,7 +72,9 @@ def test_what_has_begun_once_does_not_expire(cast: Cast) -> None:
     assert cast.claimed("c2") == [task_id]
 
 
-def test_what_waits_is_told_when_it_should_be_claimed_by_the_rate_measured_while_a_worker_lives(cast: Cast) -> None:
+def test_what_waits_is_told_when_it_should_be_claimed_by_the_rate_measured_while_a_worker_lives(
+    cast: Cast,
+) -> None:
     ids = [cast.submit() for _ in range(6)]
     cast.beat("w", WorkerState.BUSY)
     cast.reap()
@@ -83,7 +87,9 @@ def test_what_waits_is_told_when_it_should_be_claimed_by_the_rate_measured_while
     first, last = cast.read(ids[2]), cast.read(ids[5])
     assert first.starts_in_ms is not None
     assert first.starts_in_ms >= 500, "two ended in a second and a little"
-    assert last.starts_in_ms == pytest.approx(4 * first.starts_in_ms, abs=4), "three stand before it"
+    assert last.starts_in_ms == pytest.approx(4 * first.starts_in_ms, abs=4), (
+        "three stand before it"
+    )
     cast.pass_ms(5_001)
     assert cast.read(ids[5]).starts_in_ms is None, "no worker lives"
 
@@ -142,10 +148,15 @@ def test_a_lost_worker_is_taken_over_when_its_lease_ran_out(cast: Cast) -> None:
     cast.run("c1")
     assert sum(answer.taken_over for answer in cast.pass_seconds(6)) == 1
     assert cast.read(task_id).attempts == 1
-    assert cast.read(task_id).error == {"type": "worker_lost", "message": "the worker that ran it stopped answering"}
+    assert cast.read(task_id).error == {
+        "type": "worker_lost",
+        "message": "the worker that ran it stopped answering",
+    }
 
 
-@pytest.mark.parametrize("jump_ms", [12_000, -12_000], ids=["the store stood still", "the clock stepped back"])
+@pytest.mark.parametrize(
+    "jump_ms", [12_000, -12_000], ids=["the store stood still", "the clock stepped back"]
+)
 def test_nothing_is_taken_over_for_a_lease_after(cast: Cast, jump_ms: int) -> None:
     cast.pass_seconds(6)
     task_id = cast.submit()
@@ -234,7 +245,9 @@ def test_live_workers_are_listed_and_silent_ones_are_dropped(cast: Cast) -> None
     cast.beat("w", WorkerState.LOADING)
     cast.beat("gone", WorkerState.IDLE)
     cast.beat("gone", WorkerState.GONE)
-    assert [(w.worker_id, w.state) for w in cast.tell("workers", MODEL)] == [("w", WorkerState.LOADING)]
+    assert [(w.worker_id, w.state) for w in cast.tell("workers", MODEL)] == [
+        ("w", WorkerState.LOADING)
+    ]
     cast.pass_ms(5_100)
     cast.reap()
     assert cast.tell("workers", MODEL) == ()

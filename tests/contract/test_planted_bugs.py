@@ -1,7 +1,8 @@
-"""The machine is worth what it finds: each bug of the protocol's list is planted, and must be found.
+"""The machine is worth what it finds: each bug of the protocol's list is planted, and must be
+found.
 
-Twice: by the ledger alone, which knows nothing of the specification, and with the specification beside. The proof is written to
-docs/planted-bugs.md.
+Twice: by the ledger alone, which knows nothing of the specification, and with the specification
+beside. The proof is written to docs/planted-bugs.md.
 """
 
 from collections.abc import Iterator
@@ -25,7 +26,8 @@ by the invariants alone (the ledger), and with the specification beside them. Th
 
 @pytest.fixture(scope="module")
 def proof() -> Iterator[dict[str, str]]:
-    """Collects a row for each bug; a run of all of them writes the table when the bugs are no longer those of the table.
+    """Collects a row for each bug; a run of all of them writes the table when the bugs are no
+    longer those of the table.
 
     Not at each run: which of the two speaks first, and with what, is drawn anew each time.
     """
@@ -33,7 +35,9 @@ def proof() -> Iterator[dict[str, str]]:
     yield rows
     listed = PROOF.read_text().splitlines() if PROOF.exists() else []
     now = [_planted(row) for row in rows.values()]
-    if len(rows) == len(BUGS) and sorted(now) != sorted(map(_planted, listed[len(HEAD.splitlines()) :])):
+    if len(rows) == len(BUGS) and sorted(now) != sorted(
+        map(_planted, listed[len(HEAD.splitlines()) :])
+    ):
         PROOF.write_text(HEAD + "".join(rows[bug.name] for bug in BUGS))
 
 

@@ -1,4 +1,6 @@
-"""What is particular to the server under the Redis store: when it is full, and when it can't be the store at all."""
+"""What is particular to the server under the Redis store: when it is full, and when it can't be the
+store at all.
+"""
 
 import asyncio
 import re
@@ -50,16 +52,24 @@ def test_a_full_store_refuses_submissions_and_drains(small: tuple[Valkey, Cast])
 @pytest.mark.parametrize(
     ("info", "sentence"),
     [
-        ({"redis_version": "6.2.14"}, "the store is redis 6.2.14, which is too old: the service needs redis 7.0 or newer"),
+        (
+            {"redis_version": "6.2.14"},
+            "the store is redis 6.2.14, which is too old: the service needs redis 7.0 or newer",
+        ),
         (
             {"server_name": "valkey", "valkey_version": "7.2.5", "redis_version": "7.2.4"},
             "the store is valkey 7.2.5, which is too old: the service needs valkey 8.0 or newer",
         ),
-        ({"redis_version": "7.4.0", "cluster_enabled": 1}, "a Redis Cluster, which is not supported"),
+        (
+            {"redis_version": "7.4.0", "cluster_enabled": 1},
+            "a Redis Cluster, which is not supported",
+        ),
         ({"redis_version": "7.4.0", "role": "slave"}, "a read-only replica"),
     ],
 )
-def test_a_server_that_cannot_be_the_store_is_refused_with_a_sentence(info: dict[str, Any], sentence: str) -> None:
+def test_a_server_that_cannot_be_the_store_is_refused_with_a_sentence(
+    info: dict[str, Any], sentence: str
+) -> None:
     with pytest.raises(Misconfigured, match=sentence):
         refuse(info)
 
@@ -96,7 +106,9 @@ def test_both_sides_check_a_live_server(valkey: Valkey) -> None:
 
 
 @contextmanager
-def sides(valkey: Valkey, installation: str, prefix: str = "shared") -> Iterator[list[Callable[[], object]]]:
+def sides(
+    valkey: Valkey, installation: str, prefix: str = "shared"
+) -> Iterator[list[Callable[[], object]]]:
     """An installation's `own` and `check`, as a worker and as a gateway asks."""
     commands = Commands(prefix, Limits(), installation)
     worker = RedisWorkerStore(sync_client.connect(valkey.url(), 10), commands)
@@ -122,8 +134,14 @@ def refused(asking: list[Callable[[], object]]) -> set[str]:
 
 
 @pytest.mark.parametrize("first", range(4))
-def test_the_first_installation_owns_the_keys_and_every_other_is_refused(valkey: Valkey, first: int) -> None:
-    with sides(valkey, "prod/a") as owner, sides(valkey, "prod/b") as stranger, sides(valkey, "") as nameless:
+def test_the_first_installation_owns_the_keys_and_every_other_is_refused(
+    valkey: Valkey, first: int
+) -> None:
+    with (
+        sides(valkey, "prod/a") as owner,
+        sides(valkey, "prod/b") as stranger,
+        sides(valkey, "") as nameless,
+    ):
         owner[first]()
         assert [ask() or "" for ask in owner] == [""] * 4
         (sentence,) = refused(stranger)
@@ -166,14 +184,22 @@ def test_the_keys_are_handed_over_by_the_command_of_the_sentence(valkey: Valkey)
 
 
 def test_of_two_that_start_together_one_owns_the_keys(valkey: Valkey) -> None:
-    with sides(valkey, "prod/a") as one, sides(valkey, "prod/b") as other, ThreadPoolExecutor(2) as pool:
+    with (
+        sides(valkey, "prod/a") as one,
+        sides(valkey, "prod/b") as other,
+        ThreadPoolExecutor(2) as pool,
+    ):
         outcomes = [pool.submit(asking[0]) for asking in (one, other)]
         assert sum(each.exception() is None for each in outcomes) == 1
 
 
 def test_a_full_store_can_be_marked_and_checked(small: tuple[Valkey, Cast]) -> None:
     server, _ = small
-    with redis.Redis(port=server.port) as client, sides(server, "prod/a") as owner, sides(server, "prod/b") as stranger:
+    with (
+        redis.Redis(port=server.port) as client,
+        sides(server, "prod/a") as owner,
+        sides(server, "prod/b") as stranger,
+    ):
         client.config_set("maxmemory", "100kb")
         owner[1]()
         refused(stranger)

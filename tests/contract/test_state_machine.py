@@ -1,6 +1,7 @@
 """Hypothesis looks for a way to make the store break the protocol.
 
-The same lives every time, so that a failure is the change's; `MACHINE_LIVES=2000` looks at that many others.
+The same lives every time, so that a failure is the change's; `MACHINE_LIVES=2000` looks at that
+many others.
 """
 
 import os
@@ -29,7 +30,9 @@ def test_no_order_of_moves_breaks_the_protocol(store: StoreUnderTest) -> None:
     run_state_machine_as_test(cast(Any, partial(FaultRules, store)), settings=settled)
 
 
-def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_letter(store: StoreUnderTest) -> None:
+def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_letter(
+    store: StoreUnderTest,
+) -> None:
     life = FaultRules(store)
     life.start(seed=1)
     for _ in range(2):
@@ -43,7 +46,9 @@ def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_l
     life.teardown()
 
 
-def test_a_submission_that_arrives_when_its_record_was_forgotten_makes_another_record(store: StoreUnderTest) -> None:
+def test_a_submission_that_arrives_when_its_record_was_forgotten_makes_another_record(
+    store: StoreUnderTest,
+) -> None:
     life = FaultRules(store)
     life.start(seed=1)
     life.submit(poison=False, rows=1, number=1, waits=False)

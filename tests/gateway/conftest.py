@@ -16,12 +16,18 @@ from tests.gateway.support import MODEL, FakeWorker, GatewayClient, register
 @pytest.fixture(scope="session")
 def registry_url(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> str:
     """An MLflow server with version 1 of the model."""
-    once(tmp_path_factory, MODEL, lambda: register(mlflow_server.url, feature_table="stations.parquet"))
+    once(
+        tmp_path_factory,
+        MODEL,
+        lambda: register(mlflow_server.url, feature_table="stations.parquet"),
+    )
     return mlflow_server.url
 
 
 @pytest.fixture(scope="session")
-def _session_stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def _session_stack(
+    valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     stack = Stack(tmp_path_factory.mktemp("gateways"), valkey_server, registry_url, MODEL)
     stack.env["SYNC_SLO_S"] = "4"
     stack.env["EXTENSIONS"] = "examples.football.gateway:install"
@@ -64,7 +70,11 @@ def kept(own_stack: Stack, tmp_path: Path) -> Iterator[Kept]:
     """No gateway yet; a threshold of 1 KiB, and a look every second."""
     folder = tmp_path / "payloads"
     folder.mkdir()
-    own_stack.env |= {"PAYLOAD_URL": f"file://{folder}", "PAYLOAD_THRESHOLD_BYTES": "1024", "PAYLOAD_SWEEP_S": "1"}
+    own_stack.env |= {
+        "PAYLOAD_URL": f"file://{folder}",
+        "PAYLOAD_THRESHOLD_BYTES": "1024",
+        "PAYLOAD_SWEEP_S": "1",
+    }
     own_stack.env |= {"REGISTRY_REFRESH_S": "0.2", "SYNC_SLO_S": "5"}
     kept = Kept(own_stack, folder)
     yield kept

@@ -29,9 +29,16 @@ class Kept:
         return self.sites[-1]
 
     def names(self) -> list[str]:
-        """The names of the payloads. The gateways' own files are left out: the owner's mark, and what a readiness probe writes."""
+        """The names of the payloads.
+
+        The gateways' own files are left out: the owner's mark, and what a readiness probe writes.
+        """
         inner = self.folder / "inference"
-        return sorted(n for n in os.listdir(inner) if not n.startswith(("probe", "owner"))) if inner.exists() else []
+        return (
+            sorted(n for n in os.listdir(inner) if not n.startswith(("probe", "owner")))
+            if inner.exists()
+            else []
+        )
 
     def written(self, name: str) -> bytes:
         return (self.folder / "inference" / name).read_bytes()
@@ -47,6 +54,11 @@ class Kept:
         place = payloads_at(f"file://{self.folder}", "inference")
         assert place is not None
         place.write(blob_names.result_name(granted.task_id, driver.claim_id), data)
-        outcome = Outcome(granted.task_id, OutcomeKind.FINISH, blob_names.of_result(driver.claim_id, len(data)))
-        assert driver.store.settle(MODEL, driver.claim_id, [outcome], "1").words[granted.task_id] == "success"
+        outcome = Outcome(
+            granted.task_id, OutcomeKind.FINISH, blob_names.of_result(driver.claim_id, len(data))
+        )
+        assert (
+            driver.store.settle(MODEL, driver.claim_id, [outcome], "1").words[granted.task_id]
+            == "success"
+        )
         return granted.task_id

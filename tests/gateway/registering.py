@@ -1,4 +1,6 @@
-"""Registers the tests' model: `python registering.py URL NAME METADATA [COLUMN]`; the last word printed is the version."""
+"""Registers the tests' model: `python registering.py URL NAME METADATA [COLUMN]`; the last word
+printed is the version.
+"""
 
 import json
 import sys
@@ -26,11 +28,15 @@ COLUMNS: list[ColSpec | TensorSpec] = [
     ColSpec("string", "station", required=False),
     ColSpec("boolean", "coastal", required=False),
 ]
-PARAMS = ParamSchema([ParamSpec("horizon", "long", 1), ParamSpec("quantiles", "double", [0.5], (-1,))])
+PARAMS = ParamSchema(
+    [ParamSpec("horizon", "long", 1), ParamSpec("quantiles", "double", [0.5], (-1,))]
+)
 
 
 def main(url: str, name: str, metadata: str, more: str = "") -> None:
-    """Logs the model with its signature, of the image alone that its metadata name, and moves the alias `production` to it."""
+    """Logs the model with its signature, of the image alone that its metadata name, and moves the
+    alias `production` to it.
+    """
     described = json.loads(metadata)
     columns = [*COLUMNS, ColSpec("double", more)] if more else COLUMNS
     columns = [ColSpec("string", described["image"]["column"])] if "image" in described else columns

@@ -1,4 +1,6 @@
-"""What the gateway's tests share: a model without weights, a client for two gateways, and a worker that does as it is told."""
+"""What the gateway's tests share: a model without weights, a client for two gateways, and a worker
+that does as it is told.
+"""
 
 import json
 import os
@@ -11,7 +13,14 @@ from typing import Any, Self
 import httpx2
 
 from inference.ids import new_claim_id
-from inference.store.messages import ClaimedRecord, ClaimRequest, HeartbeatRequest, Outcome, OutcomeKind, WorkerState
+from inference.store.messages import (
+    ClaimedRecord,
+    ClaimRequest,
+    HeartbeatRequest,
+    Outcome,
+    OutcomeKind,
+    WorkerState,
+)
 from inference.store.redis import RedisWorkerStore
 from inference.store.redis.commands import Commands
 from inference.store.redis.sync_client import connect
@@ -24,7 +33,8 @@ GOOD = {"pressure": 1013.25, "days": 3}
 
 
 def register(url: str, name: str = MODEL, more: str = "", **metadata: Any) -> str:
-    """Registers a version, perhaps with one more column or of an image, moves the alias `production` to it and returns it.
+    """Registers a version, perhaps with one more column or of an image, moves the alias
+    `production` to it and returns it.
 
     In a process of its own, for MLflow warns a lot.
     """
@@ -95,7 +105,9 @@ class GatewayClient:
     def status(self, task_id: str, wait: float = 0) -> dict[str, Any]:
         return dict(self.get(f"/monitoring/task_status/{task_id}?wait={wait:g}").json())
 
-    def later(self, call: Callable[..., httpx2.Response], *args: Any, **options: Any) -> "Future[httpx2.Response]":
+    def later(
+        self, call: Callable[..., httpx2.Response], *args: Any, **options: Any
+    ) -> "Future[httpx2.Response]":
         """Calls on a thread."""
         return self._pool.submit(call, *args, **options)
 
@@ -104,12 +116,16 @@ class GatewayClient:
         total = 0.0
         for url in self.urls:
             lines = self._http.get(f"{url}/metrics").text.splitlines()
-            total += next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(sample + " "))
+            total += next(
+                float(line.rpartition(" ")[2]) for line in lines if line.startswith(sample + " ")
+            )
         return total
 
 
 HTTP = httpx2.Client(timeout=60, verify=False, limits=KEPT_ALIVE)
-"""One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of certificates."""
+"""One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of
+certificates.
+"""
 
 
 class FakeWorker:
@@ -165,7 +181,9 @@ class FakeWorker:
 
 @contextmanager
 def gateway_environment(stack: Stack, **extra: str) -> Iterator[dict[str, str]]:
-    """The whole environment that a gateway of this stack gets, for one that is expected not to start."""
+    """The whole environment that a gateway of this stack gets, for one that is expected not to
+    start.
+    """
     uri = f"models:/{stack.model}@production"
     yield (
         os.environ

@@ -68,7 +68,10 @@ WRONG = [
     (json.dumps({"features": GOOD, "model": 3}), "model"),
     (json.dumps({"features": GOOD, "model": None}), "model"),
     (json.dumps({"features": GOOD, "urgency": 1}), "urgency"),
-    (json.dumps({"features": GOOD, "\u0000" + "long" * 100: 1}), "\u0000" + ("long" * 100)[:79] + "…"),
+    (
+        json.dumps({"features": GOOD, "\u0000" + "long" * 100: 1}),
+        "\u0000" + ("long" * 100)[:79] + "…",
+    ),
     ('{"features":{"pressure":' + "[" * 40 + "]" * 40 + ',"days":1}}', "body"),
     ("[" * 500 + "]" * 500, "body"),
     ("[" * 5000 + "]" * 5000, "body"),
@@ -85,7 +88,9 @@ def test_a_wrong_field_is_named(site: GatewayClient, path: str, body: str, field
 def test_all_wrong_fields_are_named_but_not_without_end(site: GatewayClient) -> None:
     body = {"features": {f"f{i}": 1 for i in range(1000)}, "match_id": "x"}
     errors = problem(site.post("/predict/", body), 422)["errors"]
-    assert {"match_id", "features.pressure", "features.days"} <= {error["field"] for error in errors}
+    assert {"match_id", "features.pressure", "features.days"} <= {
+        error["field"] for error in errors
+    }
     assert len(errors) == 20
 
 
@@ -112,14 +117,25 @@ def test_a_lone_surrogate_is_a_400(site: GatewayClient) -> None:
 
 
 @pytest.mark.parametrize(
-    "media", ["text/plain", "application/x-www-form-urlencoded", "application/jsonx", "", "multipart/form-data"]
+    "media",
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "application/jsonx",
+        "",
+        "multipart/form-data",
+    ],
 )
 def test_another_content_type_is_a_415(site: GatewayClient, media: str) -> None:
-    problem(site.call("POST", "/predict/", content=features(), headers={"Content-Type": media}), 415)
+    problem(
+        site.call("POST", "/predict/", content=features(), headers={"Content-Type": media}), 415
+    )
 
 
 def test_a_body_over_the_bound_is_a_413(site: GatewayClient) -> None:
-    problem(site.call("POST", "/predict/", content=b" " * (16 * 1024 * 1024 + 1), headers=JSON), 413)
+    problem(
+        site.call("POST", "/predict/", content=b" " * (16 * 1024 * 1024 + 1), headers=JSON), 413
+    )
 
 
 def test_a_body_over_the_bound_that_hides_its_length_is_a_413(site: GatewayClient) -> None:
@@ -131,7 +147,9 @@ def test_a_body_cut_off_leaves_the_gateway_well(site: GatewayClient) -> None:
     async def cut() -> None:
         host, port = site.urls[0].removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
-        writer.write(b'POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"fe')
+        writer.write(
+            b'POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"fe'
+        )
         await writer.drain()
         writer.close()
         await writer.wait_closed()
@@ -141,14 +159,27 @@ def test_a_body_cut_off_leaves_the_gateway_well(site: GatewayClient) -> None:
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/nowhere"), ("GET", "/"), ("POST", "/predictx"), ("GET", "/predict/1/2"), ("GET", "//")]
+    ("method", "path"),
+    [
+        ("GET", "/nowhere"),
+        ("GET", "/"),
+        ("POST", "/predictx"),
+        ("GET", "/predict/1/2"),
+        ("GET", "//"),
+    ],
 )
 def test_an_unknown_path_is_a_404(site: GatewayClient, method: str, path: str) -> None:
     problem(site.call(method, path), 404)
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/predict/"), ("DELETE", "/predict/async"), ("POST", "/monitoring/queues"), ("PUT", "/livez")]
+    ("method", "path"),
+    [
+        ("GET", "/predict/"),
+        ("DELETE", "/predict/async"),
+        ("POST", "/monitoring/queues"),
+        ("PUT", "/livez"),
+    ],
 )
 def test_a_wrong_method_is_a_405(site: GatewayClient, method: str, path: str) -> None:
     answer = site.call(method, path)
@@ -165,7 +196,14 @@ def test_a_model_not_served_is_counted_as_unknown(site: GatewayClient) -> None:
 
 @pytest.mark.parametrize(
     "good",
-    [{"pressure": 1}, {"days": -(2**63)}, {"station": "\u0000 é 💩"}, {"coastal": False}, {"coastal": None}, {"pressure": 2**64}],
+    [
+        {"pressure": 1},
+        {"days": -(2**63)},
+        {"station": "\u0000 é 💩"},
+        {"coastal": False},
+        {"coastal": None},
+        {"pressure": 2**64},
+    ],
 )
 def test_odd_but_right_input_is_taken(site: GatewayClient, good: dict[str, Any]) -> None:
     task_id = site.submit(features=GOOD | good)

@@ -14,7 +14,9 @@ from tests.gateway.support import GOOD, MODEL, FakeWorker, GatewayClient, proble
 TRACE = "4bf92f3577b34da6a3ce929d0e0e4736"
 
 
-def failed(site: GatewayClient, driver: FakeWorker, count: int, error_type: str = "model_error") -> list[str]:
+def failed(
+    site: GatewayClient, driver: FakeWorker, count: int, error_type: str = "model_error"
+) -> list[str]:
     """Predictions that failed for good, the oldest first."""
     ids = []
     for _ in range(count):
@@ -35,7 +37,9 @@ def listed(site: GatewayClient, query: str = "") -> list[str]:
         after = f"&before={page['next']}"
 
 
-def test_a_dead_letter_has_its_input_and_the_story_of_its_failure(site: GatewayClient, driver: FakeWorker) -> None:
+def test_a_dead_letter_has_its_input_and_the_story_of_its_failure(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     headers = {"traceparent": f"00-{TRACE}-00f067aa0ba902b7-01"}
     body = {"features": GOOD, "match_id": 5}
     task_id = site.call("POST", "/predict/async/", json=body, headers=headers).json()["task_id"]
@@ -45,15 +49,27 @@ def test_a_dead_letter_has_its_input_and_the_story_of_its_failure(site: GatewayC
     driver.fail()
     letter = site.get(f"/dead-letters/{task_id}").json()
     assert letter["input"] == body
-    assert (letter["trace_id"], letter["match_id"], letter["attempts"], letter["epoch"]) == (TRACE, 5, 2, 1)
+    assert (letter["trace_id"], letter["match_id"], letter["attempts"], letter["epoch"]) == (
+        TRACE,
+        5,
+        2,
+        1,
+    )
     assert [run["error"]["message"] for run in letter["history"]] == ["first", "as the test wants"]
     for run in letter["history"]:
-        assert (run["worker"], run["version"], run["batch"], run["charged"]) == ("driver", "1", 1, True)
+        assert (run["worker"], run["version"], run["batch"], run["charged"]) == (
+            "driver",
+            "1",
+            1,
+            True,
+        )
         assert run["began_at"] <= run["ended_at"]
     assert site.get(f"/monitoring/task_status/{task_id}").json()["dead_lettered"] is True
 
 
-def test_the_list_is_newest_first_in_pages_and_by_type(site: GatewayClient, driver: FakeWorker) -> None:
+def test_the_list_is_newest_first_in_pages_and_by_type(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     ids = failed(site, driver, 5) + failed(site, driver, 3, "timeout")
     assert listed(site) == ids[::-1]
     assert listed(site, "&error_type=timeout") == ids[:4:-1]
@@ -62,14 +78,24 @@ def test_the_list_is_newest_first_in_pages_and_by_type(site: GatewayClient, driv
     assert set(listed(site, f"&before={middle}")) <= set(ids[:3])
 
 
-def test_a_replay_that_succeeds_leaves_nothing_behind(site: GatewayClient, driver: FakeWorker) -> None:
+def test_a_replay_that_succeeds_leaves_nothing_behind(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     (task_id,) = failed(site, driver, 1)
     answer = site.post(f"/dead-letters/{task_id}/replay", None)
     assert (answer.status_code, answer.json()["epoch"]) == (202, 2)
     assert driver.run(0.25) == task_id
     record = site.status(task_id)
-    assert (record["status"], record["result"], record["attempts"], "error" in record) == ("success", 0.25, 0, False)
-    assert problem(site.get(f"/dead-letters/{task_id}"), 409)["type"] == "urn:inference:not-a-dead-letter"
+    assert (record["status"], record["result"], record["attempts"], "error" in record) == (
+        "success",
+        0.25,
+        0,
+        False,
+    )
+    assert (
+        problem(site.get(f"/dead-letters/{task_id}"), 409)["type"]
+        == "urn:inference:not-a-dead-letter"
+    )
     assert problem(site.post(f"/dead-letters/{task_id}/replay", None), 409)
     assert listed(site) == []
     with driver.store._client as store:
@@ -78,12 +104,17 @@ def test_a_replay_that_succeeds_leaves_nothing_behind(site: GatewayClient, drive
         assert int(store.hget(f"{{inference:{MODEL}}}:meta", "dead_bytes") or 0) == 0
 
 
-def test_a_replay_that_fails_again_keeps_both_stories(site: GatewayClient, driver: FakeWorker) -> None:
+def test_a_replay_that_fails_again_keeps_both_stories(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     (task_id,) = failed(site, driver, 1)
     site.post(f"/dead-letters/{task_id}/replay", None)
     driver.fail("timeout")
     letter = site.get(f"/dead-letters/{task_id}").json()
-    assert [(run["epoch"], run["error"]["type"]) for run in letter["history"]] == [(1, "model_error"), (2, "timeout")]
+    assert [(run["epoch"], run["error"]["type"]) for run in letter["history"]] == [
+        (1, "model_error"),
+        (2, "timeout"),
+    ]
 
 
 def test_many_are_replayed_by_filter(site: GatewayClient, driver: FakeWorker) -> None:
@@ -98,14 +129,18 @@ def test_many_are_replayed_by_filter(site: GatewayClient, driver: FakeWorker) ->
 
 def test_what_is_deleted_is_gone_with_its_input(site: GatewayClient, driver: FakeWorker) -> None:
     (task_id,) = failed(site, driver, 1)
-    assert [site.call("DELETE", f"/dead-letters/{task_id}").status_code for _ in range(2)] == [204, 204]
+    assert [site.call("DELETE", f"/dead-letters/{task_id}").status_code for _ in range(2)] == [
+        204,
+        204,
+    ]
     assert problem(site.get(f"/dead-letters/{task_id}"), 410)
     assert problem(site.get(f"/monitoring/task_status/{task_id}"), 410)
     assert listed(site) == []
 
 
 @pytest.mark.parametrize(
-    ("method", "path"), [("GET", "/dead-letters/x"), ("POST", "/dead-letters/x/replay"), ("DELETE", "/dead-letters/x")]
+    ("method", "path"),
+    [("GET", "/dead-letters/x"), ("POST", "/dead-letters/x/replay"), ("DELETE", "/dead-letters/x")],
 )
 def test_an_id_that_was_never_issued_is_a_404(site: GatewayClient, method: str, path: str) -> None:
     assert problem(site.call(method, path), 404)
@@ -114,7 +149,10 @@ def test_an_id_that_was_never_issued_is_a_404(site: GatewayClient, method: str, 
 def test_what_waits_is_no_dead_letter(site: GatewayClient) -> None:
     task_id = site.submit()
     for method, path in (("GET", ""), ("POST", "/replay"), ("DELETE", "")):
-        assert "it is submitted" in problem(site.call(method, f"/dead-letters/{task_id}{path}"), 409)["detail"]
+        assert (
+            "it is submitted"
+            in problem(site.call(method, f"/dead-letters/{task_id}{path}"), 409)["detail"]
+        )
 
 
 @pytest.mark.parametrize(
@@ -133,11 +171,16 @@ def test_a_wrong_filter_is_named(site: GatewayClient, body: Any, field: str) -> 
 
 def command(site: GatewayClient, *arguments: str) -> subprocess.CompletedProcess[str]:
     return completed(
-        "app", "dead-letters", *arguments, env={"STORE_URL": site.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"}
+        "app",
+        "dead-letters",
+        *arguments,
+        env={"STORE_URL": site.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"},
     )
 
 
-def test_the_command_lists_shows_replays_and_deletes(site: GatewayClient, driver: FakeWorker) -> None:
+def test_the_command_lists_shows_replays_and_deletes(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     ids = failed(site, driver, 4)
     rows = [json.loads(line) for line in command(site, "list", "--limit", "3").stdout.splitlines()]
     assert [row["task_id"] for row in rows] == ids[:0:-1]
@@ -148,4 +191,6 @@ def test_the_command_lists_shows_replays_and_deletes(site: GatewayClient, driver
     assert json.loads(command(site, "replay", "--all").stdout) == {"replayed": 2}
     again = command(site, "show", ids[0])
     assert (again.returncode, again.stderr) == (1, f"error: {ids[0]} is no dead letter\n")
-    assert command(site, "replay").stderr == "error: name the dead letters to replay, or say --all\n"
+    assert (
+        command(site, "replay").stderr == "error: name the dead letters to replay, or say --all\n"
+    )

@@ -1,4 +1,6 @@
-"""A gateway ends within seconds at whatever moment it is told to: while it starts, and with callers while its parts hang."""
+"""A gateway ends within seconds at whatever moment it is told to: while it starts, and with callers
+while its parts hang.
+"""
 
 import json
 import signal
@@ -28,17 +30,23 @@ def silent() -> Iterator[socket.socket]:
 def another(site: GatewayClient, folder: Path, **env: str) -> Process:
     """Starts one more gateway on the port of the first."""
     first = site.stack.gateways[0]
-    process = replace(first, name="another", log=folder / "another.log", popen=None, env=first.env | env)
+    process = replace(
+        first, name="another", log=folder / "another.log", popen=None, env=first.env | env
+    )
     process.start()
     return process
 
 
-def test_a_gateway_whose_port_is_taken_ends_with_one_sentence(site: GatewayClient, tmp_path: Path) -> None:
+def test_a_gateway_whose_port_is_taken_ends_with_one_sentence(
+    site: GatewayClient, tmp_path: Path
+) -> None:
     gateway = another(site, tmp_path)
     try:
         assert gateway.wait(120) != 0
         lines = gateway.log.read_text().splitlines()
-        (sentence,) = [row["event"] for line in lines if (row := json.loads(line))["level"] == "error"]
+        (sentence,) = [
+            row["event"] for line in lines if (row := json.loads(line))["level"] == "error"
+        ]
         assert "address already in use" in sentence
     finally:
         gateway.kill()
@@ -56,12 +64,17 @@ def test_a_gateway_that_waits_for_its_parts_ends_at_a_signal(
         with connection:
             gateway.signal(number)
             assert gateway.wait() == 128 + number
-        assert f"error: told to end by {number.name} before it had started\n" in gateway.log.read_text()
+        assert (
+            f"error: told to end by {number.name} before it had started\n"
+            in gateway.log.read_text()
+        )
     finally:
         gateway.kill()
 
 
-def test_a_signal_during_the_imports_is_heeded(site: GatewayClient, silent: socket.socket, tmp_path: Path) -> None:
+def test_a_signal_during_the_imports_is_heeded(
+    site: GatewayClient, silent: socket.socket, tmp_path: Path
+) -> None:
     """uvicorn handles signals before it imports the application."""
     gateway = another(site, tmp_path, STORE_URL=f"redis://127.0.0.1:{silent.getsockname()[1]}")
     try:
@@ -80,19 +93,33 @@ def handles(process: Process, number: signal.Signals) -> bool:
 
 
 def signal_and_wait(gateway: Process, number: signal.Signals) -> None:
-    """Sends a signal and waits until the gateway handles it, which starts a thread. Two pending signals would become one."""
+    """Sends a signal and waits until the gateway handles it, which starts a thread.
+
+    Two pending signals would become one.
+    """
     threads = gateway.threads()
     gateway.signal(number)
-    until(lambda: gateway.died() or gateway.threads() > threads, "the signal to be handled", step_s=0.005)
+    until(
+        lambda: gateway.died() or gateway.threads() > threads,
+        "the signal to be handled",
+        step_s=0.005,
+    )
 
 
 @pytest.mark.parametrize("numbers", [(TERM,), (INT, INT)], ids=["SIGTERM", "SIGINT twice"])
-def test_a_gateway_whose_store_and_broker_hang_ends_at_a_signal(own_stack: Stack, numbers: tuple[signal.Signals, ...]) -> None:
+def test_a_gateway_whose_store_and_broker_hang_ends_at_a_signal(
+    own_stack: Stack, numbers: tuple[signal.Signals, ...]
+) -> None:
     own_stack.preloaded = False  # a second SIGINT ends an interpreter as one that was not forked
     gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="0.1")
     with ThreadPoolExecutor() as pool:
         call = pool.submit(HTTP.post, gateway.url + "/predict/", json={"features": GOOD})
-        until(lambda: HTTP.get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1, "the call to wait")
+        until(
+            lambda: (
+                HTTP.get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1
+            ),
+            "the call to wait",
+        )
         own_stack.valkey.signal(signal.SIGSTOP)
         for number in numbers:
             signal_and_wait(gateway, number)

@@ -35,9 +35,18 @@ def test_a_gateway_without_extensions_knows_no_matches(own_stack: Stack, tmp_pat
 
 
 @pytest.mark.parametrize(("extensions", "brought"), [("", "[]"), (FOOTBALL, "['examples']")])
-def test_arrow_is_not_imported_before_there_is_a_file_to_read(extensions: str, brought: str) -> None:
+def test_arrow_is_not_imported_before_there_is_a_file_to_read(
+    extensions: str, brought: str
+) -> None:
     env = {"EXTENSIONS": extensions, "PATH": ""}
-    done = subprocess.run([sys.executable, "-c", NONE_OF_IT], cwd=ROOT, env=env, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-c", NONE_OF_IT],
+        cwd=ROOT,
+        env=env,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert done.stdout.strip() == brought, done.stderr
 
 
@@ -49,25 +58,37 @@ def test_arrow_is_not_imported_before_there_is_a_file_to_read(extensions: str, b
             "EXTENSIONS: 'examples.football' is no extension: it must read package.module:function",
         ),
         (f"{FOOTBALL},{FOOTBALL}", f"EXTENSIONS: {FOOTBALL} is there more than once"),
-        ("examples.cricket:install", "EXTENSIONS: examples.cricket:install can't be imported: No module named 'examples.cricket'"),
-        ("examples.football.gateway:open", "EXTENSIONS: examples.football.gateway has no function open"),
+        (
+            "examples.cricket:install",
+            "EXTENSIONS: examples.cricket:install can't be imported: No module named 'examples.cricket'",
+        ),
+        (
+            "examples.football.gateway:open",
+            "EXTENSIONS: examples.football.gateway has no function open",
+        ),
         ("app.settings:re", "EXTENSIONS: app.settings has no function re"),
     ],
 )
-def test_a_wrong_name_is_refused_in_one_sentence(monkeypatch: pytest.MonkeyPatch, named: str, sentence: str) -> None:
+def test_a_wrong_name_is_refused_in_one_sentence(
+    monkeypatch: pytest.MonkeyPatch, named: str, sentence: str
+) -> None:
     monkeypatch.setenv("EXTENSIONS", named)
     with pytest.raises(Misconfigured) as refused:
         Gateway(read_settings(GatewaySettings))
     assert str(refused.value) == sentence
 
 
-def test_look_ups_without_arrow_are_refused_when_the_gateway_is_built(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_look_ups_without_arrow_are_refused_when_the_gateway_is_built(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     with pytest.raises(Misconfigured, match="need pyarrow: install the extra football"):
         Gateway(GatewaySettings(extensions=(FOOTBALL,)))
 
 
-def test_what_an_extension_reads_is_refused_like_the_gateway_s_own(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_an_extension_reads_is_refused_like_the_gateway_s_own(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("BATCH_REFRESH_S", "never")
     Gateway(GatewaySettings())
     with pytest.raises(Misconfigured, match="BATCH_REFRESH_S"):

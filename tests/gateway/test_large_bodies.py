@@ -1,4 +1,6 @@
-"""What large bodies cost a gateway: they are parsed in a process beside it, and what no model can need is not parsed at all."""
+"""What large bodies cost a gateway: they are parsed in a process beside it, and what no model can
+need is not parsed at all.
+"""
 
 import json
 import os
@@ -31,7 +33,9 @@ DENSE = {
     "objects of one": filled(b'{"a":1},'),
     "small numbers": filled(b"7,"),
     "one key many times": filled(b'"a":0,', b'{"features":{', b"}}"),
-    "empty lists beside a text": filled(b"[],", b'{"features":{"station":"\\",[{\\\\","x":[', b"]}}"),
+    "empty lists beside a text": filled(
+        b"[],", b'{"features":{"station":"\\",[{\\\\","x":[', b"]}}"
+    ),
     "lists in lists": b'{"features":' + b"[" * (SIZE // 2 - 16) + b"]" * (SIZE // 2 - 16) + b"}",
 }
 
@@ -41,7 +45,13 @@ def gateway(site: GatewayClient) -> Process:
     """The first of the gateways, with its process for large bodies."""
     for _ in site.urls:
         assert (
-            site.call("POST", "/predict/async/", content=json.dumps({"features": GOOD}) + BLANKS, headers=JSON).status_code == 202
+            site.call(
+                "POST",
+                "/predict/async/",
+                content=json.dumps({"features": GOOD}) + BLANKS,
+                headers=JSON,
+            ).status_code
+            == 202
         )
     site.stack.valkey.flush()
     return site.stack.gateways[0]
@@ -49,7 +59,11 @@ def gateway(site: GatewayClient) -> Process:
 
 def check_process(gateway: Process) -> int:
     """The id of its process for large bodies."""
-    (pid,) = [pid for pid in gateway.children() if b"check_process" in Path(f"/proc/{pid}/cmdline").read_bytes()]
+    (pid,) = [
+        pid
+        for pid in gateway.children()
+        if b"check_process" in Path(f"/proc/{pid}/cmdline").read_bytes()
+    ]
     return pid
 
 
@@ -70,7 +84,9 @@ def more_memory_than(*pids: int) -> Iterator[list[int]]:
 
 
 @pytest.mark.parametrize("body", DENSE.values(), ids=DENSE)
-def test_what_no_model_can_need_is_refused_before_it_takes_memory(site: GatewayClient, gateway: Process, body: bytes) -> None:
+def test_what_no_model_can_need_is_refused_before_it_takes_memory(
+    site: GatewayClient, gateway: Process, body: bytes
+) -> None:
     with more_memory_than(gateway.pid, check_process(gateway)) as more:
         answer = problem(HTTP.post(f"{gateway.url}/predict/", content=body, headers=JSON), 422)
     assert [error["field"] for error in answer["errors"]] == ["body"]
@@ -97,10 +113,15 @@ def test_a_list_that_may_be_long_may_be_long(site: GatewayClient, driver: FakeWo
 def test_a_large_body_is_told_what_is_wrong_as_a_small_one_is(site: GatewayClient) -> None:
     wrong = {"features": GOOD | {"days": 1.5, "height": 1}, "urgency": 1, "match_id": "x"}
     small, large = (
-        problem(site.call("POST", "/predict/", content=json.dumps(wrong) + blanks, headers=JSON), 422) for blanks in ("", BLANKS)
+        problem(
+            site.call("POST", "/predict/", content=json.dumps(wrong) + blanks, headers=JSON), 422
+        )
+        for blanks in ("", BLANKS)
     )
     assert small["errors"] == large["errors"]
-    cut = problem(site.call("POST", "/predict/", content=BLANKS + '{"features":', headers=JSON), 400)
+    cut = problem(
+        site.call("POST", "/predict/", content=BLANKS + '{"features":', headers=JSON), 400
+    )
     assert cut["detail"].startswith("The body is not JSON")
 
 
@@ -108,14 +129,18 @@ def test_a_large_body_joins_a_small_one_that_says_the_same(site: GatewayClient) 
     body = json.dumps({"features": GOOD, "match_id": 7})
     for headers in ({}, {"Idempotency-Key": '"a"', "Cache-Control": "no-cache"}):
         ids = {
-            site.call("POST", "/predict/async/", content=content, headers=JSON | headers).json()["task_id"]
+            site.call("POST", "/predict/async/", content=content, headers=JSON | headers).json()[
+                "task_id"
+            ]
             for content in (body, body + BLANKS)
         }
         assert len(ids) == 1
     site.stack.valkey.flush()
 
 
-def test_others_are_served_while_a_large_body_is_checked(site: GatewayClient, gateway: Process, driver: FakeWorker) -> None:
+def test_others_are_served_while_a_large_body_is_checked(
+    site: GatewayClient, gateway: Process, driver: FakeWorker
+) -> None:
     """The process stands still, so the check takes as long as this test wants."""
     pid = check_process(gateway)
     os.kill(pid, signal.SIGSTOP)

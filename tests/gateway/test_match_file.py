@@ -1,4 +1,6 @@
-"""What a gateway holds of the file of matches, look by look: where there is none, where it leads nowhere, and out of reach."""
+"""What a gateway holds of the file of matches, look by look: where there is none, where it leads
+nowhere, and out of reach.
+"""
 
 import asyncio
 from pathlib import Path
@@ -72,7 +74,9 @@ def test_each_time_that_a_file_is_out_of_reach_is_logged_once(tmp_path: Path) ->
             way.unlink()
             way.symlink_to(folder)
             matches._look()
-    assert [(line["event"], line["matches"]) for line in said] == [("matches.kept", len(SEASON))] * 2
+    assert [(line["event"], line["matches"]) for line in said] == [
+        ("matches.kept", len(SEASON))
+    ] * 2
 
 
 def test_a_file_out_of_reach_from_the_first_is_said_to_be(tmp_path: Path) -> None:

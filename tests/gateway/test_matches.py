@@ -1,4 +1,6 @@
-"""Looking matches up in the file that the scoring job writes: what is there, what comes, and what is wrong with it."""
+"""Looking matches up in the file that the scoring job writes: what is there, what comes, and what
+is wrong with it.
+"""
 
 from collections.abc import Iterator
 from datetime import date, timedelta
@@ -11,7 +13,15 @@ import pytest
 
 from examples.football import file_layout as layout
 from inference.blobs.url_files import file_at
-from testkit.match_file import DIVISIONS, FIRST, content, lead_in_a_circle, match, season, write_matches
+from testkit.match_file import (
+    DIVISIONS,
+    FIRST,
+    content,
+    lead_in_a_circle,
+    match,
+    season,
+    write_matches,
+)
 from testkit.servers import Valkey
 from testkit.stack import Process, Stack
 from testkit.waiting import until
@@ -53,10 +63,15 @@ class Lookups:
         """Replaces the file and waits until the gateway has noticed."""
         before = self.get("/predict/matches/").headers.get("etag")
         write_matches(self.file, rows)
-        until(lambda: self.get("/predict/matches/").headers.get("etag") not in (None, before), "the new file to be served")
+        until(
+            lambda: self.get("/predict/matches/").headers.get("etag") not in (None, before),
+            "the new file to be served",
+        )
 
     def refused(self, data: bytes | None) -> str:
-        """Puts something else in the file's place, not as the job does, and returns why the look-ups say 503."""
+        """Puts something else in the file's place, not as the job does, and returns why the
+        look-ups say 503.
+        """
         if data is None:
             self.file.unlink()
         else:
@@ -67,11 +82,17 @@ class Lookups:
 
 
 @pytest.fixture(scope="module")
-def _gateway(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Lookups]:
+def _gateway(
+    valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Lookups]:
     folder = tmp_path_factory.mktemp("matches")
     file = folder / "matches.parquet"
     stack = Stack(folder, valkey_server, registry_url, MODEL)
-    stack.env |= {"EXTENSIONS": "examples.football.gateway:install", "BATCH_OUTPUT_URL": str(file), "BATCH_REFRESH_S": "0.1"}
+    stack.env |= {
+        "EXTENSIONS": "examples.football.gateway:install",
+        "BATCH_OUTPUT_URL": str(file),
+        "BATCH_REFRESH_S": "0.1",
+    }
     yield Lookups(stack.add_gateway(), file)
     stack.stop()
 
@@ -101,7 +122,20 @@ def test_the_ends_of_what_an_id_may_be_are_found(lookups: Lookups) -> None:
 
 
 @pytest.mark.parametrize(
-    "text", ["abc", "1.5", "1.0", "%D9%A1%D9%A2", "9223372036854775808", "-9223372036854775809", "1e3", "+1", "1_0", "%201", "0x1"]
+    "text",
+    [
+        "abc",
+        "1.5",
+        "1.0",
+        "%D9%A1%D9%A2",
+        "9223372036854775808",
+        "-9223372036854775809",
+        "1e3",
+        "+1",
+        "1_0",
+        "%201",
+        "0x1",
+    ],
 )
 def test_what_is_no_integer_of_64_bits_is_refused(lookups: Lookups, text: str) -> None:
     assert problem(lookups.get(f"/predict/{text}"), 422)["errors"] == [
@@ -132,11 +166,17 @@ def test_pages_can_be_of_some_dates_and_a_division(lookups: Lookups) -> None:
     first, last = FIRST + timedelta(days=2), FIRST + timedelta(days=4)
     within = [row["match_id"] for row in SEASON if first <= row["date"] <= last]
     assert lookups.ids(f"&from={first}&to={last}", 4) == within
-    assert lookups.ids(f"&from={last}") == [row["match_id"] for row in SEASON if row["date"] >= last]
-    assert lookups.ids(f"&to={first}") == [row["match_id"] for row in SEASON if row["date"] <= first]
+    assert lookups.ids(f"&from={last}") == [
+        row["match_id"] for row in SEASON if row["date"] >= last
+    ]
+    assert lookups.ids(f"&to={first}") == [
+        row["match_id"] for row in SEASON if row["date"] <= first
+    ]
     assert lookups.ids(f"&from={last}&to={first}") == []
     for division in DIVISIONS:
-        assert lookups.ids(f"&division={division}", 3) == [row["match_id"] for row in SEASON if row["division"] == division]
+        assert lookups.ids(f"&division={division}", 3) == [
+            row["match_id"] for row in SEASON if row["division"] == division
+        ]
     assert lookups.ids(f"&division={DIVISIONS[1]}&from={first}&to={last}", 2) == within[1::3]
     assert lookups.ids("&division=Bundes") == []
 
@@ -168,11 +208,15 @@ def test_a_page_goes_on_where_it_ended_in_a_newer_file(lookups: Lookups) -> None
     # The match at which the page ended is gone, and others came before it.
     lookups.served([*sooner, *SEASON[:9], *SEASON[10:], match(7, date(2018, 1, 1))])
     rest = lookups.page(f"?cursor={page['next']}")
-    assert told + [item["match_id"] for item in rest["items"]] == [row["match_id"] for row in SEASON] + [7]
+    assert told + [item["match_id"] for item in rest["items"]] == [
+        row["match_id"] for row in SEASON
+    ] + [7]
     assert rest["next"] is None
 
 
-def test_who_has_the_answer_already_is_told_so_until_there_is_another_file(lookups: Lookups) -> None:
+def test_who_has_the_answer_already_is_told_so_until_there_is_another_file(
+    lookups: Lookups,
+) -> None:
     for path in ("/predict/100", "/predict/matches/?limit=3"):
         tag = lookups.get(path).headers["etag"]
         for known in (tag, f'"other", {tag}', f"W/{tag}", "*"):
@@ -188,18 +232,33 @@ BROKEN: dict[str, tuple[bytes | None, str]] = {
     "missing": (None, "nothing is at"),
     "empty": (b"", "is no whole Parquet file"),
     "cut short": (content(SEASON)[:-100], "is no whole Parquet file"),
-    "half of it zeros": (content(SEASON)[:200] + bytes(2000) + content(SEASON)[2200:], "is no whole Parquet file"),
+    "half of it zeros": (
+        content(SEASON)[:200] + bytes(2000) + content(SEASON)[2200:],
+        "is no whole Parquet file",
+    ),
     "another kind": (b"match_id,home\n1,0.5\n", "is no whole Parquet file"),
     "a later layout": (content(SEASON, layout="2"), "has the layout 2, and this gateway reads 1"),
     "no layout": (content(SEASON, layout="none"), "has the layout none"),
-    "a column less": (content(SEASON, layout.arrow_schema().remove(7)), "has another schema: away missing"),
+    "a column less": (
+        content(SEASON, layout.arrow_schema().remove(7)),
+        "has another schema: away missing",
+    ),
     "another type": (
-        content([row | {"match_id": 1.0} for row in SEASON], layout.arrow_schema().set(0, pa.field("match_id", "double"))),
+        content(
+            [row | {"match_id": 1.0} for row in SEASON],
+            layout.arrow_schema().set(0, pa.field("match_id", "double")),
+        ),
         "has another schema: match_id",
     ),
-    "no number": (content([*SEASON, match(1) | {"draw": float("nan")}]), "has gaps, or what can't be, in draw"),
+    "no number": (
+        content([*SEASON, match(1) | {"draw": float("nan")}]),
+        "has gaps, or what can't be, in draw",
+    ),
     "a gap": (
-        content([*SEASON, match(1) | {"division": None}], layout.arrow_schema().set(2, pa.field("division", "string"))),
+        content(
+            [*SEASON, match(1) | {"division": None}],
+            layout.arrow_schema().set(2, pa.field("division", "string")),
+        ),
         "has gaps, or what can't be, in division",
     ),
     "an id twice": (content([*SEASON, SEASON[0]]), "has a match_id twice"),
@@ -207,7 +266,9 @@ BROKEN: dict[str, tuple[bytes | None, str]] = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_file_after_a_good_one_is_a_503_on_the_look_ups_alone(lookups: Lookups, name: str) -> None:
+def test_a_broken_file_after_a_good_one_is_a_503_on_the_look_ups_alone(
+    lookups: Lookups, name: str
+) -> None:
     data, why = BROKEN[name]
     assert why in lookups.refused(data)
     refused = problem(lookups.get("/predict/100"), 503)
@@ -227,7 +288,11 @@ def test_a_file_out_of_reach_is_served_as_it_was_read_last(lookups: Lookups) -> 
     (kept,) = until(lambda: lookups.gateway.events("matches.kept"), "the gateway to miss the file")
     assert "Too many levels of symbolic links" in kept["reason"]
     after = lookups.get("/predict/100")
-    assert (after.status_code, after.headers["etag"], after.json()) == (200, before.headers["etag"], before.json())
+    assert (after.status_code, after.headers["etag"], after.json()) == (
+        200,
+        before.headers["etag"],
+        before.json(),
+    )
     assert "\nprediction_matches 40.0\n" in lookups.get("/metrics").text
     lookups.served(SEASON[:3])
     assert lookups.ids() == [row["match_id"] for row in SEASON[:3]]
@@ -237,7 +302,10 @@ def test_a_column_that_this_gateway_does_not_know_yet_is_left_alone(lookups: Loo
     schema = layout.arrow_schema().append(pa.field("odds", "float64"))
     before = lookups.get("/predict/100").headers["etag"]
     file_at(str(lookups.file)).replace(content([row | {"odds": 2.0} for row in SEASON], schema))
-    row = until(lambda: (a := lookups.get("/predict/100")).headers["etag"] != before and a.json(), "the new file")
+    row = until(
+        lambda: (a := lookups.get("/predict/100")).headers["etag"] != before and a.json(),
+        "the new file",
+    )
     assert isinstance(row, dict)
     assert row["match_id"] == 100
     assert "odds" not in row

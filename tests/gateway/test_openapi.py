@@ -29,7 +29,9 @@ def test_the_page_has_the_features_of_the_model(site: GatewayClient) -> None:
 def has_round_float(body: Any) -> bool:
     """JSON Schema takes 1.0 for an integer and can't say otherwise; the gateway does not take it."""
     if isinstance(body, dict):
-        return any(has_round_float(value) for name, value in body.items() if name != "time_to_start_s")
+        return any(
+            has_round_float(value) for name, value in body.items() if name != "time_to_start_s"
+        )
     return isinstance(body, float) and body.is_integer()
 
 
@@ -65,7 +67,9 @@ def test_every_answer_is_as_described(site: GatewayClient, driver: FakeWorker) -
                 case.validate_response(response)
 
         one()
-    described = {f"{method.upper()} {path}" for path, calls in document["paths"].items() for method in calls}
+    described = {
+        f"{method.upper()} {path}" for path, calls in document["paths"].items() for method in calls
+    }
     assert described - checked == set()
     assert len(checked) == 16
 

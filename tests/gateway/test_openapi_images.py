@@ -1,4 +1,6 @@
-"""A gateway of two models, one of images: calls made up from the page for either get answers that the page describes."""
+"""A gateway of two models, one of images: calls made up from the page for either get answers that
+the page describes.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -37,17 +39,39 @@ NO_URL = [
     "http://[::1",
     "",
 ]
-TAKEN = ["data:image/png;base64,iVBORw0KGgo=", "data:,", "iVBORw0KGgo=", "%%%", "x" * 10_000, "http://8.8.8.8/a.png", "\u0000é💩"]
-IMAGES = st.sampled_from(PRIVATE + NO_URL + TAKEN) | st.text(max_size=200) | st.text(max_size=30).map("http://{}".format)
+TAKEN = [
+    "data:image/png;base64,iVBORw0KGgo=",
+    "data:,",
+    "iVBORw0KGgo=",
+    "%%%",
+    "x" * 10_000,
+    "http://8.8.8.8/a.png",
+    "\u0000é💩",
+]
+IMAGES = (
+    st.sampled_from(PRIVATE + NO_URL + TAKEN)
+    | st.text(max_size=200)
+    | st.text(max_size=30).map("http://{}".format)
+)
 
-MADE_UP = settings(max_examples=60, deadline=None, phases=[Phase.generate], suppress_health_check=list(HealthCheck), database=None)
+MADE_UP = settings(
+    max_examples=60,
+    deadline=None,
+    phases=[Phase.generate],
+    suppress_health_check=list(HealthCheck),
+    database=None,
+)
 
 
 @pytest.fixture(scope="module")
-def _stack(valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
+def _stack(
+    valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Stack]:
     register(registry_url, PICTURE, image={"column": "image", "size": 224, "crop": 0.875})
     uris = ",".join(f"models:/{name}@production" for name in (MODEL, PICTURE))
-    stack = Stack(tmp_path_factory.mktemp("images"), valkey_server, registry_url, MODEL, {"MODEL_URIS": uris})
+    stack = Stack(
+        tmp_path_factory.mktemp("images"), valkey_server, registry_url, MODEL, {"MODEL_URIS": uris}
+    )
     stack.add_gateway()
     yield stack
     stack.stop()
@@ -65,7 +89,9 @@ def submitting(site: GatewayClient, path: str, model: str) -> Any:
     """The call that submits to one of the two models, as the page describes it."""
     page = site.get("/openapi.json").json()
     body = page["paths"][path]["post"]["requestBody"]["content"]["application/json"]
-    (body["schema"],) = [branch for branch in body["schema"]["anyOf"] if branch["$ref"].endswith(f"/Predict-{model}")]
+    (body["schema"],) = [
+        branch for branch in body["schema"]["anyOf"] if branch["$ref"].endswith(f"/Predict-{model}")
+    ]
     return schemathesis.openapi.from_dict(page)[path]["POST"]
 
 
@@ -75,19 +101,25 @@ def model_of(case: Any) -> str:
 
 
 def answered(site: GatewayClient, case: Any) -> int:
-    """Makes a call that waits for nothing; its answer must be one that the page describes. Returns the status.
+    """Makes a call that waits for nothing; its answer must be one that the page describes. Returns
+    the status.
 
-    That an image is empty or at an address that may not be asked, no schema says: a 422 on the picture is by right.
+    That an image is empty or at an address that may not be asked, no schema says: a 422 on the
+    picture is by right.
     """
     case.headers = JSON | {"Prefer": "respond-async"}
     response = case.call(base_url=site.urls[0])
-    case.validate_response(response, excluded_checks=[positive_data_acceptance] if model_of(case) == PICTURE else [])
+    case.validate_response(
+        response, excluded_checks=[positive_data_acceptance] if model_of(case) == PICTURE else []
+    )
     return int(response.status_code)
 
 
 @pytest.mark.parametrize("path", ["/predict/", "/predict/async/"])
 @pytest.mark.parametrize("model", [MODEL, PICTURE])
-def test_calls_of_either_model_made_up_from_the_page_are_answered_as_described(two: GatewayClient, path: str, model: str) -> None:
+def test_calls_of_either_model_made_up_from_the_page_are_answered_as_described(
+    two: GatewayClient, path: str, model: str
+) -> None:
     operation = submitting(two, path, model)
     met: Counter[tuple[str, int]] = Counter()
 
@@ -109,7 +141,9 @@ def test_whatever_is_sent_for_an_image_is_answered_as_described(two: GatewayClie
     @MADE_UP
     @given(image=IMAGES | st.none() | st.integers() | st.lists(st.text(), max_size=2))
     def one(image: Any) -> None:
-        case = operation.Case(body={"model": PICTURE, "features": {"image": image}}, media_type="application/json")
+        case = operation.Case(
+            body={"model": PICTURE, "features": {"image": image}}, media_type="application/json"
+        )
         met[answered(two, case)] += 1
 
     one()
@@ -117,16 +151,23 @@ def test_whatever_is_sent_for_an_image_is_answered_as_described(two: GatewayClie
 
 
 @pytest.mark.parametrize("image", [*PRIVATE, *NO_URL])
-def test_an_address_that_may_not_be_asked_is_refused_at_the_door(two: GatewayClient, image: str) -> None:
+def test_an_address_that_may_not_be_asked_is_refused_at_the_door(
+    two: GatewayClient, image: str
+) -> None:
     answer = two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}})
     assert [error["field"] for error in problem(answer, 422)["errors"]] == ["features.image"]
 
 
 @pytest.mark.parametrize("image", TAKEN)
 def test_what_only_decoding_can_tell_is_taken(two: GatewayClient, image: str) -> None:
-    assert two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}}).status_code == 202
+    assert (
+        two.post("/predict/async/", {"model": PICTURE, "features": {"image": image}}).status_code
+        == 202
+    )
 
 
 def test_the_features_of_one_model_are_none_of_the_other(two: GatewayClient) -> None:
     problem(two.post("/predict/async/", {"model": MODEL, "features": {"image": TAKEN[0]}}), 422)
-    problem(two.post("/predict/async/", {"model": PICTURE, "features": {"pressure": 1, "days": 1}}), 422)
+    problem(
+        two.post("/predict/async/", {"model": PICTURE, "features": {"pressure": 1, "days": 1}}), 422
+    )

@@ -26,12 +26,19 @@ def post(gateway: Process, path: str = "/predict/async/") -> httpx2.Response:
 
 def later(pool: ThreadPoolExecutor, gateway: Process) -> "Future[httpx2.Response]":
     call = pool.submit(post, gateway, "/predict/")
-    until(lambda: HTTP.get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1, "the call to wait")
+    until(
+        lambda: (
+            HTTP.get(f"{gateway.url}/monitoring/queues").json()["queues"][0]["outstanding"] == 1
+        ),
+        "the call to wait",
+    )
     return call
 
 
 def within_2_s(call: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """The answer of a call, which has a second try where this machine stood still meanwhile: the store's time-out is 1.5 s."""
+    """The answer of a call, which has a second try where this machine stood still meanwhile: the
+    store's time-out is 1.5 s.
+    """
     for _ in range(2):
         start = time.monotonic()
         answer = call()
@@ -41,7 +48,9 @@ def within_2_s(call: Callable[[], httpx2.Response]) -> httpx2.Response:
 
 
 @pytest.mark.parametrize("fault", ["killed", "frozen"])
-def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(own_stack: Stack, fault: str) -> None:
+def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(
+    own_stack: Stack, fault: str
+) -> None:
     gateway, valkey = own_stack.add_gateway(), own_stack.valkey
     known = post(gateway).json()["task_id"]
     valkey.kill() if fault == "killed" else valkey.signal(signal.SIGSTOP)
@@ -50,7 +59,12 @@ def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(own_sta
         body = problem(answer, 503)
         assert body["task_id"].startswith(MODEL)
         assert answer.headers["retry-after"]
-    for path in ("/readyz", "/monitoring/queues", f"/monitoring/task_status/{known}?wait=10", f"/result/{known}"):
+    for path in (
+        "/readyz",
+        "/monitoring/queues",
+        f"/monitoring/task_status/{known}?wait=10",
+        f"/result/{known}",
+    ):
         problem(within_2_s(partial(HTTP.get, gateway.url + path, timeout=30)), 503)
     assert HTTP.get(f"{gateway.url}/livez").status_code == 200
     assert "prediction_store_up 0.0" in HTTP.get(f"{gateway.url}/metrics").text
@@ -60,7 +74,9 @@ def test_a_store_that_is_down_is_a_503_within_2_s_and_recovers_by_itself(own_sta
 
 
 def test_a_broker_that_is_down_costs_nothing(own_stack: Stack) -> None:
-    gateway = own_stack.add_gateway(BROKER_URL=f"redis://127.0.0.1:{free_port()}/0", BROKER_BACKOFF_S="0.1")
+    gateway = own_stack.add_gateway(
+        BROKER_URL=f"redis://127.0.0.1:{free_port()}/0", BROKER_BACKOFF_S="0.1"
+    )
     ids = [post(gateway).json()["task_id"] for _ in range(20)]
     assert gateway.events("broker.down")
     until(lambda: gateway.events("tickets.failing"), "the failure to be logged")
@@ -117,7 +133,10 @@ def test_a_newer_layout_leaves_the_gateway_unready(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="0.1")
     with redis.Redis(port=own_stack.valkey.port) as client:
         client.set(f"{{inference:{MODEL}}}:schema", SCHEMA + 1)
-        answer = until(lambda: (a := HTTP.get(f"{gateway.url}/readyz")).status_code == 503 and a, "the gateway to notice")
+        answer = until(
+            lambda: (a := HTTP.get(f"{gateway.url}/readyz")).status_code == 503 and a,
+            "the gateway to notice",
+        )
         assert isinstance(answer, httpx2.Response)
         assert "schema" in problem(answer, 503)["detail"]
         problem(post(gateway), 503)
@@ -125,20 +144,30 @@ def test_a_newer_layout_leaves_the_gateway_unready(own_stack: Stack) -> None:
     until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
 
 
-def test_a_gateway_whose_keys_were_handed_over_turns_unready_and_writes_nothing(own_stack: Stack) -> None:
+def test_a_gateway_whose_keys_were_handed_over_turns_unready_and_writes_nothing(
+    own_stack: Stack,
+) -> None:
     gateway = own_stack.add_gateway(INSTALLATION="production/scores")
     with redis.Redis(port=own_stack.valkey.port) as client:
         assert client.get("inference:owner") == b"production/scores"
         client.set("inference:owner", "staging/scores")
-        answer = until(lambda: (a := HTTP.get(f"{gateway.url}/readyz")).status_code == 503 and a, "the gateway to notice")
+        answer = until(
+            lambda: (a := HTTP.get(f"{gateway.url}/readyz")).status_code == 503 and a,
+            "the gateway to notice",
+        )
         assert isinstance(answer, httpx2.Response)
-        assert "belong to the installation staging/scores, and this is production/scores" in problem(answer, 503)["detail"]
+        assert (
+            "belong to the installation staging/scores, and this is production/scores"
+            in problem(answer, 503)["detail"]
+        )
         problem(post(gateway), 503)
         problem(HTTP.post(f"{gateway.url}/dead-letters/replay", json={}), 503)
         problem(HTTP.delete(f"{gateway.url}/dead-letters/{MODEL}-{'0' * 32}"), 503)
         client.flushall()
         until(lambda: post(gateway).status_code == 202, "submissions to be taken again")
-        assert client.get("inference:owner") == b"production/scores", "a store that came back empty is marked again"
+        assert client.get("inference:owner") == b"production/scores", (
+            "a store that came back empty is marked again"
+        )
 
 
 def test_a_weak_store_is_named(own_stack: Stack) -> None:

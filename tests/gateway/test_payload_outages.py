@@ -17,13 +17,17 @@ from tests.gateway.support import GOOD, FakeWorker, problem
 
 
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSTOP])
-def test_a_gateway_killed_or_stopped_between_input_and_record_leaves_nothing(kept: Kept, number: signal.Signals) -> None:
+def test_a_gateway_killed_or_stopped_between_input_and_record_leaves_nothing(
+    kept: Kept, number: signal.Signals
+) -> None:
     gaps = Gaps(kept.folder.parent / "gaps")
     struck, other = kept.start(**environment(gaps.folder, Role.GATEWAY)), kept.start()
     assert struck.urls[0] != other.urls[1]
     gaps.arm(Failpoint.INPUT_KEPT, Role.GATEWAY)
     with ThreadPoolExecutor(1) as pool:
-        call = pool.submit(struck.call, "POST", "/predict/async/", json={"features": LARGE}, timeout=20)
+        call = pool.submit(
+            struck.call, "POST", "/predict/async/", json={"features": LARGE}, timeout=20
+        )
         until(gaps.standing, "a gateway to stand between the two")
         assert [name.endswith(".input") for name in kept.names()] == [True]
         kept.stack.gateways[0].signal(number)
@@ -43,7 +47,9 @@ def test_a_store_cut_off_between_input_and_record_is_a_503_and_leaves_nothing(ke
     gaps.release()
     told = problem(call.result(), 503)
     assert told["type"] == "urn:inference:unavailable"
-    assert kept.names() == [f"{told['task_id']}.input"], "whether it was taken is unknown, so it stays for now"
+    assert kept.names() == [f"{told['task_id']}.input"], (
+        "whether it was taken is unknown, so it stays for now"
+    )
     kept.stack.valkey.start()
     until(lambda: kept.names() == [], "the sweep, which now knows")
     assert site.get(f"/monitoring/task_status/{told['task_id']}").status_code == 404
@@ -91,19 +97,29 @@ def test_a_folder_in_trouble_costs_large_ones_a_503_and_nothing_else(
     kept_before = site.submit(features=LARGE)
     mend = trouble(kept)
     told = problem(site.post("/predict/async/", {"features": LARGE}), 503)
-    assert (told["type"], "large payload could not be written" in told["detail"]) == ("urn:inference:payloads-unavailable", True)
+    assert (told["type"], "large payload could not be written" in told["detail"]) == (
+        "urn:inference:payloads-unavailable",
+        True,
+    )
     site.submit()
     ready = site.get("/readyz")
     assert ready.status_code == 200
     if trouble is not full:
-        until(lambda: "large payload" in "".join(site.get("/readyz").json()["warnings"]), "the warning")
+        until(
+            lambda: "large payload" in "".join(site.get("/readyz").json()["warnings"]),
+            "the warning",
+        )
     mend()
     until(lambda: site.get("/readyz").json()["warnings"] == [], "the warning to go")
     after = site.submit(features=LARGE)
-    assert kept.names() == sorted([f"{kept_before}.input", f"{after}.input"]), "no draft, and nothing lost"
+    assert kept.names() == sorted([f"{kept_before}.input", f"{after}.input"]), (
+        "no draft, and nothing lost"
+    )
 
 
-def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(kept: Kept, own_driver: FakeWorker) -> None:
+def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(
+    kept: Kept, own_driver: FakeWorker
+) -> None:
     site = kept.start()
     site.submit()
     task_id = kept.finish_large(own_driver)
@@ -116,17 +132,25 @@ def test_a_result_that_can_not_be_read_is_a_503_and_one_that_is_gone_a_410(kept:
     assert problem(site.get(path), 410)["type"] == "urn:inference:result-dropped"
 
 
-def test_a_gateway_without_the_setting_says_so_of_what_is_kept_elsewhere(kept: Kept, own_driver: FakeWorker) -> None:
+def test_a_gateway_without_the_setting_says_so_of_what_is_kept_elsewhere(
+    kept: Kept, own_driver: FakeWorker
+) -> None:
     site = kept.start(PAYLOAD_URL="")
     task_id = site.submit(features=LARGE)
     assert kept.names() == [], "all stays in the store"
     assert len(kept.field(task_id, "input")) > 5000
     kept.finish_large(own_driver)
-    assert "PAYLOAD_URL says, which is not set" in problem(site.get(f"/result/{task_id}"), 503)["detail"]
+    assert (
+        "PAYLOAD_URL says, which is not set"
+        in problem(site.get(f"/result/{task_id}"), 503)["detail"]
+    )
 
 
 def test_an_address_that_nothing_can_reach_is_refused_at_start(kept: Kept) -> None:
-    with pytest.raises(AssertionError, match="PAYLOAD_URL: s4://bucket is no place for a file: Protocol not known: s4"):
+    with pytest.raises(
+        AssertionError,
+        match="PAYLOAD_URL: s4://bucket is no place for a file: Protocol not known: s4",
+    ):
         kept.start(PAYLOAD_URL="s4://bucket")
 
 
@@ -138,7 +162,9 @@ class Slow:
         self._socket = socket.create_connection((host, int(port)))
         how = f"Content-Length: {said}" if length else "Transfer-Encoding: chunked"
         head = f"POST /predict/async/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{how}\r\n\r\n"
-        self._socket.sendall(head.encode() + (first if length else b"%x\r\n%s\r\n" % (len(first), first)))
+        self._socket.sendall(
+            head.encode() + (first if length else b"%x\r\n%s\r\n" % (len(first), first))
+        )
 
     def status(self) -> int:
         """The status of the answer, once it comes."""
@@ -164,5 +190,7 @@ def test_large_bodies_are_received_in_turn_and_small_ones_go_on(kept: Kept) -> N
     waiting = site.later(site.post, "/predict/async/", large)
     slow.hang_up()
     assert waiting.result().status_code == 202
-    assert [site.post("/predict/async/", large).status_code for _ in range(5)] == [202] * 5, "the room is given back"
+    assert [site.post("/predict/async/", large).status_code for _ in range(5)] == [202] * 5, (
+        "the room is given back"
+    )
     unmeasured.hang_up()

@@ -45,7 +45,9 @@ def test_payloads_go_with_their_records(kept: Kept, own_driver: FakeWorker) -> N
     assert site.get(f"/monitoring/task_status/{task_id}").status_code == 410
 
 
-def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_stays(kept: Kept, own_driver: FakeWorker) -> None:
+def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_stays(
+    kept: Kept, own_driver: FakeWorker
+) -> None:
     site = kept.start()
     late = blob_names.result_name(site.submit(), "0" * 32)
     task_id = kept.finish_large(own_driver)
@@ -54,7 +56,9 @@ def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_
     assert site.status(task_id)["result"] == RESULT
 
 
-def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_it(kept: Kept, own_driver: FakeWorker) -> None:
+def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_it(
+    kept: Kept, own_driver: FakeWorker
+) -> None:
     site = kept.start()
     task_id = site.submit(features=LARGE)
     own_driver.fail()
@@ -69,7 +73,9 @@ def test_a_dead_letter_keeps_its_large_input_is_shown_replayed_and_dropped_with_
     assert kept.names() == []
 
 
-def test_a_dead_letter_whose_input_can_not_be_read_is_shown_without_it(kept: Kept, own_driver: FakeWorker) -> None:
+def test_a_dead_letter_whose_input_can_not_be_read_is_shown_without_it(
+    kept: Kept, own_driver: FakeWorker
+) -> None:
     site = kept.start()
     task_id = site.submit(features=LARGE)
     own_driver.fail()
@@ -90,7 +96,9 @@ def test_what_is_not_taken_leaves_nothing(kept: Kept) -> None:
     site = kept.start(PAYLOAD_SWEEP_S="600", BACKLOG_MAX_RECORDS="2")
     first = site.submit(features=LARGE, match_id=1)
     assert site.submit(features=LARGE, match_id=1) == first, "joined"
-    second = site.post("/predict/async/", {"features": LARGE}, Idempotency_Key="k").json()["task_id"]
+    second = site.post("/predict/async/", {"features": LARGE}, Idempotency_Key="k").json()[
+        "task_id"
+    ]
     conflict = site.post("/predict/async/", {"features": LARGE | {"days": 4}}, Idempotency_Key="k")
     assert conflict.status_code == 422
     full = site.post("/predict/async/", {"features": LARGE})
@@ -134,5 +142,6 @@ def command(kept: Kept, *arguments: str) -> subprocess.CompletedProcess[str]:
         "app",
         "dead-letters",
         *arguments,
-        env=kept.stack.env | {"STORE_URL": kept.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"},
+        env=kept.stack.env
+        | {"STORE_URL": kept.stack.valkey.url(), "MODEL_URIS": f"models:/{MODEL}@production"},
     )

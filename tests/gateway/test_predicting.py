@@ -29,7 +29,9 @@ def test_a_sync_call_gets_its_result(site: GatewayClient, driver: FakeWorker) ->
     }
 
 
-def test_an_answer_has_a_match_id_only_if_the_request_had_one(site: GatewayClient, driver: FakeWorker) -> None:
+def test_an_answer_has_a_match_id_only_if_the_request_had_one(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     call = site.later(site.predict)
     task_id = driver.run()
     dead = site.submit()
@@ -40,7 +42,9 @@ def test_an_answer_has_a_match_id_only_if_the_request_had_one(site: GatewayClien
     assert answers[3] == {"features": GOOD}
 
 
-def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(site: GatewayClient, driver: FakeWorker) -> None:
+def test_a_sync_call_that_misses_its_limit_goes_on_and_is_not_lost(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     answer = site.predict()
     body = problem(answer, 504)
     assert answer.headers["retry-after"]
@@ -65,7 +69,9 @@ def test_a_caller_may_not_wait_for_longer(site: GatewayClient, driver: FakeWorke
     assert "preference-applied" not in call.result().headers
 
 
-def test_wait_0_is_a_504_at_once_and_the_work_goes_on(site: GatewayClient, driver: FakeWorker) -> None:
+def test_wait_0_is_a_504_at_once_and_the_work_goes_on(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     body = problem(site.predict(Prefer="wait=0"), 504)
     assert driver.run() == body["task_id"]
 
@@ -76,7 +82,9 @@ def test_respond_async_is_a_202(site: GatewayClient) -> None:
     assert answer.headers["preference-applied"] == "respond-async"
 
 
-def test_respond_async_with_a_wait_is_whichever_comes_first(site: GatewayClient, driver: FakeWorker) -> None:
+def test_respond_async_with_a_wait_is_whichever_comes_first(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     call = site.later(site.predict, Prefer="respond-async, wait=4")
     driver.run()
     assert call.result().status_code == 200
@@ -85,8 +93,12 @@ def test_respond_async_with_a_wait_is_whichever_comes_first(site: GatewayClient,
     assert answer.headers["preference-applied"] == "respond-async, wait=1"
 
 
-@pytest.mark.parametrize("value", ["wait=soon", "wait=-1", "wait=1.5", "=;,", "wait", 'wait="', "respond-sync"])
-def test_a_malformed_preference_is_ignored(site: GatewayClient, driver: FakeWorker, value: str) -> None:
+@pytest.mark.parametrize(
+    "value", ["wait=soon", "wait=-1", "wait=1.5", "=;,", "wait", 'wait="', "respond-sync"]
+)
+def test_a_malformed_preference_is_ignored(
+    site: GatewayClient, driver: FakeWorker, value: str
+) -> None:
     call = site.later(site.predict, Prefer=value)
     driver.run()
     assert call.result().status_code == 200
@@ -103,8 +115,12 @@ def test_an_async_call_says_where_to_ask(site: GatewayClient) -> None:
     assert re.fullmatch(rf"{MODEL}-[0-9a-f]{{32}}", task_id)
 
 
-@pytest.mark.parametrize(("error_type", "status"), [("invalid_input", 422), ("model_error", 500), ("worker_lost", 500)])
-def test_a_sync_call_hears_why_it_failed(site: GatewayClient, driver: FakeWorker, error_type: str, status: int) -> None:
+@pytest.mark.parametrize(
+    ("error_type", "status"), [("invalid_input", 422), ("model_error", 500), ("worker_lost", 500)]
+)
+def test_a_sync_call_hears_why_it_failed(
+    site: GatewayClient, driver: FakeWorker, error_type: str, status: int
+) -> None:
     call = site.later(site.predict)
     task_id = driver.fail(error_type)
     body = problem(call.result(), status)
@@ -153,14 +169,31 @@ def test_a_long_poll_has_bounds(site: GatewayClient, wait: str) -> None:
 
 def test_celerys_words_are_told(site: GatewayClient, driver: FakeWorker) -> None:
     first, second = site.submit(), site.submit()
-    assert site.get(f"/result/{first}").json() == {"task_id": first, "status": "PENDING", "result": None}
+    assert site.get(f"/result/{first}").json() == {
+        "task_id": first,
+        "status": "PENDING",
+        "result": None,
+    }
     driver.run([1, 2])
-    assert site.get(f"/result/{first}/").json() == {"task_id": first, "status": "SUCCESS", "result": [1, 2]}
+    assert site.get(f"/result/{first}/").json() == {
+        "task_id": first,
+        "status": "SUCCESS",
+        "result": [1, 2],
+    }
     driver.fail()
     assert site.get(f"/result/{second}").json()["status"] == "FAILURE"
 
 
-ODD_IDS = ["x", f"{MODEL}-{'0' * 32}", "%00", "a" * 3000, "-", f"{MODEL}-{'g' * 32}", "..", "%F0%9F%92%A9"]
+ODD_IDS = [
+    "x",
+    f"{MODEL}-{'0' * 32}",
+    "%00",
+    "a" * 3000,
+    "-",
+    f"{MODEL}-{'g' * 32}",
+    "..",
+    "%F0%9F%92%A9",
+]
 
 
 @pytest.mark.parametrize("task_id", ODD_IDS)
@@ -181,7 +214,11 @@ def test_a_key_joins_whatever_the_state(site: GatewayClient, driver: FakeWorker)
     assert site.post("/predict/async/", {"features": GOOD}, **sent).json()["task_id"] == first
     driver.run("once")
     answer = site.predict(**sent)
-    assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (200, first, "once")
+    assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (
+        200,
+        first,
+        "once",
+    )
     assert site.predict(Idempotency_Key="one").json()["task_id"] == first
     assert site.predict(Idempotency_Key='"one"', Prefer="wait=0").status_code == 200
 
@@ -189,9 +226,17 @@ def test_a_key_joins_whatever_the_state(site: GatewayClient, driver: FakeWorker)
 @pytest.mark.parametrize("path", ["/predict/", "/predict/async/"])
 @pytest.mark.parametrize(
     "other",
-    [{"features": GOOD | {"days": 4}}, {"match_id": 1}, {"params": {"horizon": 2}}, {"priority": 1}, {"time_to_start_s": 9}],
+    [
+        {"features": GOOD | {"days": 4}},
+        {"match_id": 1},
+        {"params": {"horizon": 2}},
+        {"priority": 1},
+        {"time_to_start_s": 9},
+    ],
 )
-def test_a_key_with_another_body_is_refused(site: GatewayClient, path: str, other: dict[str, Any]) -> None:
+def test_a_key_with_another_body_is_refused(
+    site: GatewayClient, path: str, other: dict[str, Any]
+) -> None:
     first = site.post("/predict/async/", {"features": GOOD}, Idempotency_Key="k").json()["task_id"]
     body = problem(site.post(path, {"features": GOOD} | other, Idempotency_Key="k"), 422)
     assert body["errors"][0]["field"] == "Idempotency-Key"
@@ -201,7 +246,12 @@ def test_a_key_with_another_body_is_refused(site: GatewayClient, path: str, othe
 
 @pytest.mark.parametrize("key", ["", '""', "x" * 256, 'half"quoted', "é"])
 def test_a_key_that_cannot_be_meant_is_a_400(site: GatewayClient, key: str) -> None:
-    answer = site.call("POST", "/predict/async/", json={"features": GOOD}, headers={"Idempotency-Key": key.encode()})
+    answer = site.call(
+        "POST",
+        "/predict/async/",
+        json={"features": GOOD},
+        headers={"Idempotency-Key": key.encode()},
+    )
     problem(answer, 400)
 
 
@@ -224,14 +274,24 @@ def test_a_caller_gets_no_strangers_time_to_start(site: GatewayClient, driver: F
     body, key = {"features": GOOD, "match_id": 1}, '"mine"'
     mine = site.post("/predict/async/", body, Idempotency_Key=key).json()["task_id"]
     assert mine != strangers
-    assert site.submit(match_id=1) == site.submit(match_id=1, time_to_start_s=9) == mine, "the better one is joined"
-    until(lambda: site.status(strangers)["status"] == "expired", "the stranger's prediction to expire")
+    assert site.submit(match_id=1) == site.submit(match_id=1, time_to_start_s=9) == mine, (
+        "the better one is joined"
+    )
+    until(
+        lambda: site.status(strangers)["status"] == "expired", "the stranger's prediction to expire"
+    )
     assert driver.run("mine") == mine
     answer = site.post("/predict/", body, Idempotency_Key=key)
-    assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (200, mine, "mine")
+    assert (answer.status_code, answer.json()["task_id"], answer.json()["result"]) == (
+        200,
+        mine,
+        "mine",
+    )
 
 
-def test_a_joined_prediction_takes_on_the_callers_priority(site: GatewayClient, driver: FakeWorker) -> None:
+def test_a_joined_prediction_takes_on_the_callers_priority(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     first, joined = site.submit(), site.submit(match_id=1)
     assert site.submit(match_id=1, priority=9) == joined
     assert [driver.run(), driver.run()] == [joined, first]
@@ -239,7 +299,9 @@ def test_a_joined_prediction_takes_on_the_callers_priority(site: GatewayClient, 
 
 def test_no_cache_asks_for_a_new_one(site: GatewayClient) -> None:
     first = site.submit(match_id=1)
-    again = site.post("/predict/async/", {"features": GOOD, "match_id": 1}, Cache_Control="max-age=0, no-cache").json()["task_id"]
+    again = site.post(
+        "/predict/async/", {"features": GOOD, "match_id": 1}, Cache_Control="max-age=0, no-cache"
+    ).json()["task_id"]
     assert again != first
     assert site.submit(match_id=1) == again
 
@@ -251,7 +313,9 @@ def test_a_result_of_another_version_is_not_joined(site: GatewayClient, driver: 
 
 
 def test_two_callers_of_one_match_get_one_run(site: GatewayClient, driver: FakeWorker) -> None:
-    calls = [site.later(site.post, "/predict/", {"features": GOOD, "match_id": 5}) for _ in range(8)]
+    calls = [
+        site.later(site.post, "/predict/", {"features": GOOD, "match_id": 5}) for _ in range(8)
+    ]
     task_id = driver.run("shared")
     assert {call.result().json()["task_id"] for call in calls} == {task_id}
 
@@ -270,9 +334,19 @@ def test_parameters_reach_the_worker_as_they_came(site: GatewayClient, driver: F
 
 def test_requests_are_counted_once_by_source(site: GatewayClient, driver: FakeWorker) -> None:
     def count(source: str, outcome: str) -> float:
-        return site.metric(f'prediction_requests_total{{model="{MODEL}",outcome="{outcome}",source="{source}"}}')
+        return site.metric(
+            f'prediction_requests_total{{model="{MODEL}",outcome="{outcome}",source="{source}"}}'
+        )
 
-    before = {key: count(*key) for key in [("sync", "accepted"), ("async", "accepted"), ("async", "joined"), ("async", "invalid")]}
+    before = {
+        key: count(*key)
+        for key in [
+            ("sync", "accepted"),
+            ("async", "accepted"),
+            ("async", "joined"),
+            ("async", "invalid"),
+        ]
+    }
     call = site.later(site.predict)
     driver.run()
     call.result()
@@ -281,4 +355,9 @@ def test_requests_are_counted_once_by_source(site: GatewayClient, driver: FakeWo
     site.predict(Prefer="respond-async")
     site.post("/predict/async/", {"features": {}})
     after = {key: count(*key) - value for key, value in before.items()}
-    assert after == {("sync", "accepted"): 1, ("async", "accepted"): 2, ("async", "joined"): 1, ("async", "invalid"): 1}
+    assert after == {
+        ("sync", "accepted"): 1,
+        ("async", "accepted"): 2,
+        ("async", "joined"): 1,
+        ("async", "invalid"): 1,
+    }

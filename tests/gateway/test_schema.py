@@ -1,4 +1,6 @@
-"""The compiled checker: strict on every type of MLflow's signatures, and one with the JSON schema it shows."""
+"""The compiled checker: strict on every type of MLflow's signatures, and one with the JSON schema
+it shows.
+"""
 
 from typing import Any
 
@@ -15,7 +17,10 @@ SCALARS = ["boolean", "integer", "long", "float", "double", "string", "binary", 
 
 def wrong(spec: dict[str, Any], value: Any) -> list[str]:
     """The fields that are wrong with one input of that spec."""
-    return [error.field for error in compile_inputs([{"name": "x", "required": True} | spec]).errors({"x": value})]
+    return [
+        error.field
+        for error in compile_inputs([{"name": "x", "required": True} | spec]).errors({"x": value})
+    ]
 
 
 @pytest.mark.parametrize(
@@ -56,7 +61,10 @@ def test_a_tensor_is_one_row_of_the_right_shape() -> None:
 def test_arrays_and_objects_are_looked_into() -> None:
     spec = {
         "type": "object",
-        "properties": {"a": {"type": "array", "items": {"type": "long"}}, "b": {"type": "string", "required": False}},
+        "properties": {
+            "a": {"type": "array", "items": {"type": "long"}},
+            "b": {"type": "string", "required": False},
+        },
     }
     assert wrong(spec, {"a": [1, 2]}) == []
     assert wrong(spec, {"a": [1, "2"], "c": 1}) == ["features.x.a[1]", "features.x.c"]
@@ -72,16 +80,27 @@ KINDS: list[dict[str, Any]] = [
 
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind["type"])
-def test_null_means_left_out_where_a_value_is_optional_however_deep_and_nowhere_else(kind: dict[str, Any]) -> None:
-    deep = {"type": "object", "properties": {"y": kind | {"required": False}, "z": kind | {"required": False}}}
-    inputs: list[dict[str, Any]] = [{"name": "x", "required": False} | kind, {"name": "deep", "type": "array", "items": deep}]
+def test_null_means_left_out_where_a_value_is_optional_however_deep_and_nowhere_else(
+    kind: dict[str, Any],
+) -> None:
+    deep = {
+        "type": "object",
+        "properties": {"y": kind | {"required": False}, "z": kind | {"required": False}},
+    }
+    inputs: list[dict[str, Any]] = [
+        {"name": "x", "required": False} | kind,
+        {"name": "deep", "type": "array", "items": deep},
+    ]
     optional = compile_inputs(inputs)
     left_out: list[dict[str, Any]] = [{"x": None, "deep": [{"y": None}, {}]}, {"deep": []}]
     for features in left_out:
         assert optional.errors(features) == []
         assert is_valid(optional.json_schema, features)
     required = compile_inputs([column | {"required": True} for column in inputs])
-    assert [error.field for error in required.errors({"x": None, "deep": None})] == ["features.x", "features.deep"]
+    assert [error.field for error in required.errors({"x": None, "deep": None})] == [
+        "features.x",
+        "features.deep",
+    ]
     assert wrong({"type": "array", "items": kind}, [None]) == ["features.x[0]"]
     assert not is_valid(required.json_schema, {"x": None, "deep": []})
 
@@ -92,7 +111,15 @@ def test_null_is_no_parameter() -> None:
 
 
 @pytest.mark.parametrize(
-    "inputs", [None, [], [{"type": "double"}], [{"type": "odd", "name": "x"}], {"a": 1}, [{"type": "tensor", "name": "x"}]]
+    "inputs",
+    [
+        None,
+        [],
+        [{"type": "double"}],
+        [{"type": "odd", "name": "x"}],
+        {"a": 1},
+        [{"type": "tensor", "name": "x"}],
+    ],
 )
 def test_a_signature_that_cannot_be_checked_is_refused(inputs: Any) -> None:
     with pytest.raises(Misconfigured):
@@ -101,7 +128,9 @@ def test_a_signature_that_cannot_be_checked_is_refused(inputs: Any) -> None:
 
 json_values = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=5),
-    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3),
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=3)
+    ),
     max_leaves=8,
 )
 

@@ -1,4 +1,6 @@
-"""The quick check and the exact ones agree: on every type, at its bounds and beyond, and however deep a value stands."""
+"""The quick check and the exact ones agree: on every type, at its bounds and beyond, and however
+deep a value stands.
+"""
 
 import json
 from typing import Any
@@ -9,7 +11,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from inference.models.data_types import COLUMN_TYPES, TENSOR_TYPES, DataType, Form
-from inference.models.input_schema import PartSchema, compile_inputs, compile_params, features_schema
+from inference.models.input_schema import (
+    PartSchema,
+    compile_inputs,
+    compile_params,
+    features_schema,
+)
 from inference.models.quick_check import quick_check_of
 from inference.models.signature import ListOf, Property, read_inputs, read_params
 
@@ -25,7 +32,9 @@ def around(bound: float) -> list[Any]:
 
 
 TYPES: dict[str, DataType] = COLUMN_TYPES | TENSOR_TYPES
-BOUNDS = [value for one in TYPES.values() for bound in (one.low, one.high) for value in around(bound)]
+BOUNDS = [
+    value for one in TYPES.values() for bound in (one.low, one.high) for value in around(bound)
+]
 """Of every type, since the bound of one may be any number for another."""
 
 scalars = (
@@ -38,7 +47,11 @@ scalars = (
     | st.sampled_from([1.0, -0.0, 2**53 + 1, 2**63, 2**64 - 1, 1e19, "", "http://x", "aGk="])
 )
 values = st.recursive(
-    scalars, lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3), max_leaves=8
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=3) | st.dictionaries(st.sampled_from("abc"), inner, max_size=3)
+    ),
+    max_leaves=8,
 )
 
 
@@ -56,7 +69,9 @@ def fitting(draw: st.DrawFn, one: DataType) -> Any:
 
 
 def as_a_body_has_it(value: Any) -> Any:
-    """Reads the value from JSON as the gateway does: an integer of more than 64 bits is a float; NaN needs the lenient reader."""
+    """Reads the value from JSON as the gateway does: an integer of more than 64 bits is a float;
+    NaN needs the lenient reader.
+    """
     text = json.dumps(value)
     try:
         return orjson.loads(text)
@@ -65,7 +80,9 @@ def as_a_body_has_it(value: Any) -> Any:
 
 
 def agree(schema: PartSchema, quick: bool, part: Any, must_be_quick: bool = True) -> None:
-    """What is taken at once is right; what is right is taken at once; and the answer is that of the exact checks."""
+    """What is taken at once is right; what is right is taken at once; and the answer is that of the
+    exact checks.
+    """
     exact = schema.exact_errors(part)
     assert not (quick and exact)
     assert quick == (not exact) or not must_be_quick
@@ -82,7 +99,9 @@ def column(name: str, kind: str, required: bool, **more: Any) -> dict[str, Any]:
 def test_they_agree_on_a_column(name: str, data: st.DataObject, required: bool) -> None:
     schema = compile_inputs([column("x", name, required)])
     quick = quick_check_of([Property("x", COLUMN_TYPES[name], required)])
-    part = as_a_body_has_it(data.draw(st.just({}) | st.fixed_dictionaries({"x": fitting(COLUMN_TYPES[name])}) | values))
+    part = as_a_body_has_it(
+        data.draw(st.just({}) | st.fixed_dictionaries({"x": fitting(COLUMN_TYPES[name])}) | values)
+    )
     agree(schema, quick(part), part)
 
 
@@ -103,16 +122,32 @@ def test_they_agree_on_a_tensor(name: str, length: int, data: st.DataObject) -> 
 def test_they_agree_at_every_bound(bound: Any) -> None:
     for name in COLUMN_TYPES:
         part = as_a_body_has_it({"x": bound})
-        agree(compile_inputs([column("x", name, True)]), quick_check_of([Property("x", COLUMN_TYPES[name], True)])(part), part)
+        agree(
+            compile_inputs([column("x", name, True)]),
+            quick_check_of([Property("x", COLUMN_TYPES[name], True)])(part),
+            part,
+        )
     for name in TENSOR_TYPES:
         part, spec = as_a_body_has_it({"x": [bound]}), {"dtype": name, "shape": [-1, 1]}
         quick = quick_check_of([Property("x", ListOf(TENSOR_TYPES[name], 1), True)])
-        agree(compile_inputs([column("x", "tensor", True, **{"tensor-spec": spec})]), quick(part), part, name not in WITHOUT_QUICK)
+        agree(
+            compile_inputs([column("x", "tensor", True, **{"tensor-spec": spec})]),
+            quick(part),
+            part,
+            name not in WITHOUT_QUICK,
+        )
 
 
 DEEP = {
-    "a": {"type": "array", "items": {"type": "object", "properties": {"b": {"type": "long", "required": False}}}},
-    "b": {"type": "object", "properties": {"a": {"type": "double"}, "c": {"type": "any", "required": False}}, "required": False},
+    "a": {
+        "type": "array",
+        "items": {"type": "object", "properties": {"b": {"type": "long", "required": False}}},
+    },
+    "b": {
+        "type": "object",
+        "properties": {"a": {"type": "double"}, "c": {"type": "any", "required": False}},
+        "required": False,
+    },
     "not a name of Python's": {"type": "string", "required": False},
 }
 
@@ -120,9 +155,17 @@ DEEP = {
 @settings(deadline=None, max_examples=100)
 @given(
     st.fixed_dictionaries(
-        {"a": st.lists(st.dictionaries(st.sampled_from("ab"), st.none() | st.integers(-9, 9), max_size=1), max_size=2) | values},
+        {
+            "a": st.lists(
+                st.dictionaries(st.sampled_from("ab"), st.none() | st.integers(-9, 9), max_size=1),
+                max_size=2,
+            )
+            | values
+        },
         optional={
-            "b": st.none() | st.fixed_dictionaries({"a": st.floats()}, optional={"c": values}) | values,
+            "b": st.none()
+            | st.fixed_dictionaries({"a": st.floats()}, optional={"c": values})
+            | values,
             "not a name of Python's": st.none() | st.text(max_size=3),
             "other": values,
         },
@@ -137,7 +180,10 @@ def test_they_agree_on_arrays_and_objects(given_object: dict[str, Any]) -> None:
 
 @settings(deadline=None, max_examples=100)
 @given(
-    st.dictionaries(st.sampled_from(["depth", "scales", "other"]), st.integers(-9, 9) | st.lists(st.floats(), max_size=2) | values)
+    st.dictionaries(
+        st.sampled_from(["depth", "scales", "other"]),
+        st.integers(-9, 9) | st.lists(st.floats(), max_size=2) | values,
+    )
 )
 def test_they_agree_on_parameters_where_null_is_none(params: dict[str, Any]) -> None:
     specs = [

@@ -1,4 +1,6 @@
-"""What a gateway says when it can't start: one sentence on standard error, code 1, no traceback; and what importing it brings."""
+"""What a gateway says when it can't start: one sentence on standard error, code 1, no traceback;
+and what importing it brings.
+"""
 
 import subprocess
 import sys
@@ -18,7 +20,9 @@ from tests.gateway.support import HTTP, MODEL, register
 
 
 def start(**env: str) -> subprocess.CompletedProcess[str]:
-    return completed("uvicorn", "--factory", "app.main:create_app", "--port", str(free_port()), env=env)
+    return completed(
+        "uvicorn", "--factory", "app.main:create_app", "--port", str(free_port()), env=env
+    )
 
 
 def refused(**env: str) -> str:
@@ -43,7 +47,10 @@ def test_a_store_whose_keys_are_another_installation_s(valkey: Valkey) -> None:
     with redis.Redis(port=valkey.port) as client:
         client.set("inference:owner", "production/scores")
     sentence = refused(STORE_URL=valkey.url(), INSTALLATION="staging/scores")
-    assert "KEY_PREFIX=inference belong to the installation production/scores, and this is staging/scores" in sentence
+    assert (
+        "KEY_PREFIX=inference belong to the installation production/scores, and this is staging/scores"
+        in sentence
+    )
 
 
 def test_a_store_that_evicts(tmp_path: Path) -> None:
@@ -87,7 +94,9 @@ def test_settings_are_described() -> None:
 def test_importing_the_gateway_brings_neither_worker_nor_torch() -> None:
     others = ("torch", "numpy", "pandas", "pyarrow", "mlflow", "worker", "examples")
     code = f"import sys, app.main; print([m for m in {others} if m in sys.modules])"
-    done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True
+    )
     assert done.stdout.strip() == "[]"
 
 
@@ -100,17 +109,28 @@ from app.model_version import MlflowReader, registered
 model = registered("{MODEL}", MlflowReader({registry_url!r})("models:/{MODEL}@production"))
 print(model.version, model.card.metrics, model.features.errors({{"pressure": 1, "days": 1}}))
 """
-    done = subprocess.run([sys.executable, "-W", "ignore", "-c", code], cwd=ROOT, capture_output=True, text=True, check=False)
+    done = subprocess.run(
+        [sys.executable, "-W", "ignore", "-c", code],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
     assert "{'log_loss': 0.5} []" in done.stdout, done.stderr
 
 
-def test_a_newer_version_is_served_without_a_restart(mlflow_server: MlflowServer, valkey: Valkey, tmp_path: Path) -> None:
+def test_a_newer_version_is_served_without_a_restart(
+    mlflow_server: MlflowServer, valkey: Valkey, tmp_path: Path
+) -> None:
     register(mlflow_server.url, "changing")
     stack = Stack(tmp_path, valkey, mlflow_server.url, "changing")
     try:
         gateway = stack.add_gateway(REGISTRY_REFRESH_S="0.2")
         version = register(mlflow_server.url, "changing")
-        until(lambda: HTTP.get(f"{gateway.url}/predict/model/info").json()["version"] == version, "the new version")
+        until(
+            lambda: HTTP.get(f"{gateway.url}/predict/model/info").json()["version"] == version,
+            "the new version",
+        )
     finally:
         stack.stop()
 
@@ -122,6 +142,9 @@ def test_a_gateway_starts_without_the_registry_from_what_another_kept(own_stack:
     assert [event["version"] for event in second.events("registry.spared")] == ["1"]
     cards = [HTTP.get(f"{gateway.url}/predict/model/info").json() for gateway in (first, second)]
     assert cards[0] == cards[1]
-    answers = [HTTP.post(f"{gateway.url}/predict/async/", json={"features": {"days": 1}}) for gateway in (first, second)]
+    answers = [
+        HTTP.post(f"{gateway.url}/predict/async/", json={"features": {"days": 1}})
+        for gateway in (first, second)
+    ]
     assert [answer.status_code for answer in answers] == [422, 422]
     assert answers[0].json() == answers[1].json()

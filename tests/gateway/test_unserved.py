@@ -1,4 +1,6 @@
-"""Models that can't be served: a gateway serves the others, says why, and takes each up by itself once it can."""
+"""Models that can't be served: a gateway serves the others, says why, and takes each up by itself
+once it can.
+"""
 
 import asyncio
 import threading
@@ -90,37 +92,64 @@ def kept(valkey: Valkey, model: str) -> ModelVersion | None:
 def test_a_gateway_serves_the_models_that_it_can_and_names_the_others(stack: Stack) -> None:
     away = S3_AWAY | {"MLFLOW_S3_ENDPOINT_URL": f"http://127.0.0.1:{free_port()}"}
     gateway = stack.add_gateway(MODEL_URIS=uris(*REASONS, MODEL), REGISTRY_REFRESH_S="30", **away)
-    until(lambda: all(words in ready(gateway)[name]["problem"] for name, words in REASONS.items()), "all to be named, and why")
+    until(
+        lambda: all(words in ready(gateway)[name]["problem"] for name, words in REASONS.items()),
+        "all to be named, and why",
+    )
     models = ready(gateway)
     assert models.pop(MODEL) == {"version": "1", "workers": 0}
     assert {name: told["version"] for name, told in models.items()} == dict.fromkeys(REASONS)
     assert submit(gateway, model=MODEL).status_code == 202
     for name, words in REASONS.items():
         told = problem(submit(gateway, model=name), 503)
-        assert (told["type"], words in told["detail"]) == ("urn:inference:model-unavailable", True), name
-        assert problem(HTTP.get(f"{gateway.url}/predict/model/info?model={name}"), 503)["detail"] == told["detail"]
-        assert f'model="{name}",outcome="unavailable",source="async"}} 1.0' in HTTP.get(f"{gateway.url}/metrics").text
+        assert (told["type"], words in told["detail"]) == (
+            "urn:inference:model-unavailable",
+            True,
+        ), name
+        assert (
+            problem(HTTP.get(f"{gateway.url}/predict/model/info?model={name}"), 503)["detail"]
+            == told["detail"]
+        )
+        assert (
+            f'model="{name}",outcome="unavailable",source="async"}} 1.0'
+            in HTTP.get(f"{gateway.url}/metrics").text
+        )
     default = problem(submit(gateway), 503)
-    assert default["detail"].startswith("odd-map-column can't be served now: models:/odd-map-column/1 can't be served: its")
+    assert default["detail"].startswith(
+        "odd-map-column can't be served now: models:/odd-map-column/1 can't be served: its"
+    )
     assert problem(submit(gateway, model="nobody"), 422)["errors"][0]["field"] == "model"
     page = HTTP.get(f"{gateway.url}/openapi.json").json()
-    assert [name for name in page["components"]["schemas"] if name.startswith("Predict-")] == [f"Predict-{MODEL}"]
-    assert all(kept(stack.valkey, name) is None for name in REASONS), "what can't be served was kept"
+    assert [name for name in page["components"]["schemas"] if name.startswith("Predict-")] == [
+        f"Predict-{MODEL}"
+    ]
+    assert all(kept(stack.valkey, name) is None for name in REASONS), (
+        "what can't be served was kept"
+    )
 
 
 def test_a_gateway_that_can_serve_nothing_is_not_ready_and_says_why(stack: Stack) -> None:
     gateway = stack.start_gateway(MODEL_URIS=uris(BAD, NOT_REGISTERED))
     until(partial(ready, gateway, 503), "the gateway to answer", 90)
     for name in (BAD, NOT_REGISTERED):
-        until(lambda: REASONS[name] in (ready(gateway, 503)[name]["problem"]), f"{name} to be named")  # noqa: B023
+        until(
+            lambda: REASONS[name] in (ready(gateway, 503)[name]["problem"]), f"{name} to be named"
+        )  # noqa: B023
     told = problem(HTTP.get(f"{gateway.url}/readyz"), 503)
     assert all(model["problem"] in told["detail"] for model in told["models"].values())
-    assert {HTTP.get(f"{gateway.url}{path}").status_code for path in ("/livez", "/openapi.json", "/metrics")} == {200}
+    assert {
+        HTTP.get(f"{gateway.url}{path}").status_code
+        for path in ("/livez", "/openapi.json", "/metrics")
+    } == {200}
     problem(submit(gateway), 503)
 
 
-def test_a_model_is_taken_up_when_its_alias_means_a_good_version_whatever_the_store_keeps(stack: Stack) -> None:
-    """And one served goes on as it was when the alias moves to a bad one; gateways that start then go by the workers."""
+def test_a_model_is_taken_up_when_its_alias_means_a_good_version_whatever_the_store_keeps(
+    stack: Stack,
+) -> None:
+    """And one served goes on as it was when the alias moves to a bad one; gateways that start then
+    go by the workers.
+    """
     name = "odd-unsigned"
     keep(stack.valkey, name, ModelVersion(f"models:/{name}@production", "1").kept())
     gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, name))
@@ -128,10 +157,16 @@ def test_a_model_is_taken_up_when_its_alias_means_a_good_version_whatever_the_st
     good = register(stack.mlflow_url, name)
     until(lambda: version(gateway, name) == good, "the good version to be served")
     assert ready(gateway)[name] == {"version": good, "workers": 0}
-    until(lambda: (card := kept(stack.valkey, name)) and card.version == good, "the bad card to be replaced")
+    until(
+        lambda: (card := kept(stack.valkey, name)) and card.version == good,
+        "the bad card to be replaced",
+    )
     assert submit(gateway, model=name).status_code == 202
     move(stack.mlflow_url, name, "1")
-    until(lambda: REASONS[name] in ready(gateway)[name].get("problem", ""), "the bad version to be named")
+    until(
+        lambda: REASONS[name] in ready(gateway)[name].get("problem", ""),
+        "the bad version to be named",
+    )
     assert (version(gateway, name), submit(gateway, model=name).status_code) == (good, 202)
     assert kept(stack.valkey, name).version == good  # type: ignore[union-attr]
     second = stack.add_gateway(MODEL_URIS=uris(MODEL, name))
@@ -154,29 +189,58 @@ def move(url: str, name: str, to: str) -> None:
     HTTP.request("POST" if to else "DELETE", url + path, json=body).raise_for_status()
 
 
-def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_then(stack: Stack, door: Door) -> None:
-    keep(stack.valkey, MODEL, ModelVersion(f"models:/{MODEL}@production", "7", inputs=[{"type": "double", "name": "days"}]).kept())
-    keep(stack.valkey, BAD, ModelVersion(f"models:/{BAD}@production", "7", inputs=[{"type": "map", "name": "x"}]).kept())
+def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_then(
+    stack: Stack, door: Door
+) -> None:
+    keep(
+        stack.valkey,
+        MODEL,
+        ModelVersion(
+            f"models:/{MODEL}@production", "7", inputs=[{"type": "double", "name": "days"}]
+        ).kept(),
+    )
+    keep(
+        stack.valkey,
+        BAD,
+        ModelVersion(
+            f"models:/{BAD}@production", "7", inputs=[{"type": "map", "name": "x"}]
+        ).kept(),
+    )
     gateway = stack.add_gateway(MODEL_URIS=uris(MODEL, BAD, NO_ALIAS), MLFLOW_TRACKING_URI=door.url)
     models = ready(gateway)
-    assert {name: told["version"] for name, told in models.items()} == {MODEL: "7", BAD: None, NO_ALIAS: None}
+    assert {name: told["version"] for name, told in models.items()} == {
+        MODEL: "7",
+        BAD: None,
+        NO_ALIAS: None,
+    }
     for name, told in models.items():
-        assert told["problem"] == f"the registry at {door.url} did not give models:/{name}@production"
+        assert (
+            told["problem"] == f"the registry at {door.url} did not give models:/{name}@production"
+        )
     assert submit(gateway, features={"days": 0.5}).status_code == 202, "checked by what was kept"
     door.open()
     until(lambda: version(gateway, MODEL) == "1", "the registry's version to be served")
-    until(lambda: REASONS[BAD] in ready(gateway)[BAD]["problem"], "the registry's word on the bad one")
+    until(
+        lambda: REASONS[BAD] in ready(gateway)[BAD]["problem"], "the registry's word on the bad one"
+    )
     move(stack.mlflow_url, NO_ALIAS, "1")
     until(lambda: version(gateway, NO_ALIAS) == "1", "the one whose alias was set to be served")
     move(stack.mlflow_url, NO_ALIAS, "")
-    until(lambda: REASONS[NO_ALIAS] in ready(gateway)[NO_ALIAS].get("problem", ""), "the alias that is gone to be named")
+    until(
+        lambda: REASONS[NO_ALIAS] in ready(gateway)[NO_ALIAS].get("problem", ""),
+        "the alias that is gone to be named",
+    )
     assert version(gateway, NO_ALIAS) == "1", "what was read goes on being served"
 
 
-def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(stack: Stack, door: Door) -> None:
+def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(
+    stack: Stack, door: Door
+) -> None:
     gateway = stack.start_gateway(START_TIMEOUT_S="1", MLFLOW_TRACKING_URI=door.url)
     models = until(partial(ready, gateway, 503), "the gateway to answer", 90)
-    assert models[MODEL]["problem"].startswith(f"the registry at {door.url} did not give models:/{MODEL}@production")
+    assert models[MODEL]["problem"].startswith(
+        f"the registry at {door.url} did not give models:/{MODEL}@production"
+    )
     assert HTTP.get(f"{gateway.url}/livez").status_code == 200
     door.open()
     until(lambda: version(gateway, MODEL) == "1", "the model to be served")
@@ -194,15 +258,24 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
     async def both() -> None:
         client = connect(valkey.url(), 5)
         served = {name: f"models:/{name}@production" for name in ("slow", "quick")}
-        registry = Registry(served, read, 0.05, RedisGatewayStore(client, Commands(), 5), patience_s=0.05)
+        registry = Registry(
+            served, read, 0.05, RedisGatewayStore(client, Commands(), 5), patience_s=0.05
+        )
         await registry.start()
         assert [*registry.models] == ["quick"]
-        assert registry.problems["slow"] == "the registry did not give models:/slow@production within 0.05 s"
+        assert (
+            registry.problems["slow"]
+            == "the registry did not give models:/slow@production within 0.05 s"
+        )
         tasks = [asyncio.create_task(registry.keep_fresh(name)) for name in served]
-        await asyncio.to_thread(until, lambda: asked.count(served["quick"]) > 2, "the quick one to be looked at again")
+        await asyncio.to_thread(
+            until, lambda: asked.count(served["quick"]) > 2, "the quick one to be looked at again"
+        )
         assert asked.count(served["slow"]) == 1
         goes_on.set()
-        await asyncio.to_thread(until, lambda: len(registry.models) == 2, "the slow one to be served")
+        await asyncio.to_thread(
+            until, lambda: len(registry.models) == 2, "the slow one to be served"
+        )
         for task in tasks:
             task.cancel()
         await client.aclose()
@@ -212,6 +285,11 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
 
 def test_an_address_that_no_registry_has_ends_a_gateway_with_a_sentence(valkey: Valkey) -> None:
     env = {"STORE_URL": valkey.url(), "MLFLOW_TRACKING_URI": "htp://user:secret@mlflow:5000"}
-    ended = completed("uvicorn", "--factory", "app.main:create_app", "--port", str(free_port()), env=env)
+    ended = completed(
+        "uvicorn", "--factory", "app.main:create_app", "--port", str(free_port()), env=env
+    )
     assert (ended.returncode, "Traceback" in ended.stderr) == (1, False)
-    assert "error: MLFLOW_TRACKING_URI=htp://mlflow:5000 is no address of a registry" in ended.stderr.splitlines()
+    assert (
+        "error: MLFLOW_TRACKING_URI=htp://mlflow:5000 is no address of a registry"
+        in ended.stderr.splitlines()
+    )

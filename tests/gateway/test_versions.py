@@ -1,4 +1,6 @@
-"""Whose signature a gateway goes by while an alias moves: that of what live workers hold, the registry's where none lives."""
+"""Whose signature a gateway goes by while an alias moves: that of what live workers hold, the
+registry's where none lives.
+"""
 
 import json
 from collections.abc import Iterator
@@ -20,9 +22,19 @@ NEWER = GOOD | {"humidity": 0.5}
 
 
 def refused(site: GatewayClient) -> list[str]:
-    """What the gateway says of the first version's features and of the second's, as far as it does not take them."""
-    answers = [site.call("POST", "/predict/async/", json={"features": features}) for features in (GOOD, NEWER)]
-    return [error["message"] for answer in answers if answer.status_code == 422 for error in json.loads(answer.content)["errors"]]
+    """What the gateway says of the first version's features and of the second's, as far as it does
+    not take them.
+    """
+    answers = [
+        site.call("POST", "/predict/async/", json={"features": features})
+        for features in (GOOD, NEWER)
+    ]
+    return [
+        error["message"]
+        for answer in answers
+        if answer.status_code == 422
+        for error in json.loads(answer.content)["errors"]
+    ]
 
 
 def served(site: GatewayClient, version: str) -> bool:
@@ -38,7 +50,9 @@ def taken_by(site: GatewayClient, features: dict[str, Any], model: str) -> str:
     """The pool that a request goes to, by its task id; or why it is refused."""
     answer = site.call("POST", "/predict/async/", json={"features": features, "model": model})
     told = json.loads(answer.content)
-    return str(model_of(told["task_id"]) if answer.status_code == 202 else told["errors"][0]["message"])
+    return str(
+        model_of(told["task_id"]) if answer.status_code == 202 else told["errors"][0]["message"]
+    )
 
 
 @pytest.fixture(scope="module")
@@ -67,7 +81,13 @@ def test_a_request_names_a_pool_or_the_alias_or_version_that_one_serves(stack: S
         assert {taken_by(site, GOOD, name) for name in ("first", f"{NAME}/1")} == {"first"}
         assert taken_by(site, GOOD, NAME) == "is missing", "each by its own version's features"
         assert taken_by(site, NEWER, f"{NAME}/1") == "is none of the model's features"
-        for name in (f"{NAME}/2", f"{NAME}@other", f"{NAME}@", "first@production", f"models:/{NAME}/1"):
+        for name in (
+            f"{NAME}/2",
+            f"{NAME}@other",
+            f"{NAME}@",
+            "first@production",
+            f"models:/{NAME}/1",
+        ):
             assert f"{NAME}, {NAME}@production, first, {NAME}/1" in taken_by(site, GOOD, name), name
         driver.beat(WorkerState.IDLE)
         card = site.get(f"/predict/model/info?model={NAME}/1").json()
@@ -89,4 +109,6 @@ def test_requests_are_checked_by_the_version_that_most_workers_hold(stack: Stack
         assert refused(site) == ["is missing"]
         until(partial(holding, driver, site, "1"), "the version before to be served again")
         driver.beat(WorkerState.GONE)
-        until(partial(served, site, "2"), "the registry's version to be served where no worker lives")
+        until(
+            partial(served, site, "2"), "the registry's version to be served where no worker lives"
+        )

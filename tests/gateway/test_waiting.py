@@ -1,4 +1,6 @@
-"""Waiting (protocol rule 7): the bookkeeping against a store that may announce late, twice or never, then real connections."""
+"""Waiting (protocol rule 7): the bookkeeping against a store that may announce late, twice or
+never, then real connections.
+"""
 
 import asyncio
 from concurrent.futures import ThreadPoolExecutor
@@ -21,9 +23,11 @@ STATES = st.sampled_from([State.RUNNING, State.RETRY, State.WAITING, State.SUCCE
 
 
 class WaitersMachine(RuleBasedStateMachine):
-    """A store that moves records on (a `failure` may be replayed), announcements that arrive late, twice, or are lost, and waiters.
+    """A store that moves records on (a `failure` may be replayed), announcements that arrive late,
+    twice, or are lost, and waiters.
 
-    Once all announcements have arrived, or everything was watched again, whoever waits for a record that ended must be awake.
+    Once all announcements have arrived, or everything was watched again, whoever waits for a record
+    that ended must be awake.
     """
 
     waiters = Bundle("waiters")
@@ -134,7 +138,9 @@ def test_every_final_word_is_known() -> None:
             assert event.is_set()
 
 
-def test_a_killed_subscription_costs_no_waiter_its_answer(site: GatewayClient, driver: FakeWorker) -> None:
+def test_a_killed_subscription_costs_no_waiter_its_answer(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
     calls = [site.later(site.predict) for _ in range(8)]
     until(lambda: site.outstanding() == 8, "eight to wait")
     records = driver.claim(8)
@@ -149,10 +155,14 @@ def test_a_killed_subscription_costs_no_waiter_its_answer(site: GatewayClient, d
 def test_a_waiter_survives_a_restart_of_the_store(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway()
     with ThreadPoolExecutor() as pool, FakeWorker(own_stack.valkey.url()) as driver:
-        call = pool.submit(HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
+        call = pool.submit(
+            HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60
+        )
         (record,) = driver.claim()
         own_stack.valkey.kill()
-        until(lambda: gateway.events("waiting.unsubscribed"), "the gateway to lose its subscription")
+        until(
+            lambda: gateway.events("waiting.unsubscribed"), "the gateway to lose its subscription"
+        )
         own_stack.valkey.start()
         driver.finish(record.task_id)
         assert call.result(timeout=40).json()["status"] == "success"
@@ -161,7 +171,9 @@ def test_a_waiter_survives_a_restart_of_the_store(own_stack: Stack) -> None:
 def test_a_lost_record_is_a_503_with_its_id(own_stack: Stack) -> None:
     gateway = own_stack.add_gateway(REREAD_S="0.5")
     with ThreadPoolExecutor() as pool, FakeWorker(own_stack.valkey.url()) as driver:
-        call = pool.submit(HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60)
+        call = pool.submit(
+            HTTP.post, f"{gateway.url}/predict/", json={"features": GOOD}, timeout=60
+        )
         (record,) = driver.claim()
         own_stack.valkey.flush()
         answer = call.result(timeout=20)
@@ -178,8 +190,13 @@ def test_a_thousand_waiting_callers_cost_no_thread(own_stack: Stack) -> None:
     async def callers() -> list[int]:
         limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=0)
         async with httpx2.AsyncClient(base_url=gateway.url, timeout=300, limits=limits) as client:
-            calls = [asyncio.create_task(client.post("/predict/", json={"features": GOOD})) for _ in range(1000)]
-            await asyncio.to_thread(until, lambda: outstanding(gateway.url) == 1001, "a thousand to wait", 120)
+            calls = [
+                asyncio.create_task(client.post("/predict/", json={"features": GOOD}))
+                for _ in range(1000)
+            ]
+            await asyncio.to_thread(
+                until, lambda: outstanding(gateway.url) == 1001, "a thousand to wait", 120
+            )
             assert gateway.threads() == before
             await asyncio.to_thread(finish_all)
             return [answer.status_code for answer in await asyncio.gather(*calls)]

@@ -25,8 +25,12 @@ def fault_registry(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPat
 
 
 @pytest.fixture(scope="module")
-def make_stack(fault_registry: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MakeStack]:
-    """Makes stacks on a Valkey of their own; each is stopped when the next one starts, two cores are few."""
+def make_stack(
+    fault_registry: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[MakeStack]:
+    """Makes stacks on a Valkey of their own; each is stopped when the next one starts, two cores
+    are few.
+    """
     stacks: list[Stack] = []
 
     def make(gateways: int = 2, workers: int = 1, **env: str) -> Stack:
@@ -35,7 +39,13 @@ def make_stack(fault_registry: str, tmp_path_factory: pytest.TempPathFactory) ->
             stop(earlier)
         valkey = Valkey(folder / "valkey")
         valkey.start()
-        stack = Stack(folder, valkey, fault_registry, "fault", {"RETRY_BASE_S": "0.1", "RETRY_CAP_S": "1"} | env)
+        stack = Stack(
+            folder,
+            valkey,
+            fault_registry,
+            "fault",
+            {"RETRY_BASE_S": "0.1", "RETRY_CAP_S": "1"} | env,
+        )
         stacks.append(stack)
         start(stack, gateways, workers)
         return stack

@@ -1,4 +1,6 @@
-"""Bodies that a hostile client sends to a gateway of the fault model: by the status that answers them, and by name."""
+"""Bodies that a hostile client sends to a gateway of the fault model: by the status that answers
+them, and by name.
+"""
 
 import gzip
 import json

@@ -1,4 +1,6 @@
-"""Calls that a hostile client makes to a gateway of the fault model: a name, the bytes, and the statuses that may answer them."""
+"""Calls that a hostile client makes to a gateway of the fault model: a name, the bytes, and the
+statuses that may answer them.
+"""
 
 from typing import NamedTuple
 
@@ -22,7 +24,14 @@ def request(line: bytes, *headers: bytes, body: bytes = b"") -> bytes:
 
 def post(body: bytes = GOOD, *headers: bytes, path: bytes = b"/predict/async") -> bytes:
     """A POST of a body that says how long it is."""
-    return request(b"POST %s HTTP/1.1" % path, HOST, JSON, b"Content-Length: %d" % len(body), *headers, body=body)
+    return request(
+        b"POST %s HTTP/1.1" % path,
+        HOST,
+        JSON,
+        b"Content-Length: %d" % len(body),
+        *headers,
+        body=body,
+    )
 
 
 def get(path: bytes, method: bytes = b"GET") -> bytes:
@@ -127,7 +136,8 @@ CALLS = [
     Case("a body in a GET", request(b"GET /nowhere HTTP/1.1", HOST, b"Content-Length: 3", body=b"abc"), (404,)),
 ]  # fmt: skip
 
-# What the parser refuses itself, in plain text, or by closing the connection where it is not even HTTP.
+# What the parser refuses itself, in plain text, or by closing the connection where it is not even
+# HTTP.
 UNREADABLE = [
     Case("a path of 1 MiB", get(b"/" + b"a" * 2**20), (431,)),
     Case("a query of 1 MiB", get(b"/livez?" + b"a" * 2**20), (431,)),

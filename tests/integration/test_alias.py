@@ -1,4 +1,6 @@
-"""A model's alias moves while predictions run, to a version that works and to one that can't be loaded; the registry goes away."""
+"""A model's alias moves while predictions run, to a version that works and to one that can't be
+loaded; the registry goes away.
+"""
 
 import os
 import signal
@@ -23,7 +25,9 @@ URI = f"models:/{NAME}@{ALIAS}"
 
 
 class Versions:
-    """Two versions that differ in nothing but their number, one that can't be loaded, and one that gateways can't check."""
+    """Two versions that differ in nothing but their number, one that can't be loaded, and one that
+    gateways can't check.
+    """
 
     first, second, broken, unchecked = "1", "2", "3", "4"
 
@@ -68,7 +72,9 @@ def stack(versions: Versions, mlflow_server: MlflowServer, tmp_path: Path) -> It
         "REGISTRY_REFRESH_S": "0.5",
         "RETRY_BASE_S": "0.1",
     }
-    stack = Stack(tmp_path, valkey, mlflow_server.url, NAME, {"MODEL_URI": URI, "MODEL_URIS": URI} | settings)
+    stack = Stack(
+        tmp_path, valkey, mlflow_server.url, NAME, {"MODEL_URI": URI, "MODEL_URIS": URI} | settings
+    )
     stack.add_gateway()
     yield stack
     stop(stack)
@@ -80,14 +86,19 @@ def workers_of(client: Client) -> list[dict[str, Any]]:
 
 def hold(client: Client, version: str) -> bool:
     """Whether all workers hold a version."""
-    return all(worker["version"] == version and worker["state"] != "loading" for worker in workers_of(client))
+    return all(
+        worker["version"] == version and worker["state"] != "loading"
+        for worker in workers_of(client)
+    )
 
 
 def version_of(client: Client, task_id: str) -> str:
     return str(client.ended(task_id, 120)["model"]["version"])
 
 
-def test_a_new_version_goes_live_under_load_and_back_without_a_failed_request(stack: Stack, versions: Versions) -> None:
+def test_a_new_version_goes_live_under_load_and_back_without_a_failed_request(
+    stack: Stack, versions: Versions
+) -> None:
     for _ in range(2):
         stack.add_worker(wait=False)
     for worker in stack.workers:
@@ -98,7 +109,10 @@ def test_a_new_version_goes_live_under_load_and_back_without_a_failed_request(st
             versions.move(version)
             until(partial(hold, client, version), f"all workers to hold version {version}", 120)
             last = len(submitter.accepted)
-            until(partial(lambda last: len(submitter.accepted) > last, last), "one more to be accepted")
+            until(
+                partial(lambda last: len(submitter.accepted) > last, last),
+                "one more to be accepted",
+            )
             assert version_of(client, list(submitter.accepted)[-1]) == version
     ends = [client.ended(task_id) for task_id in submitter.accepted]
     assert {(end["status"], end["attempts"]) for end in ends} == {("success", 0)}
@@ -112,11 +126,20 @@ def replaced(worker: Process) -> list[str]:
     return [row["timestamp"] for row in worker.events("child.replaced")]
 
 
-def test_a_version_that_can_not_be_loaded_is_refused_and_the_one_before_serves_on(stack: Stack, versions: Versions) -> None:
+def test_a_version_that_can_not_be_loaded_is_refused_and_the_one_before_serves_on(
+    stack: Stack, versions: Versions
+) -> None:
     worker, client = stack.add_worker(), stack.client()
     versions.move(versions.broken)
-    said = until(lambda: [row["problem"] for row in workers_of(client) if row["problem"]], "the worker to refuse it", 120)
-    assert f"version {versions.broken} could not be loaded: RuntimeError: its weights do not fit" in said[0]
+    said = until(
+        lambda: [row["problem"] for row in workers_of(client) if row["problem"]],
+        "the worker to refuse it",
+        120,
+    )
+    assert (
+        f"version {versions.broken} could not be loaded: RuntimeError: its weights do not fit"
+        in said[0]
+    )
     until(partial(hold, client, versions.first), "the version before to be held", 60)
     assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first
     versions.move(versions.second)
@@ -124,19 +147,33 @@ def test_a_version_that_can_not_be_loaded_is_refused_and_the_one_before_serves_o
     assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
 
 
-def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same_words(stack: Stack, versions: Versions) -> None:
+def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same_words(
+    stack: Stack, versions: Versions
+) -> None:
     worker, client = stack.add_worker(), stack.client()
     versions.move(versions.unchecked)
-    said = until(lambda: [row["problem"] for row in workers_of(client) if row["problem"]], "the worker to refuse it", 120)
+    said = until(
+        lambda: [row["problem"] for row in workers_of(client) if row["problem"]],
+        "the worker to refuse it",
+        120,
+    )
     reason = f"models:/{NAME}/{versions.unchecked} can't be served: its signature has a type that can't be checked: 'map'"
     assert said == [f"version {versions.unchecked} could not be loaded: {reason}"]
     until(partial(hold, client, versions.first), "the version before to be held", 60)
-    model = until(lambda: (m := client.get("/readyz").json()["models"][NAME]).get("problem") and m, "the gateway to say so", 30)
+    model = until(
+        lambda: (m := client.get("/readyz").json()["models"][NAME]).get("problem") and m,
+        "the gateway to say so",
+        30,
+    )
     assert model == {"version": versions.first, "workers": 1, "problem": reason}
     assert version_of(client, client.submit({"do": "answer", "value": 1})) == versions.first
     versions.move(versions.second)
     until(partial(hold, client, versions.second), "the next version to be held", 120)
-    until(lambda: "problem" not in client.get("/readyz").json()["models"][NAME], "the gateway to be content", 30)
+    until(
+        lambda: "problem" not in client.get("/readyz").json()["models"][NAME],
+        "the gateway to be content",
+        30,
+    )
     assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
 
 
@@ -161,7 +198,9 @@ def test_a_registry_that_stands_still_under_load_costs_no_prediction_and_is_foll
     assert (worker.died(), gateway.died(), workers_of(client)[0]["problem"]) == (False, False, None)
 
 
-def test_a_registry_that_is_away_stops_neither_one_more_worker_nor_a_new_child(stack: Stack, versions: Versions) -> None:
+def test_a_registry_that_is_away_stops_neither_one_more_worker_nor_a_new_child(
+    stack: Stack, versions: Versions
+) -> None:
     first, client = stack.add_worker(), stack.client()
     first.signal(signal.SIGTERM)
     first.wait()

@@ -18,32 +18,48 @@ def worker_of(client: Client) -> dict[str, Any]:
     return dict(client.get("/monitoring/workers").json()["workers"][0])
 
 
-def test_a_model_that_leaks_is_loaded_anew_between_two_batches_and_no_prediction_pays(make_stack: MakeStack) -> None:
-    stack = make_stack(gateways=1, MODEL_MEMORY_MAX_BYTES=str(LIMIT_MIB * 2**20), MAX_BATCH_SIZE="1")
+def test_a_model_that_leaks_is_loaded_anew_between_two_batches_and_no_prediction_pays(
+    make_stack: MakeStack,
+) -> None:
+    stack = make_stack(
+        gateways=1, MODEL_MEMORY_MAX_BYTES=str(LIMIT_MIB * 2**20), MAX_BATCH_SIZE="1"
+    )
     client, worker = stack.client(), stack.workers[0]
     ends: list[dict[str, Any]] = []
     while not worker.events("child.outgrown"):
         assert len(ends) < 11 * (2 + LIMIT_MIB / LEAK_MIB), "it leaked more than it may have"
-        ids = [client.submit({"do": "leak", "value": LEAK_MIB}), *(client.submit({"do": "answer"}) for _ in range(10))]
+        ids = [
+            client.submit({"do": "leak", "value": LEAK_MIB}),
+            *(client.submit({"do": "answer"}) for _ in range(10)),
+        ]
         ends += [client.ended(task_id) for task_id in ids]
     ends.append(client.ended(client.submit({"do": "answer", "value": 1})))
     assert {(end["status"], end["attempts"]) for end in ends} == {("success", 0)}
     said = until(lambda: worker_of(client)["problem"], "the worker to say so")
-    assert said.startswith(f"its process outgrew the {LIMIT_MIB} MiB of MODEL_MEMORY_MAX_BYTES and was replaced, ")
+    assert said.startswith(
+        f"its process outgrew the {LIMIT_MIB} MiB of MODEL_MEMORY_MAX_BYTES and was replaced, "
+    )
     assert len(worker.events("model.loaded")) == 1 + len(worker.events("child.outgrown"))
     assert not worker.died()
 
 
-def test_a_model_that_loads_for_long_is_seen_loading_and_what_was_submitted_waits(make_stack: MakeStack) -> None:
+def test_a_model_that_loads_for_long_is_seen_loading_and_what_was_submitted_waits(
+    make_stack: MakeStack,
+) -> None:
     stack = make_stack(gateways=1, workers=0)
     client, worker = stack.client(), stack.add_worker(wait=False, FAULT_LOAD_S=f"{LOAD_S:g}")
     until(lambda: client.get("/monitoring/workers").json()["workers"], "the worker to be listed")
     task_id = client.submit({"do": "answer", "value": 7})
     assert worker_of(client)["state"] == "loading"
-    assert (httpx2.get(f"{worker.url}/livez").status_code, httpx2.get(f"{worker.url}/readyz").status_code) == (200, 503)
+    assert (
+        httpx2.get(f"{worker.url}/livez").status_code,
+        httpx2.get(f"{worker.url}/readyz").status_code,
+    ) == (200, 503)
     waiting = client.status(task_id)
     assert (waiting["status"], waiting["position"]) == ("submitted", 0)
-    late = client.post("/predict/", {"features": {"do": "answer", "value": 8}}, {"Prefer": "wait=1"})
+    late = client.post(
+        "/predict/", {"features": {"do": "answer", "value": 8}}, {"Prefer": "wait=1"}
+    )
     assert late.status_code == 504
     ends = [client.ended(one, limit_s=LOAD_S + 60) for one in (task_id, late.json()["task_id"])]
     assert [(end["result"]["value"], end["attempts"]) for end in ends] == [(7, 0), (8, 0)]

@@ -1,4 +1,6 @@
-"""The scoring job as a process, with a real registry: what it writes, what a kill costs, and what readers see meanwhile."""
+"""The scoring job as a process, with a real registry: what it writes, what a kill costs, and what
+readers see meanwhile.
+"""
 
 import os
 import signal
@@ -31,7 +33,16 @@ BATCH = 8
 
 def register(url: str, first: date) -> None:
     """Registers another version and moves the alias to it."""
-    command = [sys.executable, "-W", "ignore", "-m", "testkit.register_matches", url, MODEL, first.isoformat()]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "testkit.register_matches",
+        url,
+        MODEL,
+        first.isoformat(),
+    ]
     subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
 
 
@@ -42,13 +53,22 @@ class Job:
         self.file = folder / "out" / "matches.parquet"
         self.parts = self.file.with_name("matches.parquet.parts")
         self._folder = folder
-        self._env = {"MLFLOW_TRACKING_URI": registry_url, "MODEL_URI": f"models:/{MODEL}@production", "BATCH_SIZE": str(BATCH)}
+        self._env = {
+            "MLFLOW_TRACKING_URI": registry_url,
+            "MODEL_URI": f"models:/{MODEL}@production",
+            "BATCH_SIZE": str(BATCH),
+        }
         self._env["BATCH_OUTPUT_URL"] = str(self.file)
         self._runs: list[Process] = []
 
     def start(self, **env: str) -> Process:
         name = f"batch-{len(self._runs)}"
-        run = Process(name, [sys.executable, "-m", "examples.football.scoring"], self._env | env, self._folder / f"{name}.log")
+        run = Process(
+            name,
+            [sys.executable, "-m", "examples.football.scoring"],
+            self._env | env,
+            self._folder / f"{name}.log",
+        )
         self._runs.append(run)
         run.start()
         return run
@@ -89,7 +109,9 @@ def test_all_matches_after_the_training_are_scored_as_the_model_says(job: Job) -
     assert {row["match_id"] for row in rows} == SCORED
     assert all(row["date"] >= TRAINED_BEFORE for row in rows)
     assert all((row["home"], row["draw"]) == (home_score(row["match_id"]), 0.25) for row in rows)
-    assert [(row["date"], row["match_id"]) for row in rows] == sorted((row["date"], row["match_id"]) for row in rows)
+    assert [(row["date"], row["match_id"]) for row in rows] == sorted(
+        (row["date"], row["match_id"]) for row in rows
+    )
     assert pq.read_schema(job.file).equals(layout.arrow_schema())
     assert [event["match_id"] for event in run.events("batch.refused")] == [REFUSED]
     assert run.events("batch.halved"), "eight rows are more than the model holds"
@@ -103,7 +125,11 @@ def test_a_run_that_was_ended_goes_on_where_it_was(job: Job, number: signal.Sign
     stranger.parent.mkdir(parents=True)
     stranger.write_bytes(b"")
     first = job.start()
-    until(lambda: len(job.scored()) >= 5 and not stranger.exists(), "some parts of the first run alone", 120)
+    until(
+        lambda: len(job.scored()) >= 5 and not stranger.exists(),
+        "some parts of the first run alone",
+        120,
+    )
     first.signal(number)
     first.wait()
     assert not job.file.exists()
@@ -113,18 +139,27 @@ def test_a_run_that_was_ended_goes_on_where_it_was(job: Job, number: signal.Sign
     kept[2].write_bytes(kept[2].read_bytes()[:-50])
     ended = datetime.now(UTC)
     second = job.run()
-    assert [event["matches"] for event in second.events("batch.resumed")] == [BATCH * (len(kept) - 1)]
+    assert [event["matches"] for event in second.events("batch.resumed")] == [
+        BATCH * (len(kept) - 1)
+    ]
     rows = job.rows()
     assert {row["match_id"] for row in rows} == SCORED
-    assert sum(row["scored_at"] < ended for row in rows) == BATCH * (len(kept) - 1), "what was scored is not scored again"
+    assert sum(row["scored_at"] < ended for row in rows) == BATCH * (len(kept) - 1), (
+        "what was scored is not scored again"
+    )
     assert not job.parts.exists()
 
 
-def test_a_file_that_is_up_to_date_is_left_alone_and_an_older_model_s_is_not(job: Job, registry_url: str) -> None:
+def test_a_file_that_is_up_to_date_is_left_alone_and_an_older_model_s_is_not(
+    job: Job, registry_url: str
+) -> None:
     job.run()
     before = job.file.stat()
     assert job.run(BATCH_SIZE="100").events("batch.up_to_date")
-    assert (job.file.stat().st_ino, job.file.stat().st_mtime_ns) == (before.st_ino, before.st_mtime_ns)
+    assert (job.file.stat().st_ino, job.file.stat().st_mtime_ns) == (
+        before.st_ino,
+        before.st_mtime_ns,
+    )
     version = job.rows()[0]["model_version"]
     register(registry_url, TRAINED_BEFORE)
     job.run()
@@ -134,19 +169,31 @@ def test_a_file_that_is_up_to_date_is_left_alone_and_an_older_model_s_is_not(job
 def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
     job: Job, valkey: Valkey, registry_url: str, tmp_path: Path
 ) -> None:
-    env = {"EXTENSIONS": "examples.football.gateway:install", "BATCH_OUTPUT_URL": str(job.file), "BATCH_REFRESH_S": "0.1"}
+    env = {
+        "EXTENSIONS": "examples.football.gateway:install",
+        "BATCH_OUTPUT_URL": str(job.file),
+        "BATCH_REFRESH_S": "0.1",
+    }
     stack = Stack(tmp_path, valkey, registry_url, MODEL, env)
     url = stack.add_gateway().url
     try:
         assert httpx2.get(f"{url}/predict/{max(SCORED)}").status_code == 503
         job.run()
-        until(lambda: httpx2.get(f"{url}/predict/{min(SCORED)}").status_code == 200, "the gateway to notice the file")
+        until(
+            lambda: httpx2.get(f"{url}/predict/{min(SCORED)}").status_code == 200,
+            "the gateway to notice the file",
+        )
         later = {number for number in SCORED if number >= 200}
         with Reader(job.file, url) as reader:
             job.run(BATCH_FROM_DATE=str(job.rows()[200 - min(SCORED)]["date"]))
-            until(lambda: reader.failed or reader.seen["gateway", len(later)], "the gateway to serve the new file")
+            until(
+                lambda: reader.failed or reader.seen["gateway", len(later)],
+                "the gateway to serve the new file",
+            )
         assert reader.failed == ""
-        assert set(reader.seen) == {(who, count) for who in ("file", "gateway") for count in (len(SCORED), len(later))}
+        assert set(reader.seen) == {
+            (who, count) for who in ("file", "gateway") for count in (len(SCORED), len(later))
+        }
         assert httpx2.get(f"{url}/predict/{min(SCORED)}").status_code == 404
         assert httpx2.get(f"{url}/readyz").status_code == 200
     finally:
@@ -154,7 +201,9 @@ def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
 
 
 class Reader(Background):
-    """Reads the file all the time, by itself and through a gateway, and counts how many matches it found."""
+    """Reads the file all the time, by itself and through a gateway, and counts how many matches it
+    found.
+    """
 
     def __init__(self, file: Path, url: str) -> None:
         super().__init__()
@@ -173,14 +222,18 @@ class Reader(Background):
             self.failed = repr(error)
 
     def _rows(self) -> int:
-        """Opened once: by its path pyarrow opens a file several times, and then reads the foot of one and the rows of another."""
+        """Opened once: by its path pyarrow opens a file several times, and then reads the foot of
+        one and the rows of another.
+        """
         with self._file.open("rb") as file:
             return int(pq.read_table(file).num_rows)
 
     def _pages(self, client: httpx2.Client) -> int:
         """As the metrics have it: pages may be of two files."""
         lines = client.get(f"{self._url}/metrics").text.splitlines()
-        return next(int(float(line.split()[1])) for line in lines if line.startswith("prediction_matches "))
+        return next(
+            int(float(line.split()[1])) for line in lines if line.startswith("prediction_matches ")
+        )
 
 
 @pytest.mark.parametrize(
@@ -190,7 +243,10 @@ class Reader(Background):
         ({"BATCH_OUTPUT_URL": "nonsense://x/y"}, "nonsense://x/y is no place for a file"),
         ({"BATCH_FROM_DATE": "soon"}, "BATCH_FROM_DATE"),
         ({"MODEL_URI": "models:/fault@production"}, "the model brings no matches along"),
-        ({"MODEL_URI": "models:/absent@production", "START_TIMEOUT_S": "0.1"}, "has no models:/absent@production"),
+        (
+            {"MODEL_URI": "models:/absent@production", "START_TIMEOUT_S": "0.1"},
+            "has no models:/absent@production",
+        ),
     ],
 )
 def test_what_can_not_work_is_one_sentence(job: Job, env: dict[str, str], sentence: str) -> None:

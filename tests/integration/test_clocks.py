@@ -1,4 +1,6 @@
-"""Clocks that are wrong by an hour, all of them and each its own way, and the store's stepping by one while work is under way."""
+"""Clocks that are wrong by an hour, all of them and each its own way, and the store's stepping by
+one while work is under way.
+"""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -27,11 +29,20 @@ def clock(tmp_path: Path) -> SteppingClock:
 
 
 @pytest.fixture(params=["1", "8"])
-def stack(request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock, fault_registry: str) -> Iterator[Stack]:
-    """A gateway and a worker that are an hour early, and one of each that are an hour late; what ended is kept for a day."""
+def stack(
+    request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock, fault_registry: str
+) -> Iterator[Stack]:
+    """A gateway and a worker that are an hour early, and one of each that are an hour late; what
+    ended is kept for a day.
+    """
     valkey = Valkey(tmp_path / "valkey", env=clock.env)
     valkey.start()
-    settings = {"MAX_BATCH_SIZE": request.param, "MAX_BATCH_WAIT_MS": "300", "RUN_LIMIT_S": "60", "RESULT_TTL_S": "86400"}
+    settings = {
+        "MAX_BATCH_SIZE": request.param,
+        "MAX_BATCH_WAIT_MS": "300",
+        "RUN_LIMIT_S": "60",
+        "RESULT_TTL_S": "86400",
+    }
     stack = Stack(tmp_path, valkey, fault_registry, "fault", settings)
     for seconds in (HOUR_S, -HOUR_S):
         stack.add_worker(wait=False, **off_by(seconds))
@@ -45,24 +56,40 @@ def stack(request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock, 
 
 def runs_of(stack: Stack) -> Counter[str]:
     """How often each record was begun, by the workers' logs."""
-    return Counter(task_id for worker in stack.workers for row in worker.events("prediction.began") for task_id in row["task_ids"])
+    return Counter(
+        task_id
+        for worker in stack.workers
+        for row in worker.events("prediction.began")
+        for task_id in row["task_ids"]
+    )
 
 
-def test_a_store_whose_clock_steps_by_an_hour_holds_nothing_up_and_confuses_no_claim(stack: Stack, clock: SteppingClock) -> None:
+def test_a_store_whose_clock_steps_by_an_hour_holds_nothing_up_and_confuses_no_claim(
+    stack: Stack, clock: SteppingClock
+) -> None:
     client = stack.client()
     with Submitter(stack.client(), seconds=0.02, most_outstanding=20) as submitter:
         for seconds in STEPS:
             long_run = client.begun(client.submit({"do": "answer", "seconds": 4, "value": seconds}))
             clock.set(seconds)
             more = len(submitter.accepted) + 20
-            until(partial(lambda more: len(submitter.accepted) > more, more), "submissions after the step")
+            until(
+                partial(lambda more: len(submitter.accepted) > more, more),
+                "submissions after the step",
+            )
             for task_id in [long_run, list(submitter.accepted)[-1]]:
-                assert client.ended(task_id)["status"] == "success", f"after a step to {seconds:+d} s"
-            assert (client.status(long_run)["attempts"], runs_of(stack)[long_run]) == (0, 1), f"after a step to {seconds:+d} s"
+                assert client.ended(task_id)["status"] == "success", (
+                    f"after a step to {seconds:+d} s"
+                )
+            assert (client.status(long_run)["attempts"], runs_of(stack)[long_run]) == (0, 1), (
+                f"after a step to {seconds:+d} s"
+            )
     accepted = submitter.accepted
     with ThreadPoolExecutor(4) as pool:
         ends = dict(zip(accepted, pool.map(client.ended, accepted), strict=True))
-    assert Counter((end["status"], end["attempts"]) for end in ends.values()) == {("success", 0): len(accepted)}
+    assert Counter((end["status"], end["attempts"]) for end in ends.values()) == {
+        ("success", 0): len(accepted)
+    }
     assert {task_id: end["result"]["value"] for task_id, end in ends.items()} == accepted
     assert [task_id for task_id in accepted if runs_of(stack)[task_id] != 1] == []
     assert client.queue()["outstanding"] == 0

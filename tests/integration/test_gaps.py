@@ -1,4 +1,6 @@
-"""Every named gap is one that ordinary work, its repairs and a drain run into: a name that nothing reaches would prove nothing."""
+"""Every named gap is one that ordinary work, its repairs and a drain run into: a name that nothing
+reaches would prove nothing.
+"""
 
 import signal
 from pathlib import Path
@@ -14,7 +16,13 @@ from testkit.stack import Client, Stack
 from testkit.waiting import until
 from tests.integration.conftest import start, stop
 
-SETTINGS = {"MAX_BATCH_SIZE": "8", "MAX_BATCH_WAIT_MS": "100", "MAX_ATTEMPTS": "1", "RUN_LIMIT_S": "2", "DRAIN_TIMEOUT_S": "0"}
+SETTINGS = {
+    "MAX_BATCH_SIZE": "8",
+    "MAX_BATCH_WAIT_MS": "100",
+    "MAX_ATTEMPTS": "1",
+    "RUN_LIMIT_S": "2",
+    "DRAIN_TIMEOUT_S": "0",
+}
 
 
 @pytest.fixture
@@ -26,15 +34,29 @@ def gaps(tmp_path: Path) -> Gaps:
 def stack(tmp_path: Path, fault_registry: str) -> Stack:
     large = tmp_path / "large"
     large.mkdir()
-    return Stack(tmp_path, Valkey(tmp_path / "valkey"), fault_registry, "fault", SETTINGS | {"PAYLOAD_URL": large.as_uri()})
+    return Stack(
+        tmp_path,
+        Valkey(tmp_path / "valkey"),
+        fault_registry,
+        "fault",
+        SETTINGS | {"PAYLOAD_URL": large.as_uri()},
+    )
 
 
 def work_that_fails_in_every_way(client: Client) -> None:
-    """A sync call, and one with a large input and result; a batch in doubt; a child that dies; one that hangs and is stopped."""
+    """A sync call, and one with a large input and result; a batch in doubt; a child that dies; one
+    that hangs and is stopped.
+    """
     assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200
-    assert client.post("/predict/", {"features": {"do": "answer", "note": "n" * 100_000}}).status_code == 200
+    assert (
+        client.post("/predict/", {"features": {"do": "answer", "note": "n" * 100_000}}).status_code
+        == 200
+    )
     for fault in ("raise", "exit", "hang"):
-        ids = [client.submit({"do": fault if value == 2 else "answer", "value": value}) for value in range(4)]
+        ids = [
+            client.submit({"do": fault if value == 2 else "answer", "value": value})
+            for value in range(4)
+        ]
         assert [client.ended(task_id)["status"] for task_id in ids].count("failure") == 1
 
 
@@ -69,4 +91,6 @@ def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(stack: Stack, gaps
         a_drain(stack, client)
     finally:
         stop(stack)
-    assert {gap.name for gap in Failpoint} - {gap.name for gap, _ in gaps.hit()} == set(), "gaps that were never reached"
+    assert {gap.name for gap in Failpoint} - {gap.name for gap, _ in gaps.hit()} == set(), (
+        "gaps that were never reached"
+    )

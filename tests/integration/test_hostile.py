@@ -1,4 +1,6 @@
-"""Hostile callers of a running service: each is told off or cut off in 5 s, and whoever calls beside them notices nothing."""
+"""Hostile callers of a running service: each is told off or cut off in 5 s, and whoever calls
+beside them notices nothing.
+"""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +17,17 @@ from testkit.waiting import until
 from testkit.wire import Answer, ask, closed, opened, read_answer
 from tests.integration.conftest import MakeStack
 from tests.integration.hostile_bodies import BODIES
-from tests.integration.hostile_calls import CALLS, GOOD, IGNORED, UNREADABLE, Case, chunked, get, post, unsized
+from tests.integration.hostile_calls import (
+    CALLS,
+    GOOD,
+    IGNORED,
+    UNREADABLE,
+    Case,
+    chunked,
+    get,
+    post,
+    unsized,
+)
 from tests.integration.traffic import Traffic
 
 PATHS = ("/predict/", "/predict/async")
@@ -51,9 +63,16 @@ def problem(answer: Answer | None, *statuses: int) -> None:
 
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
-    ("body", "status"), [pytest.param(body, status, id=name) for status, of in BODIES.items() for name, body in of.items()]
+    ("body", "status"),
+    [
+        pytest.param(body, status, id=name)
+        for status, of in BODIES.items()
+        for name, body in of.items()
+    ],
 )
-def test_a_body_that_can_not_be_meant_is_a_problem(gateway: Process, path: str, body: bytes, status: int) -> None:
+def test_a_body_that_can_not_be_meant_is_a_problem(
+    gateway: Process, path: str, body: bytes, status: int
+) -> None:
     problem(ask(gateway.url, post(body, path=path.encode())), status)
 
 
@@ -77,10 +96,15 @@ def test_a_header_that_may_be_ignored_is_ignored_at_once(gateway: Process, heade
     assert len(answer.headers["x-request-id"]) <= 128
 
 
-# What is said for ever, as fast as it is heard: the statuses that may answer it, None for a connection closed.
+# What is said for ever, as fast as it is heard: the statuses that may answer it, None for a
+# connection closed.
 ENDLESS = {
     "a body in chunks": (chunked(), b"400\r\n" + b" " * 1024 + b"\r\n", {413}),
-    "a body that nobody reads": (chunked().replace(b"/predict/", b"/nowhere/"), b"400\r\n" + b" " * 1024 + b"\r\n", {404}),
+    "a body that nobody reads": (
+        chunked().replace(b"/predict/", b"/nowhere/"),
+        b"400\r\n" + b" " * 1024 + b"\r\n",
+        {404},
+    ),
     "a chunk's extension": (chunked() + b"1;", b"a=b;" * 1000, {400, None}),
     "trailers": (chunked() + b"2\r\n{}\r\n0\r\n", b"X-Trailer: x\r\n" * 100, {400, None}),
     "one trailer": (chunked() + b"2\r\n{}\r\n0\r\nX-Trailer: ", b"x" * 4096, {400, None}),
@@ -94,7 +118,9 @@ ENDLESS = {
 
 
 @pytest.mark.parametrize(("first", "then", "ends"), ENDLESS.values(), ids=ENDLESS)
-def test_what_comes_without_end_is_answered_or_cut_off(gateway: Process, first: bytes, then: bytes, ends: set[int | None]) -> None:
+def test_what_comes_without_end_is_answered_or_cut_off(
+    gateway: Process, first: bytes, then: bytes, ends: set[int | None]
+) -> None:
     answer = ask(gateway.url, chain([first], repeat(then)))
     assert (answer.status if answer else None) in ends, answer
 
@@ -106,7 +132,8 @@ def test_a_body_that_goes_on_after_its_answer_is_cut_off(gateway: Process) -> No
         until(lambda: _is_cut_off(sock, b"1\r\n \r\n"), "the connection to be closed", 30)
 
 
-# What stops in its midst, or comes a byte at a time: the bytes that come at once, those that drip, and the status, None as above.
+# What stops in its midst, or comes a byte at a time: the bytes that come at once, those that drip,
+# and the status, None as above.
 SLOW = {
     "nothing": (b"", b"", None),
     "half a request line": (b"GET /li", b"", None),
@@ -121,7 +148,11 @@ SLOW = {
     "half a chunk's size": (chunked(b"1"), b"", 408),
     "no last chunk": (chunked(b"2\r\n{}\r\n"), b"", 408),
     "a trailer in drips": (chunked(b"2\r\n{}\r\n0\r\nX: "), b"x", 408),
-    "a replay in drips": (post(path=b"/dead-letters/replay").replace(b"Length: ", b"Length: 9"), b" ", 408),
+    "a replay in drips": (
+        post(path=b"/dead-letters/replay").replace(b"Length: ", b"Length: 9"),
+        b" ",
+        408,
+    ),
 }
 
 
@@ -134,8 +165,13 @@ def test_what_stops_or_drips_is_answered_or_cut_off(gateway: Process) -> None:
         return ask(gateway.url, chain([first] if first else [], drops))
 
     with ThreadPoolExecutor(len(SLOW)) as pool:
-        answers = {name: pool.submit(dripped, first, drip) for name, (first, drip, _) in SLOW.items()}
-    ends = {name: answer.status if (answer := future.result()) else None for name, future in answers.items()}
+        answers = {
+            name: pool.submit(dripped, first, drip) for name, (first, drip, _) in SLOW.items()
+        }
+    ends = {
+        name: answer.status if (answer := future.result()) else None
+        for name, future in answers.items()
+    }
     assert ends == {name: status for name, (_, _, status) in SLOW.items()}
 
 
@@ -154,7 +190,9 @@ def test_a_thousand_calls_in_one_go_are_answered_in_their_order(gateway: Process
         sock.sendall(b"".join(get(b"/result/call-%d" % number) for number in range(1000)))
         received = bytearray()
         answers = [read_answer(sock, received) for _ in range(1000)]
-    assert [json.loads(answer.body)["instance"] for answer in answers if answer] == [f"/result/call-{n}" for n in range(1000)]
+    assert [json.loads(answer.body)["instance"] for answer in answers if answer] == [
+        f"/result/call-{n}" for n in range(1000)
+    ]
     problem(answers[-1], 404)
 
 
@@ -168,7 +206,9 @@ def test_three_hundred_idle_connections_are_closed_and_hinder_nobody(gateway: Pr
 
 
 def test_a_request_may_take_its_time_while_another_is_worked_on(gateway: Process) -> None:
-    """A head that waits behind a request of the same connection is here, though unread: its time has not begun."""
+    """A head that waits behind a request of the same connection is here, though unread: its time
+    has not begun.
+    """
     slow = post(b'{"features":{"do":"answer","seconds":%g}}' % (2 * ARRIVAL_S), path=b"/predict/")
     with opened(gateway.url) as sock:
         sock.sendall(slow + get(b"/livez") + get(b"/nowhere")[:-2])

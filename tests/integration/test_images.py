@@ -1,4 +1,6 @@
-"""The image classifier with its real weights, behind gateways and workers: what callers see, and who pays for what fails."""
+"""The image classifier with its real weights, behind gateways and workers: what callers see, and
+who pays for what fails.
+"""
 
 import subprocess
 import sys
@@ -42,7 +44,15 @@ class Site:
 
 @pytest.fixture(scope="module")
 def site(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
-    command = [sys.executable, "-W", "ignore", "-m", "examples.image_classifier.register", "--tracking-uri", mlflow_server.url]
+    command = [
+        sys.executable,
+        "-W",
+        "ignore",
+        "-m",
+        "examples.image_classifier.register",
+        "--tracking-uri",
+        mlflow_server.url,
+    ]
     subprocess.run(command, check=True, cwd=ROOT, capture_output=True)
     folder: Path = tmp_path_factory.mktemp("images")
     valkey = Valkey(folder / "valkey")
@@ -63,12 +73,21 @@ def ended(site: Site, *images: str) -> list[dict[str, Any]]:
 def is_cat(record: dict[str, Any]) -> bool:
     labels = record["result"]["labels"]
     assert len(labels) == 5
-    assert sorted((label["probability"] for label in labels), reverse=True) == [label["probability"] for label in labels]
-    return {label["label"] for label in labels[:3]} <= CATS and sum(label["probability"] for label in labels[:3]) > 0.8
+    assert sorted((label["probability"] for label in labels), reverse=True) == [
+        label["probability"] for label in labels
+    ]
+    return {label["label"] for label in labels[:3]} <= CATS and sum(
+        label["probability"] for label in labels[:3]
+    ) > 0.8
 
 
 def test_a_photograph_of_a_cat_gives_a_cat_however_it_is_sent(site: Site) -> None:
-    sent = [IN_LINE, f"data:image/jpeg;base64,{IN_LINE}", f"{site.host.url}/cat.jpg", f"{site.host.url}/to?/cat.jpg"]
+    sent = [
+        IN_LINE,
+        f"data:image/jpeg;base64,{IN_LINE}",
+        f"{site.host.url}/cat.jpg",
+        f"{site.host.url}/to?/cat.jpg",
+    ]
     for image in sent:
         answer = site.client.post("/predict/", {"features": {"image": image}})
         assert answer.status_code == 200, answer.text
@@ -80,7 +99,9 @@ def test_callers_choose_how_many_labels_they_get_also_within_one_batch(site: Sit
     ids = [site.client.submit({"image": IN_LINE}, params={"top_k": count}) for count in wanted]
     assert [len(site.client.ended(task_id)["result"]["labels"]) for task_id in ids] == wanted
     for count, message in ((0, "top_k must be from 1 to 1000"), ("2", "must be an integer")):
-        answer = site.client.post("/predict/", {"features": {"image": IN_LINE}, "params": {"top_k": count}})
+        answer = site.client.post(
+            "/predict/", {"features": {"image": IN_LINE}, "params": {"top_k": count}}
+        )
         assert answer.status_code == 422
         assert message in answer.text
         assert "params.top_k" in answer.text
@@ -98,11 +119,14 @@ def test_bad_images_among_good_ones_in_a_batch_fail_alone_and_at_once(site: Site
     records = ended(site, *(image for one in bad for image in (one, IN_LINE)))
     failed, good = records[::2], records[1::2]
     assert all(is_cat(record) for record in good)
-    assert {(record["status"], record["error"]["type"], record["error"]["field"]) for record in failed} == {
-        ("failure", "invalid_input", "features.image")
-    }
+    assert {
+        (record["status"], record["error"]["type"], record["error"]["field"]) for record in failed
+    } == {("failure", "invalid_input", "features.image")}
     assert {record["attempts"] for record in failed} <= {0, 1}
-    assert max(len(event["task_ids"]) for event in site.stack.workers[0].events("prediction.began")) > 1
+    assert (
+        max(len(event["task_ids"]) for event in site.stack.workers[0].events("prediction.began"))
+        > 1
+    )
 
 
 def test_a_bad_image_is_a_422_with_a_sentence_for_who_waits(site: Site) -> None:
@@ -127,18 +151,31 @@ def test_a_bad_image_is_a_422_with_a_sentence_for_who_waits(site: Site) -> None:
         (7, "must be an image: base64, a data: URL, or an http(s) URL"),
     ],
 )
-def test_an_address_that_may_not_be_asked_is_refused_at_the_door(site: Site, image: Any, message: str) -> None:
+def test_an_address_that_may_not_be_asked_is_refused_at_the_door(
+    site: Site, image: Any, message: str
+) -> None:
     for path in ("/predict/", "/predict/async/"):
         answer = site.client.post(path, {"features": {"image": image}})
         assert answer.status_code == 422, answer.text
         assert answer.json()["errors"] == [{"field": "features.image", "message": message}]
 
 
-def test_a_server_that_hangs_costs_its_record_its_attempts_and_nobody_else_anything(site: Site) -> None:
+def test_a_server_that_hangs_costs_its_record_its_attempts_and_nobody_else_anything(
+    site: Site,
+) -> None:
     child = site.stack.workers[0].model_process()
-    hanging, *cats = ended(site, f"{site.host.url}/hang", *[IN_LINE] * 5, f"{site.host.url}/cat.jpg")
-    assert (hanging["status"], hanging["error"]["type"], hanging["attempts"]) == ("failure", "invalid_input", 3)
-    assert hanging["error"]["message"] == "image could not be fetched within 2 s: its server does not answer"
+    hanging, *cats = ended(
+        site, f"{site.host.url}/hang", *[IN_LINE] * 5, f"{site.host.url}/cat.jpg"
+    )
+    assert (hanging["status"], hanging["error"]["type"], hanging["attempts"]) == (
+        "failure",
+        "invalid_input",
+        3,
+    )
+    assert (
+        hanging["error"]["message"]
+        == "image could not be fetched within 2 s: its server does not answer"
+    )
     assert hanging["dead_lettered"] is True
     assert all(is_cat(cat) for cat in cats)
     assert {cat["attempts"] for cat in cats} == {0}
@@ -151,13 +188,20 @@ def test_a_server_that_recovers_is_asked_again(site: Site) -> None:
     assert sum(path.startswith("/twice") for path in site.host.asked) == 3
 
 
-def test_the_door_says_what_an_image_may_be_and_workers_tell_how_long_they_prepared(site: Site) -> None:
+def test_the_door_says_what_an_image_may_be_and_workers_tell_how_long_they_prepared(
+    site: Site,
+) -> None:
     page = site.client.get("/openapi.json").json()
-    image = page["components"]["schemas"][f"Predict-{MODEL}"]["properties"]["features"]["properties"]["image"]
+    image = page["components"]["schemas"][f"Predict-{MODEL}"]["properties"]["features"][
+        "properties"
+    ]["image"]
     assert "base64" in image["description"]
     assert site.client.post("/predict/", {"features": {"image": IN_LINE}}).status_code == 200
 
     def counted() -> bool:
-        return 'worker_prepare_seconds_count{model="image-classifier"}' in httpx2.get(f"{site.stack.workers[0].url}/metrics").text
+        return (
+            'worker_prepare_seconds_count{model="image-classifier"}'
+            in httpx2.get(f"{site.stack.workers[0].url}/metrics").text
+        )
 
     until(counted, "the time of preparing to be told")

@@ -1,4 +1,7 @@
-"""A sample of the kill matrix, drawn by a seed that is printed; `KILL_SEED=…` draws it again. All of it: docs/kill-matrix.md."""
+"""A sample of the kill matrix, drawn by a seed that is printed; `KILL_SEED=…` draws it again.
+
+All of it: docs/kill-matrix.md.
+"""
 
 import os
 import secrets
@@ -16,14 +19,18 @@ from testkit.kill_matrix.report import document
 
 CASES, RECORDS = 14, 500
 LAST_START_S = 130.0
-"""No case begins later, so that the sample takes three minutes: three or four cases of each B, on a quick machine all."""
+"""No case begins later, so that the sample takes three minutes: three or four cases of each B, on a
+quick machine all.
+"""
 
 
 def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
     assert {gap for gaps in GAPS.values() for gap in gaps} == set(Failpoint)
     assert {case.gap for case in all_cases()} == {*Failpoint, None}
     assert draw(CASES, Random("a")) == draw(CASES, Random("a")) != draw(CASES, Random("b"))
-    assert Counter(case.batch for case in draw(CASES, Random("a"))) == dict.fromkeys(BATCHES, CASES // 2)
+    assert Counter(case.batch for case in draw(CASES, Random("a"))) == dict.fromkeys(
+        BATCHES, CASES // 2
+    )
     assert set(draw(len(all_cases()), Random("a"))) == set(all_cases())
 
 

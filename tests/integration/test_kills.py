@@ -1,8 +1,10 @@
-"""The kill matrix: each process killed -9 in mid-batch, under two hundred records, and what the service owes after it.
+"""The kill matrix: each process killed -9 in mid-batch, under two hundred records, and what the
+service owes after it.
 
-All accepted ones end in success, none changes after it ended, and what was in the killed batch runs again. How long that took
-is printed (`-rP`), for docs/claims.md: to the first of the batch, which the protocol answers for (aim: lease + 2 s), and to the
-last, which also waits for its mates, run one by one. Nothing here fails for being slow; machines that run tests are.
+All accepted ones end in success, none changes after it ended, and what was in the killed batch runs
+again. How long that took is printed (`-rP`), for docs/claims.md: to the first of the batch, which
+the protocol answers for (aim: lease + 2 s), and to the last, which also waits for its mates, run
+one by one. Nothing here fails for being slow; machines that run tests are.
 """
 
 import os
@@ -46,7 +48,10 @@ def seconds_of(stack: Stack) -> float:
 
 
 def submit_all(stack: Stack, client: Client) -> list[str]:
-    return [client.submit({"do": "answer", "seconds": seconds_of(stack), "value": value}) for value in range(RECORDS)]
+    return [
+        client.submit({"do": "answer", "seconds": seconds_of(stack), "value": value})
+        for value in range(RECORDS)
+    ]
 
 
 def mid_batch(worker: Process) -> set[str]:
@@ -57,9 +62,15 @@ def mid_batch(worker: Process) -> set[str]:
 
 
 def kill_in_mid_batch(worker: Process, pid: Callable[[], int]) -> set[str]:
-    """Kills a process while the worker runs a batch that has only just begun; returns what was in it."""
+    """Kills a process while the worker runs a batch that has only just begun; returns what was in
+    it.
+    """
     before = mid_batch(worker)
-    batch = until(lambda: now if (now := mid_batch(worker)) != before else set(), "a batch to begin", step_s=0.001)
+    batch = until(
+        lambda: now if (now := mid_batch(worker)) != before else set(),
+        "a batch to begin",
+        step_s=0.001,
+    )
     os.kill(until(pid, "the process"), signal.SIGKILL)
     return batch
 
@@ -72,12 +83,22 @@ def all_succeed_and_stay(client: Client, ids: list[str]) -> None:
     assert [record["result"]["value"] for record in first] == list(range(RECORDS))
     assert [client.status(task_id) for task_id in ids] == first
     queue = client.queue()
-    assert (queue["waiting"], queue["running"], queue["retry"], queue["outstanding"]) == (0, 0, 0, 0)
+    assert (queue["waiting"], queue["running"], queue["retry"], queue["outstanding"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
 
 
 def began_again(stack: Stack, batch: set[str]) -> int:
     """How many of a batch began once more, by the workers' logs."""
-    runs = [task_id for worker in stack.workers for event in worker.events("prediction.began") for task_id in event["task_ids"]]
+    runs = [
+        task_id
+        for worker in stack.workers
+        for event in worker.events("prediction.began")
+        for task_id in event["task_ids"]
+    ]
     return sum(runs.count(task_id) > 1 for task_id in batch)
 
 
@@ -89,7 +110,9 @@ def recovers(stack: Stack, batch: set[str], what: str, killed_at: float) -> None
     """What was in the batch runs again."""
     until(lambda: began_again(stack, batch), "one of the batch to run again", PATIENCE_S)
     report(f"{what}, the first runs again", stack, time.monotonic() - killed_at)
-    until(lambda: began_again(stack, batch) == len(batch), "all of the batch to run again", PATIENCE_S)
+    until(
+        lambda: began_again(stack, batch) == len(batch), "all of the batch to run again", PATIENCE_S
+    )
     report(f"{what}, the last does", stack, time.monotonic() - killed_at)
 
 
@@ -148,6 +171,13 @@ def test_a_store_that_stands_still_for_longer_than_a_lease(stack: Stack) -> None
     until(lambda: time.monotonic() > frozen_until, "the freeze to last longer than a lease")
     stack.valkey.signal(signal.SIGCONT)
     all_succeed_and_stay(client, ids)
-    runs = [task_id for worker in stack.workers for event in worker.events("prediction.began") for task_id in event["task_ids"]]
+    runs = [
+        task_id
+        for worker in stack.workers
+        for event in worker.events("prediction.began")
+        for task_id in event["task_ids"]
+    ]
     assert sorted(set(runs) & set(ids)) == sorted(ids)
-    assert [task_id for task_id in ids if runs.count(task_id) > 1] == [], "a record ran twice although its worker lived"
+    assert [task_id for task_id in ids if runs.count(task_id) > 1] == [], (
+        "a record ran twice although its worker lived"
+    )

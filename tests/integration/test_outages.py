@@ -1,4 +1,6 @@
-"""Store and broker away, together and apart: no worker ends for it, whatever it does, and each goes on when they are back."""
+"""Store and broker away, together and apart: no worker ends for it, whatever it does, and each goes
+on when they are back.
+"""
 
 import signal
 from collections.abc import Iterator
@@ -16,7 +18,9 @@ from testkit.waiting import until
 from tests.integration.conftest import MakeStack
 
 TRIES = 4
-"""Celery pauses 1, 2 and 3 s between its first tries to connect; the event loop stands still meanwhile."""
+"""Celery pauses 1, 2 and 3 s between its first tries to connect; the event loop stands still
+meanwhile.
+"""
 
 STUCK = {"STUCK_AFTER_S": "1"}
 """With the 3 s that a loop must stand still, less than those pauses."""
@@ -77,7 +81,8 @@ def test_no_worker_ends_while_its_servers_are_away(make_stack: MakeStack, broker
 
 
 def outage(workers: list[Process], servers: list[Valkey], least_tries: int) -> None:
-    """Kills servers until both workers have missed the store, or the idle one has tried so often to reach the broker.
+    """Kills servers until both workers have missed the store, or the idle one has tried so often to
+    reach the broker.
 
     A busy one does not look for the broker. Both live meanwhile.
     """
@@ -96,14 +101,18 @@ def outage(workers: list[Process], servers: list[Valkey], least_tries: int) -> N
         server.start()
 
 
-def test_a_broker_that_refuses_every_command_ends_no_worker(make_stack: MakeStack, broker: Valkey) -> None:
+def test_a_broker_that_refuses_every_command_ends_no_worker(
+    make_stack: MakeStack, broker: Valkey
+) -> None:
     """As one does that a failover made a replica."""
     stack = make_stack(gateways=1, workers=1, BROKER_URL=broker.url())
     worker, client = stack.workers[0], stack.client()
     with redis.Redis(port=broker.port) as admin:
         admin.replicaof("127.0.0.1", free_port())
         task_id = client.submit({"do": "answer", "value": 1})
-        until(lambda: worker.events("tickets.not_published"), "the worker to be refused a ticket", 60)
+        until(
+            lambda: worker.events("tickets.not_published"), "the worker to be refused a ticket", 60
+        )
         assert lives(worker)
         admin.replicaof("no", "one")
     assert client.ended(task_id)["status"] == "success"
@@ -121,7 +130,9 @@ def test_a_worker_told_to_stop_while_its_servers_are_away_stops(make_stack: Make
     assert [worker.wait(30) for worker in stack.workers] == [0, 0]
 
 
-def test_a_parent_that_stands_still_although_the_broker_answers_is_found(make_stack: MakeStack, tmp_path: Path) -> None:
+def test_a_parent_that_stands_still_although_the_broker_answers_is_found(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
     gaps = Gaps(tmp_path / "gaps")
     stack: Stack = make_stack(gateways=1, workers=0, **STUCK)
     stack.env |= environment(gaps.folder, Role.PARENT)

@@ -1,4 +1,6 @@
-"""A store cut back by its last second, under load: the submissions of that second are gone with it, and nothing else is wrong."""
+"""A store cut back by its last second, under load: the submissions of that second are gone with it,
+and nothing else is wrong.
+"""
 
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -21,7 +23,9 @@ def log_of(stack: Stack) -> Path:
 
 
 def size_a_second_ago(stack: Stack) -> int:
-    """Watches the file for a little longer than a second and answers what it measured at least that long ago."""
+    """Watches the file for a little longer than a second and answers what it measured at least that
+    long ago.
+    """
     sizes: list[tuple[float, int]] = []
 
     def old_enough() -> bool:
@@ -33,7 +37,9 @@ def size_a_second_ago(stack: Stack) -> int:
 
 
 def cut_back(stack: Stack) -> int:
-    """Takes the last second from the store, as losing its unsynced writes would; answers how many bytes that were."""
+    """Takes the last second from the store, as losing its unsynced writes would; answers how many
+    bytes that were.
+    """
     keep = size_a_second_ago(stack)
     stack.valkey.kill()
     growing = log_of(stack)
@@ -58,7 +64,9 @@ def ended_or_gone(client: Client, task_id: str) -> str:
 
 
 @pytest.mark.parametrize("batch", ["1", "8"])
-def test_a_store_that_lost_its_last_second_holds_nothing_up_and_confuses_no_claim(make_stack: MakeStack, batch: str) -> None:
+def test_a_store_that_lost_its_last_second_holds_nothing_up_and_confuses_no_claim(
+    make_stack: MakeStack, batch: str
+) -> None:
     stack = make_stack(gateways=2, workers=2, MAX_BATCH_SIZE=batch)
     client = stack.client()
     with Submitter(stack.client(), seconds=0.02 if batch == "1" else 0.1) as submitter:
@@ -68,12 +76,31 @@ def test_a_store_that_lost_its_last_second_holds_nothing_up_and_confuses_no_clai
         until(lambda: len(submitter.accepted) > before + 10, "submissions to be accepted again")
     with ThreadPoolExecutor(4) as pool:
         accepted = submitter.accepted
-        ends = dict(zip(accepted, pool.map(lambda task_id: ended_or_gone(client, task_id), accepted), strict=True))
-    assert set(ends.values()) == {"success", "gone"}, "no accepted record was in the second that was cut off"
+        ends = dict(
+            zip(
+                accepted,
+                pool.map(lambda task_id: ended_or_gone(client, task_id), accepted),
+                strict=True,
+            )
+        )
+    assert set(ends.values()) == {"success", "gone"}, (
+        "no accepted record was in the second that was cut off"
+    )
     # A claim that the store forgot may run again, and cost one attempt: never more, for one cut.
     survivors = [client.status(task_id) for task_id in accepted if ends[task_id] == "success"]
-    assert [record["result"]["value"] for record in survivors] == [accepted[record["task_id"]] for record in survivors]
+    assert [record["result"]["value"] for record in survivors] == [
+        accepted[record["task_id"]] for record in survivors
+    ]
     assert max(record["attempts"] for record in survivors) <= 1
-    queue = until(lambda: (now := client.queue())["outstanding"] == 0 and now, "nothing to be outstanding")
-    assert (queue["waiting"], queue["running"], queue["retry"], queue["dead_letters"]) == (0, 0, 0, 0)
-    print(f"cut back by {CUT_S:g} s, B = {batch}: {len(accepted)} accepted, {len(accepted) - len(survivors)} of them gone with it")
+    queue = until(
+        lambda: (now := client.queue())["outstanding"] == 0 and now, "nothing to be outstanding"
+    )
+    assert (queue["waiting"], queue["running"], queue["retry"], queue["dead_letters"]) == (
+        0,
+        0,
+        0,
+        0,
+    )
+    print(
+        f"cut back by {CUT_S:g} s, B = {batch}: {len(accepted)} accepted, {len(accepted) - len(survivors)} of them gone with it"
+    )

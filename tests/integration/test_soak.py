@@ -1,4 +1,7 @@
-"""A short soak, drawn by a seed that is printed; `SOAK_SEED=…` draws it again. Ten minutes of it: docs/soak.md."""
+"""A short soak, drawn by a seed that is printed; `SOAK_SEED=…` draws it again.
+
+Ten minutes of it: docs/soak.md.
+"""
 
 import os
 import secrets
@@ -22,7 +25,9 @@ def test_a_seed_draws_the_same_faults_and_ten_minutes_have_each_of_them_often() 
 
 @pytest.mark.kill
 @pytest.mark.timeout(600)
-def test_memory_descriptors_keys_and_connections_come_back_when_all_has_expired(fault_registry: str, tmp_path: Path) -> None:
+def test_memory_descriptors_keys_and_connections_come_back_when_all_has_expired(
+    fault_registry: str, tmp_path: Path
+) -> None:
     seed = os.environ.get("SOAK_SEED") or secrets.token_hex(4)
     print(f"SOAK_SEED={seed}")
     result = run(Plan(SECONDS, WARM_UP_S, seed), tmp_path / "soak", fault_registry)
@@ -39,4 +44,6 @@ def test_a_gateway_that_keeps_every_body_is_found(fault_registry: str, tmp_path:
     print(document(result, "a planted leak"))
     found = [line.what for line in result.lines if not line.good]
     assert "gateway-0: resident memory" in found
-    assert not [what for what in found if not what.startswith("gateway-0")], "and nobody else is blamed"
+    assert not [what for what in found if not what.startswith("gateway-0")], (
+        "and nobody else is blamed"
+    )

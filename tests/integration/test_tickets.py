@@ -22,9 +22,15 @@ def held_up(client: Client, count: int) -> list[str]:
 
 
 def finished_within_two_beats(client: Client, ids: list[str]) -> None:
-    """All end, and the work resumes by two beats after the worker is idle: 2 s for them, 1 s for where in a beat it began."""
+    """All end, and the work resumes by two beats after the worker is idle: 2 s for them, 1 s for
+    where in a beat it began.
+    """
     client.ended(ids[0])
-    until(lambda: client.status(ids[1])["status"] == "success", "the next run, which its repaired ticket brings", limit_s=60)
+    until(
+        lambda: client.status(ids[1])["status"] == "success",
+        "the next run, which its repaired ticket brings",
+        limit_s=60,
+    )
     assert {client.ended(task_id)["status"] for task_id in ids} == {"success"}
     assert client.queue()["outstanding"] == 0
 
@@ -59,7 +65,9 @@ def test_the_guess_wrong_by_a_thousand_either_way(make_stack: MakeStack) -> None
             finished_within_two_beats(client, ids)
 
 
-def test_work_accepted_while_the_broker_is_away_runs_when_it_is_back(make_stack: MakeStack, tmp_path: Path) -> None:
+def test_work_accepted_while_the_broker_is_away_runs_when_it_is_back(
+    make_stack: MakeStack, tmp_path: Path
+) -> None:
     broker = Valkey(tmp_path)
     broker.start()
     client = make_stack(BROKER_URL=broker.url()).client()

@@ -1,4 +1,6 @@
-"""This version beside the one before `app/contract` became `inference/`, on one store, as in a rolling update."""
+"""This version beside the one before `app/contract` became `inference/`, on one store, as in a
+rolling update.
+"""
 
 import os
 import subprocess
@@ -41,16 +43,28 @@ class BothVersions(Stack):
 
     def start_old_gateway(self) -> Process:
         port = free_port()
-        command = [sys.executable, "-m", "uvicorn", "--http", "app.api.connection:Bounded", "--factory", "app.main:create_app"]
+        command = [
+            sys.executable,
+            "-m",
+            "uvicorn",
+            "--http",
+            "app.api.connection:Bounded",
+            "--factory",
+            "app.main:create_app",
+        ]
         options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
         return self._start_old("old-gateway", [*command, *options], self.gateways, port, {})
 
     def start_old_worker(self) -> Process:
         port = free_port()
         env = {"PROBE_PORT": str(port), "WORKER_ID": "old-worker"}
-        return self._start_old("old-worker", [sys.executable, "-m", "worker"], self.workers, port, env)
+        return self._start_old(
+            "old-worker", [sys.executable, "-m", "worker"], self.workers, port, env
+        )
 
-    def _start_old(self, name: str, command: list[str], kind: list[Process], port: int, env: dict[str, str]) -> Process:
+    def _start_old(
+        self, name: str, command: list[str], kind: list[Process], port: int, env: dict[str, str]
+    ) -> Process:
         log, url = self.folder / f"{name}.log", f"http://127.0.0.1:{port}"
         process = Process(name, command, self._env(env), log, url, folder=self.before)
         kind.append(process)
@@ -73,7 +87,13 @@ def stack(before: Path, mlflow_server: MlflowServer, tmp_path: Path) -> Iterator
         MODEL,
         str(before / "tests/support/fault_model.py"),
     ]
-    subprocess.run(register, cwd=before, env=os.environ | {"PYTHONPATH": str(before)}, check=True, capture_output=True)
+    subprocess.run(
+        register,
+        cwd=before,
+        env=os.environ | {"PYTHONPATH": str(before)},
+        check=True,
+        capture_output=True,
+    )
     valkey = Valkey(tmp_path / "valkey")
     valkey.start()
     both = BothVersions(tmp_path, valkey, mlflow_server.url, before)
@@ -83,7 +103,9 @@ def stack(before: Path, mlflow_server: MlflowServer, tmp_path: Path) -> Iterator
 
 
 def test_a_store_that_the_version_before_wrote_is_read_and_worked_off(stack: BothVersions) -> None:
-    """Waiting, running under a worker that is killed, and dead-lettered; then every process of that version is gone."""
+    """Waiting, running under a worker that is killed, and dead-lettered; then every process of that
+    version is gone.
+    """
     old_gateway, old_worker = stack.start_old_gateway(), stack.start_old_worker()
     for process in (old_gateway, old_worker):
         stack.wait_for(process)
@@ -93,7 +115,9 @@ def test_a_store_that_the_version_before_wrote_is_read_and_worked_off(stack: Bot
     invalid = client.submit({"do": "invalid"})
     assert client.ended(invalid)["error"]["type"] == "invalid_input"
     running = client.begun(client.submit({"do": "answer", "seconds": 20.0, "value": 0}))
-    waiting = [client.submit({"do": "answer", "value": value}, match_id=value) for value in range(1, 20)]
+    waiting = [
+        client.submit({"do": "answer", "value": value}, match_id=value) for value in range(1, 20)
+    ]
     old_worker.kill()
     stack.add_worker(wait=False)
     new = stack.client_of(stack.add_gateway())
@@ -114,15 +138,30 @@ def test_gateways_and_workers_of_both_versions_share_the_work(stack: BothVersion
         stack.wait_for(process)
     clients = [stack.client_of(gateway) for gateway in stack.gateways]
     for value in range(20):
-        answer = clients[value % 2].post("/predict/", {"features": {"do": "answer", "value": value}})
+        answer = clients[value % 2].post(
+            "/predict/", {"features": {"do": "answer", "value": value}}
+        )
         assert (answer.status_code, answer.json()["result"]["value"]) == (200, value)
-    ids = [clients[value % 2].submit({"do": "answer", "seconds": 0.05, "value": value}) for value in range(120)]
+    ids = [
+        clients[value % 2].submit({"do": "answer", "seconds": 0.05, "value": value})
+        for value in range(120)
+    ]
     for value, task_id in enumerate(ids):
         record = clients[(value + 1) % 2].ended(task_id)
-        assert (record["status"], record["result"]["value"]) == ("success", value), "the other version's gateway reads it"
-    invalid = [client.ended(client.submit({"do": "invalid"}))["error"]["type"] for client in (*clients, *clients)]
+        assert (record["status"], record["result"]["value"]) == ("success", value), (
+            "the other version's gateway reads it"
+        )
+    invalid = [
+        client.ended(client.submit({"do": "invalid"}))["error"]["type"]
+        for client in (*clients, *clients)
+    ]
     assert invalid == ["invalid_input"] * 4
     workers = [client.get("/monitoring/workers").json()["workers"] for client in clients]
-    assert [{worker["id"] for worker in listed} for listed in workers] == [{"old-worker", "worker-1"}] * 2
+    assert [{worker["id"] for worker in listed} for listed in workers] == [
+        {"old-worker", "worker-1"}
+    ] * 2
     for worker in stack.workers:
-        assert 'worker_predictions_total{model="before",state="success"}' in httpx2.get(f"{worker.url}/metrics").text
+        assert (
+            'worker_predictions_total{model="before",state="success"}'
+            in httpx2.get(f"{worker.url}/metrics").text
+        )

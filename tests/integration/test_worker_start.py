@@ -1,4 +1,6 @@
-"""What a worker refuses at start, each in one sentence; what its parent does without; and Celery's side of the ticket."""
+"""What a worker refuses at start, each in one sentence; what its parent does without; and Celery's
+side of the ticket.
+"""
 
 import signal
 import socket
@@ -18,7 +20,12 @@ from testkit.waiting import until
 
 def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:
     """Starts a worker that is expected to end by itself."""
-    settings = {"STORE_URL": valkey.url(0), "BROKER_URL": valkey.url(1), "PROBE_PORT": "0", "START_TIMEOUT_S": "1"} | env
+    settings = {
+        "STORE_URL": valkey.url(0),
+        "BROKER_URL": valkey.url(1),
+        "PROBE_PORT": "0",
+        "START_TIMEOUT_S": "1",
+    } | env
     return completed("worker", env=settings)
 
 
@@ -31,11 +38,19 @@ def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:
         ({"MODEL_URI": "match-outcome"}, "MODEL_URI: 'match-outcome' is not a model"),
         ({"STORE_URL": "http://127.0.0.1"}, "STORE_URL must start with redis://"),
         ({"STORE_URL": "redis://127.0.0.1:1"}, "the store at STORE_URL did not answer within 1 s"),
-        ({"BROKER_URL": "redis://127.0.0.1:1"}, "the broker at BROKER_URL did not answer within 1 s"),
-        ({"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"}, "the MLflow registry at http://127.0.0.1:1 does not answer"),
+        (
+            {"BROKER_URL": "redis://127.0.0.1:1"},
+            "the broker at BROKER_URL did not answer within 1 s",
+        ),
+        (
+            {"MLFLOW_TRACKING_URI": "http://127.0.0.1:1"},
+            "the MLflow registry at http://127.0.0.1:1 does not answer",
+        ),
     ],
 )
-def test_what_cannot_work_is_one_sentence(valkey: Valkey, env: dict[str, str], sentence: str) -> None:
+def test_what_cannot_work_is_one_sentence(
+    valkey: Valkey, env: dict[str, str], sentence: str
+) -> None:
     ended = started(valkey, **env)
     said = [line for line in ended.stderr.splitlines() if line.startswith("worker: ")]
     assert ended.returncode == 1
@@ -44,7 +59,9 @@ def test_what_cannot_work_is_one_sentence(valkey: Valkey, env: dict[str, str], s
     assert "Traceback" not in ended.stderr
 
 
-@pytest.mark.parametrize(("own", "said"), [("staging/a", "this is staging/a"), ("", "INSTALLATION is not set here")])
+@pytest.mark.parametrize(
+    ("own", "said"), [("staging/a", "this is staging/a"), ("", "INSTALLATION is not set here")]
+)
 def test_keys_of_another_installation_are_one_sentence(valkey: Valkey, own: str, said: str) -> None:
     with redis.Redis.from_url(valkey.url(0)) as store:
         store.set("inference:owner", "production/a")
@@ -54,24 +71,37 @@ def test_keys_of_another_installation_are_one_sentence(valkey: Valkey, own: str,
     assert f"KEY_PREFIX=inference belong to the installation production/a, and {said}" in sentence
 
 
-def test_a_model_that_the_registry_does_not_have_is_one_sentence(valkey: Valkey, fault_registry: str) -> None:
+def test_a_model_that_the_registry_does_not_have_is_one_sentence(
+    valkey: Valkey, fault_registry: str
+) -> None:
     ended = started(valkey, MODEL_URI="models:/fault@nowhere", MLFLOW_TRACKING_URI=fault_registry)
     assert ended.returncode == 1
     assert "worker: models:/fault@nowhere could not be loaded: the registry" in ended.stderr
 
 
 @pytest.mark.parametrize("name", ["STORE_URL", "BROKER_URL"])
-def test_a_worker_that_waits_for_its_servers_ends_at_a_signal(valkey: Valkey, tmp_path: Path, name: str) -> None:
+def test_a_worker_that_waits_for_its_servers_ends_at_a_signal(
+    valkey: Valkey, tmp_path: Path, name: str
+) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         silent.settimeout(60)
-        env = {"STORE_URL": valkey.url(0), "BROKER_URL": valkey.url(1), name: f"redis://127.0.0.1:{silent.getsockname()[1]}"}
-        worker = Process("waiting", [sys.executable, "-m", "worker"], env | {"PROBE_PORT": "0"}, tmp_path / "log")
+        env = {
+            "STORE_URL": valkey.url(0),
+            "BROKER_URL": valkey.url(1),
+            name: f"redis://127.0.0.1:{silent.getsockname()[1]}",
+        }
+        worker = Process(
+            "waiting", [sys.executable, "-m", "worker"], env | {"PROBE_PORT": "0"}, tmp_path / "log"
+        )
         worker.start()
         try:
             with silent.accept()[0]:
                 worker.signal(signal.SIGTERM)
                 assert worker.wait(30) == 128 + signal.SIGTERM
-            assert worker.log.read_text().count("worker: told to end by SIGTERM before it had started") == 1
+            assert (
+                worker.log.read_text().count("worker: told to end by SIGTERM before it had started")
+                == 1
+            )
         finally:
             worker.kill()
 
@@ -79,7 +109,12 @@ def test_a_worker_that_waits_for_its_servers_ends_at_a_signal(valkey: Valkey, tm
 def test_the_parent_imports_neither_torch_nor_mlflow() -> None:
     heavy = ("torch", "mlflow", "pandas", "numpy")
     program = f"import sys, worker.main, worker.celery_edge.task; print([m for m in {heavy} if m in sys.modules])"
-    assert subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True).stdout == "[]\n"
+    assert (
+        subprocess.run(
+            [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True
+        ).stdout
+        == "[]\n"
+    )
 
 
 STOCK = """
@@ -93,14 +128,34 @@ def run():
 """
 
 
-def test_a_ticket_is_a_message_that_a_stock_celery_worker_runs(valkey: Valkey, tmp_path: Path) -> None:
+def test_a_ticket_is_a_message_that_a_stock_celery_worker_runs(
+    valkey: Valkey, tmp_path: Path
+) -> None:
     mark = tmp_path / "ran"
     (tmp_path / "stock.py").write_text(STOCK.format(broker=valkey.url(1), mark=str(mark)))
     with redis.Redis.from_url(valkey.url(1)) as broker:
         broker.lpush("stock", ticket("stock"))
-    command = [sys.executable, "-m", "celery", "-A", "stock", "worker", "--concurrency", "1", "--loglevel", "warning"]
+    command = [
+        sys.executable,
+        "-m",
+        "celery",
+        "-A",
+        "stock",
+        "worker",
+        "--concurrency",
+        "1",
+        "--loglevel",
+        "warning",
+    ]
     with (tmp_path / "log").open("wb") as log:
-        worker = subprocess.Popen(command, cwd=tmp_path, stdout=log, stderr=log, start_new_session=True, preexec_fn=die_with_parent)
+        worker = subprocess.Popen(
+            command,
+            cwd=tmp_path,
+            stdout=log,
+            stderr=log,
+            start_new_session=True,
+            preexec_fn=die_with_parent,
+        )
     try:
         until(mark.exists, "the stock worker to run the ticket")
     finally:

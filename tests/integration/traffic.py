@@ -12,7 +12,9 @@ PAUSE_S = 0.05
 
 
 class Traffic(Background):
-    """A synchronous prediction and an asynchronous one in turn, until it is stopped; every answer is recorded."""
+    """A synchronous prediction and an asynchronous one in turn, until it is stopped; every answer
+    is recorded.
+    """
 
     def __init__(self, client: Client) -> None:
         super().__init__()
@@ -25,7 +27,11 @@ class Traffic(Background):
         """Nobody was refused or kept waiting too long, and every prediction ended in success."""
         assert self._rounds > 10
         assert not self._bad
-        assert {task_id: end for task_id in self._tasks if (end := self._client.ended(task_id)["status"]) != "success"} == {}
+        assert {
+            task_id: end
+            for task_id in self._tasks
+            if (end := self._client.ended(task_id)["status"]) != "success"
+        } == {}
 
     def _run(self) -> None:
         for value in count():
@@ -43,6 +49,8 @@ class Traffic(Background):
             self._rounds += 1
 
     def _look(self, answer: httpx2.Response, status: int, value: int) -> None:
-        right = answer.status_code == status and (status == 202 or answer.json()["result"]["value"] == value)
+        right = answer.status_code == status and (
+            status == 202 or answer.json()["result"]["value"] == value
+        )
         if not right:
             self._bad.append(answer.text)

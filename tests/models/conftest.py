@@ -1,4 +1,6 @@
-"""The registry with what the tests load: the match-outcome model as its own program trains it, and some others."""
+"""The registry with what the tests load: the match-outcome model as its own program trains it, and
+some others.
+"""
 
 import subprocess
 import sys
@@ -20,7 +22,9 @@ def training_report(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPa
 
     def register() -> str:
         command = [sys.executable, "-m", "tests.models.register_models", mlflow_server.url]
-        done = subprocess.run(command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600, check=False)
+        done = subprocess.run(
+            command, cwd=REPOSITORY, capture_output=True, text=True, timeout=600, check=False
+        )
         assert done.returncode == 0, done.stderr
         return done.stdout
 

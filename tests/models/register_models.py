@@ -1,6 +1,8 @@
-"""Trains and registers the models that tests load: `python -m tests.models.register_models URL`, as one process of its own.
+"""Trains and registers the models that tests load: `python -m tests.models.register_models URL`, as
+one process of its own.
 
-The match-outcome model is trained twice: version 1 in full, then version 2 in one epoch, for another alias.
+The match-outcome model is trained twice: version 1 in full, then version 2 in one epoch, for
+another alias.
 """
 
 import sys
@@ -38,7 +40,9 @@ def register_shop() -> None:
         python_model=str(Path(__file__).with_name("shop_model.py")),
         signature=ModelSignature(
             inputs=Schema(columns),
-            params=ParamSchema([ParamSpec("discount", "double", 0.0), ParamSpec("fees", "long", [0], (-1,))]),
+            params=ParamSchema(
+                [ParamSpec("discount", "double", 0.0), ParamSpec("fees", "long", [0], (-1,))]
+            ),
         ),
         input_example={"item": "tea", "price": 2.5},
         registered_model_name="shop",

@@ -1,4 +1,6 @@
-"""A model from code, as a user may register one: no pickle, columns of several types, some of them optional."""
+"""A model from code, as a user may register one: no pickle, columns of several types, some of them
+optional.
+"""
 
 from typing import Any
 
@@ -16,8 +18,13 @@ class Shop(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined]
             model_input = model_input.assign(pieces=1)
         if (model_input["price"] < 0).any():
             raise MemoryError("as it was told")
-        total = model_input["price"] * model_input["pieces"] * (1 - params["discount"]) + sum(params["fees"])
-        return [{"item": item, "total": price, "rows": len(total)} for item, price in zip(model_input["item"], total, strict=True)]
+        total = model_input["price"] * model_input["pieces"] * (1 - params["discount"]) + sum(
+            params["fees"]
+        )
+        return [
+            {"item": item, "total": price, "rows": len(total)}
+            for item, price in zip(model_input["item"], total, strict=True)
+        ]
 
 
 mlflow.models.set_model(Shop())

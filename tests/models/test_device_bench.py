@@ -1,4 +1,6 @@
-"""The graphs that the device bench brings to a real device (bench/device), here on the CPU: they export with any number of rows."""
+"""The graphs that the device bench brings to a real device (bench/device), here on the CPU: they
+export with any number of rows.
+"""
 
 import pytest
 import torch
@@ -10,7 +12,9 @@ from bench.device.models import LOOKUP_ROWS, DenseSize
 
 def exported(network: torch.nn.Module) -> torch.nn.Module:
     """As MLflow's saver exports it: from two rows, their number left open."""
-    program = torch.export.export(network.eval(), (torch.ones(2, 1),), dynamic_shapes=[{0: torch.export.Dim.AUTO}])
+    program = torch.export.export(
+        network.eval(), (torch.ones(2, 1),), dynamic_shapes=[{0: torch.export.Dim.AUTO}]
+    )
     module: torch.nn.Module = program.module()
     return module
 
@@ -19,13 +23,17 @@ def column(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32).unsqueeze(1)
 
 
-def test_the_model_that_allocates_answers_its_input_and_needs_as_much_for_a_row_as_it_was_told() -> None:
+def test_the_model_that_allocates_answers_its_input_and_needs_as_much_for_a_row_as_it_was_told() -> (
+    None
+):
     module, seen = exported(Allocating(row_bytes=4096)), []
 
     class Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
         def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
             answer = func(*args, **(kwargs or {}))
-            seen.extend([answer.untyped_storage().nbytes()] if isinstance(answer, torch.Tensor) else [])
+            seen.extend(
+                [answer.untyped_storage().nbytes()] if isinstance(answer, torch.Tensor) else []
+            )
             return answer
 
     with Sizes():  # type: ignore[no-untyped-call]
@@ -33,7 +41,9 @@ def test_the_model_that_allocates_answers_its_input_and_needs_as_much_for_a_row_
     assert max(seen) == 3 * 4096
 
 
-def test_the_model_that_looks_up_answers_each_row_and_falls_over_an_index_outside_of_its_table() -> None:
+def test_the_model_that_looks_up_answers_each_row_and_falls_over_an_index_outside_of_its_table() -> (
+    None
+):
     module = exported(Lookup())
     assert torch.equal(module(column(1, 7, 3)), column(2, 14, 6))
     with pytest.raises(IndexError):

@@ -1,4 +1,6 @@
-"""Fetching from real servers on loopback, hostile ones included; what must be refused is shown with the connection replaced."""
+"""Fetching from real servers on loopback, hostile ones included; what must be refused is shown with
+the connection replaced.
+"""
 
 import asyncio
 import socket
@@ -40,7 +42,9 @@ class Recorder(httpcore2.AsyncNetworkBackend):
     def __init__(self) -> None:
         self.dialled: list[str] = []
 
-    async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
+    async def connect_tcp(
+        self, host: str, port: int, *_: Any, **__: Any
+    ) -> httpcore2.AsyncNetworkStream:
         self.dialled.append(f"{host}:{port}")
         raise httpcore2.ConnectError("nothing is connected here")
 
@@ -54,20 +58,30 @@ class Names:
 
     async def __call__(self, _host: str, _port: int) -> Sequence[Address]:
         self.asked += 1
-        return [ip_address(address) for address in self._answers[min(self.asked, len(self._answers)) - 1]]
+        return [
+            ip_address(address)
+            for address in self._answers[min(self.asked, len(self._answers)) - 1]
+        ]
 
 
 def test_an_image_is_fetched_whole(fetcher: Fetcher, host: Host) -> None:
     assert fetched(fetcher, f"{host.url}/cat.jpg", f"{host.url}/cat.jpg?again") == [CAT, CAT]
 
 
-def test_nothing_of_ours_is_sent_along(fetcher: Fetcher, host: Host, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_nothing_of_ours_is_sent_along(
+    fetcher: Fetcher, host: Host, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """No proxy of the environment, no cookie that was set before, no password of a .netrc."""
     monkeypatch.setenv("HTTP_PROXY", "http://127.0.0.1:9")
     monkeypatch.setenv("ALL_PROXY", "http://127.0.0.1:9")
     for _ in range(2):
         assert fetched(fetcher, f"{host.url}/to?/cat.jpg") == [CAT]
-    assert {name for headers in host.headers for name in headers} == {"host", "accept", "accept-encoding", "user-agent"}
+    assert {name for headers in host.headers for name in headers} == {
+        "host",
+        "accept",
+        "accept-encoding",
+        "user-agent",
+    }
 
 
 def test_redirects_are_followed_three_times_and_no_more(fetcher: Fetcher, host: Host) -> None:
@@ -95,7 +109,9 @@ def test_a_redirect_is_judged_as_the_first_url_was(host: Host, place: str, sente
     class Passing(Recorder):
         """Lets the first connection through to the server of the test, which is on loopback."""
 
-        async def connect_tcp(self, host: str, port: int, *_: Any, **__: Any) -> httpcore2.AsyncNetworkStream:
+        async def connect_tcp(
+            self, host: str, port: int, *_: Any, **__: Any
+        ) -> httpcore2.AsyncNetworkStream:
             self.dialled.append(f"{host}:{port}")
             return await httpcore2.AnyIOBackend().connect_tcp("127.0.0.1", port)
 
@@ -107,13 +123,27 @@ def test_a_redirect_is_judged_as_the_first_url_was(host: Host, place: str, sente
 
 
 @pytest.mark.parametrize(
-    "addresses", [["127.0.0.1"], ["10.0.0.1"], ["169.254.169.254"], ["8.8.8.8", "127.0.0.1"], ["::1"], ["64:ff9b::a9fe:a9fe"], []]
+    "addresses",
+    [
+        ["127.0.0.1"],
+        ["10.0.0.1"],
+        ["169.254.169.254"],
+        ["8.8.8.8", "127.0.0.1"],
+        ["::1"],
+        ["64:ff9b::a9fe:a9fe"],
+        [],
+    ],
 )
 def test_a_name_that_leads_to_a_refused_address_is_never_dialled(addresses: list[str]) -> None:
     recorder = Recorder()
-    (answer,) = fetched(Fetcher(InputLimits(), recorder, Names(addresses)), "http://photos.example.com/cat.jpg")
+    (answer,) = fetched(
+        Fetcher(InputLimits(), recorder, Names(addresses)), "http://photos.example.com/cat.jpg"
+    )
     assert isinstance(answer, InvalidInput)
-    assert (str(answer), answer.field) == ("image names an address that may not be asked", "features.image")
+    assert (str(answer), answer.field) == (
+        "image names an address that may not be asked",
+        "features.image",
+    )
     assert recorder.dialled == []
 
 
@@ -131,7 +161,11 @@ def test_what_was_checked_is_what_is_dialled_although_the_name_changes() -> None
 def test_a_refused_address_is_not_even_dialled_where_it_is_written() -> None:
     recorder = Recorder()
     answers = fetched(
-        Fetcher(InputLimits(), recorder), "http://127.0.0.1/", "http://[::ffff:7f00:1]/", "http://0x7f.1/", "ftp://1.1.1.1/"
+        Fetcher(InputLimits(), recorder),
+        "http://127.0.0.1/",
+        "http://[::ffff:7f00:1]/",
+        "http://0x7f.1/",
+        "ftp://1.1.1.1/",
     )
     assert [type(answer) for answer in answers] == [InvalidInput] * 4
     assert recorder.dialled == []
@@ -150,14 +184,20 @@ def test_a_refused_address_is_not_even_dialled_where_it_is_written() -> None:
         ("bomb", "image was sent compressed, although its server was asked not to"),
     ],
 )
-def test_what_will_not_change_is_refused_for_good(fetcher: Fetcher, host: Host, path: str, sentence: str) -> None:
+def test_what_will_not_change_is_refused_for_good(
+    fetcher: Fetcher, host: Host, path: str, sentence: str
+) -> None:
     (answer,) = fetched(fetcher, f"{host.url}/{path}")
     assert isinstance(answer, InvalidInput)
     assert (str(answer), answer.field) == (sentence, "features.image")
 
 
-@pytest.mark.parametrize("path", ["status?500", "status?503", "status?429", "status?408", "short", "noise", "headers"])
-def test_what_may_be_better_later_is_unavailable_for_now(fetcher: Fetcher, host: Host, path: str) -> None:
+@pytest.mark.parametrize(
+    "path", ["status?500", "status?503", "status?429", "status?408", "short", "noise", "headers"]
+)
+def test_what_may_be_better_later_is_unavailable_for_now(
+    fetcher: Fetcher, host: Host, path: str
+) -> None:
     (answer,) = fetched(fetcher, f"{host.url}/{path}")
     assert isinstance(answer, InputUnavailable)
     assert str(answer).startswith("image could not be fetched: its server ")
@@ -175,11 +215,15 @@ def test_all_of_a_batch_are_fetched_at_the_same_time(fetcher: Fetcher, host: Hos
     assert fetched(fetcher, *(f"{host.url}/ten?{number}" for number in range(10))) == [CAT] * 10
 
 
-def test_servers_that_hang_end_at_the_limit_and_keep_nobody_else(fetcher: Fetcher, host: Host) -> None:
+def test_servers_that_hang_end_at_the_limit_and_keep_nobody_else(
+    fetcher: Fetcher, host: Host
+) -> None:
     slow = [f"{host.url}/{path}?{number}" for path in ("hang", "trickle") for number in range(10)]
     *answers, cat = fetched(fetcher, *slow, f"{host.url}/cat.jpg")
     assert cat == CAT
-    assert {str(answer) for answer in answers} == {"image could not be fetched within 3 s: its server does not answer"}
+    assert {str(answer) for answer in answers} == {
+        "image could not be fetched within 3 s: its server does not answer"
+    }
     assert {type(answer) for answer in answers} == {InputUnavailable}
 
 
@@ -189,13 +233,19 @@ def test_a_look_up_that_hangs_is_not_waited_for(host: Host) -> None:
             await asyncio.Event().wait()
         return [ip_address(name)]
 
-    lost, cat = fetched(Fetcher(LIMITS, None, hanging), "http://nowhere.example.com/", f"{host.url}/cat.jpg")
+    lost, cat = fetched(
+        Fetcher(LIMITS, None, hanging), "http://nowhere.example.com/", f"{host.url}/cat.jpg"
+    )
     assert isinstance(lost, InputUnavailable)
     assert cat == CAT
 
 
-@pytest.mark.parametrize(("code", "kind"), [(socket.EAI_NONAME, InvalidInput), (socket.EAI_AGAIN, InputUnavailable)])
-def test_a_name_that_does_not_exist_is_told_from_a_resolver_that_does_not_answer(code: int, kind: type[Exception]) -> None:
+@pytest.mark.parametrize(
+    ("code", "kind"), [(socket.EAI_NONAME, InvalidInput), (socket.EAI_AGAIN, InputUnavailable)]
+)
+def test_a_name_that_does_not_exist_is_told_from_a_resolver_that_does_not_answer(
+    code: int, kind: type[Exception]
+) -> None:
     async def failing(_host: str, _port: int) -> Sequence[Address]:
         raise socket.gaierror(code, "as the test wants")
 

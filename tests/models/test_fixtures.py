@@ -19,7 +19,9 @@ def model(registry: str) -> LoadedModel:
     return load(resolve("models:/match-outcome@production", registry), registry)
 
 
-def test_match_outcome_brings_the_matches_after_its_training_and_predicts_each(model: LoadedModel) -> None:
+def test_match_outcome_brings_the_matches_after_its_training_and_predicts_each(
+    model: LoadedModel,
+) -> None:
     matches = upcoming(model.mlmodel, None)
     assert (len(matches), matches.first) == (1626, date(2016, 7, 1))
     rows = [row for batch in matches.batches(500) for row in batch.to_pylist()]
@@ -53,10 +55,14 @@ def test_a_model_that_does_not_say_when_its_training_ended_needs_a_date(model: L
 def changed(mlmodel: MLmodel, folder: Path, table: pd.DataFrame) -> MLmodel:
     """The description of a model that brings another table of matches."""
     table.to_parquet(folder / "fixtures.parquet")
-    return replace(mlmodel, metadata={**mlmodel.metadata, "fixtures": str(folder / "fixtures.parquet")})
+    return replace(
+        mlmodel, metadata={**mlmodel.metadata, "fixtures": str(folder / "fixtures.parquet")}
+    )
 
 
-def test_matches_that_can_not_be_told_apart_or_lack_a_column_are_refused(model: LoadedModel, tmp_path: Path) -> None:
+def test_matches_that_can_not_be_told_apart_or_lack_a_column_are_refused(
+    model: LoadedModel, tmp_path: Path
+) -> None:
     table = pd.read_parquet(model.mlmodel.folder / model.mlmodel.metadata["fixtures"])
     with pytest.raises(Misconfigured, match="two rows for one match_id"):
         upcoming(changed(model.mlmodel, tmp_path, pd.concat([table, table.head(1)])), None)

@@ -1,4 +1,6 @@
-"""A column of images from its text to pixels, and what of a model's metadata is refused when it loads."""
+"""A column of images from its text to pixels, and what of a model's metadata is refused when it
+loads.
+"""
 
 from base64 import b64encode
 from collections.abc import Iterator
@@ -20,7 +22,9 @@ from worker.models.mlmodel import MLmodel
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
-LIMITS = InputLimits(max_bytes=len(CAT), fetch_limit_s=3.0, allowed_networks=(ip_network("127.0.0.1/32"),))
+LIMITS = InputLimits(
+    max_bytes=len(CAT), fetch_limit_s=3.0, allowed_networks=(ip_network("127.0.0.1/32"),)
+)
 TEXT = b64encode(CAT).decode()
 TAKES_IMAGE = (Column("photo", "string", True),)
 
@@ -39,7 +43,13 @@ def opened(*texts: Any) -> list[Any]:
 
 def test_every_form_of_a_photograph_gives_the_same_pixels(host: Host) -> None:
     lines = "\n".join(TEXT[place : place + 76] for place in range(0, len(TEXT), 76))
-    forms = [TEXT, lines, f"data:image/jpeg;base64,{TEXT}", f"DATA:;BASE64,{TEXT}", f"{host.url}/cat.jpg"]
+    forms = [
+        TEXT,
+        lines,
+        f"data:image/jpeg;base64,{TEXT}",
+        f"DATA:;BASE64,{TEXT}",
+        f"{host.url}/cat.jpg",
+    ]
     first, *others = opened(*forms)
     assert first.shape == (8, 8, 3)
     for other in others:
@@ -48,7 +58,15 @@ def test_every_form_of_a_photograph_gives_the_same_pixels(host: Host) -> None:
 
 def test_each_fails_alone_and_the_order_is_kept(host: Host) -> None:
     large = b64encode(CAT + b"x").decode()
-    seven = opened("?", TEXT, f"{host.url}/status?503", f"{host.url}/status?404", f"{host.url}/cat.jpg", "data:,x", large)
+    seven = opened(
+        "?",
+        TEXT,
+        f"{host.url}/status?503",
+        f"{host.url}/status?404",
+        f"{host.url}/cat.jpg",
+        "data:,x",
+        large,
+    )
     assert [type(one) for one in seven] == [
         InvalidInput,
         np.ndarray,
@@ -84,9 +102,17 @@ def test_what_is_no_text_is_refused(value: Any) -> None:
         ({"column": "photo", "size": 0}, TAKES_IMAGE, "must have column, size"),
         ({"column": "photo", "size": 8, "mean": [1]}, TAKES_IMAGE, "is not understood"),
         ({"size": 8}, TAKES_IMAGE, "is not understood"),
-        ({"column": "other", "size": 8}, TAKES_IMAGE, "must have one input in its signature, the string other"),
+        (
+            {"column": "other", "size": 8},
+            TAKES_IMAGE,
+            "must have one input in its signature, the string other",
+        ),
         ({"column": "photo", "size": 8}, (Column("photo", "double", True),), "the string photo"),
-        ({"column": "photo", "size": 8}, (*TAKES_IMAGE, Column("age", "long", True)), "the string photo"),
+        (
+            {"column": "photo", "size": 8},
+            (*TAKES_IMAGE, Column("age", "long", True)),
+            "the string photo",
+        ),
     ],
 )
 def test_metadata_that_can_not_be_are_refused_when_the_model_loads(
@@ -103,7 +129,18 @@ def test_a_model_from_code_opens_its_images_itself(tmp_path: Path) -> None:
     from worker.models.pyfunc_model import PyfuncEngine
 
     with pytest.raises(Misconfigured, match="for torch models alone"):
-        PyfuncEngine(MLmodel(tmp_path, frozenset(), TAKES_IMAGE, (), (), None, None, image={"column": "photo", "size": 8}))
+        PyfuncEngine(
+            MLmodel(
+                tmp_path,
+                frozenset(),
+                TAKES_IMAGE,
+                (),
+                (),
+                None,
+                None,
+                image={"column": "photo", "size": 8},
+            )
+        )
 
 
 @pytest.mark.parametrize("top_k", [0, 4, "2", None, True])
@@ -125,7 +162,10 @@ def test_the_likeliest_labels_come_first_each_with_its_index(tmp_path: Path) -> 
     found = labels.largest(torch.tensor([[0.25, 0.125, 0.625]]), labels.top_k)
     row = {name: part[0].tolist() for name, part in found.items()}
     assert labels.named(row) == {
-        "labels": [{"label": "owl", "index": 2, "probability": 0.625}, {"label": "cat", "index": 0, "probability": 0.25}]
+        "labels": [
+            {"label": "owl", "index": 2, "probability": 0.625},
+            {"label": "cat", "index": 0, "probability": 0.25},
+        ]
     }
     with pytest.raises(ValueError, match=r"3 labels and answered an array of \[1, 2\]"):
         labels.largest(torch.zeros(1, 2), 1)
@@ -139,5 +179,19 @@ def test_a_torch_model_has_no_parameter_but_the_count_of_its_labels(tmp_path: Pa
 
     for name in ("top_k", "temperature"):
         params = (Param(name, "long", False, 1),)
-        with pytest.raises(Misconfigured, match=r"the parameter top_k alone, and that with metadata\.labels"):
-            TorchEngine(MLmodel(tmp_path, frozenset(), (Column("x", "double", True),), (), (), None, None, params=params), "cpu")
+        with pytest.raises(
+            Misconfigured, match=r"the parameter top_k alone, and that with metadata\.labels"
+        ):
+            TorchEngine(
+                MLmodel(
+                    tmp_path,
+                    frozenset(),
+                    (Column("x", "double", True),),
+                    (),
+                    (),
+                    None,
+                    None,
+                    params=params,
+                ),
+                "cpu",
+            )

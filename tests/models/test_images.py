@@ -1,4 +1,6 @@
-"""What photographs become, and what of hostile bytes is refused: with a sentence, and before it costs anything."""
+"""What photographs become, and what of hostile bytes is refused: with a sentence, and before it
+costs anything.
+"""
 
 import struct
 import zlib
@@ -39,20 +41,37 @@ def png(width: int, height: int, bits: int = 8, colour: int = 2, content: bytes 
     """A PNG that says what it likes of its size."""
 
     def chunk(name: bytes, data: bytes) -> bytes:
-        return struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        return (
+            struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data))
+        )
 
     header = struct.pack(">IIBBBBB", width, height, bits, colour, 0, 0, 0)
-    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(content)) + chunk(b"IEND", b"")
+    return (
+        b"\x89PNG\r\n\x1a\n"
+        + chunk(b"IHDR", header)
+        + chunk(b"IDAT", zlib.compress(content))
+        + chunk(b"IEND", b"")
+    )
 
 
-NOISE = encoded(Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8)))
+NOISE = encoded(
+    Image.fromarray(np.random.default_rng(1).integers(0, 256, (40, 60, 3), dtype=np.uint8))
+)
 
 
 @pytest.mark.parametrize(
     ("kind", "options"),
-    [("JPEG", {"quality": 95}), ("PNG", {}), ("WEBP", {"lossless": True}), ("GIF", {}), ("BMP", {})],
+    [
+        ("JPEG", {"quality": 95}),
+        ("PNG", {}),
+        ("WEBP", {"lossless": True}),
+        ("GIF", {}),
+        ("BMP", {}),
+    ],
 )
-def test_each_kind_of_image_gives_its_colours(decoder: Decoder, kind: str, options: dict[str, Any]) -> None:
+def test_each_kind_of_image_gives_its_colours(
+    decoder: Decoder, kind: str, options: dict[str, Any]
+) -> None:
     pixels = decoder.pixels(encoded(plain("RGB", ORANGE), kind, **options))
     assert pixels.shape == (SIZE, SIZE, 3)
     assert pixels.dtype == np.uint8
@@ -93,7 +112,9 @@ def test_each_kind_of_image_gives_its_colours(decoder: Decoder, kind: str, optio
     ],
 )
 def test_all_colours_become_rgb(decoder: Decoder, content: bytes, colour: tuple[int, ...]) -> None:
-    np.testing.assert_allclose(decoder.pixels(content).reshape(-1, 3), [colour] * SIZE * SIZE, atol=8)
+    np.testing.assert_allclose(
+        decoder.pixels(content).reshape(-1, 3), [colour] * SIZE * SIZE, atol=8
+    )
 
 
 def test_of_an_animation_the_first_frame_counts(decoder: Decoder) -> None:
@@ -120,7 +141,10 @@ def test_a_photograph_is_turned_as_its_exif_says(decoder: Decoder, orientation: 
 def test_the_middle_is_what_the_model_sees() -> None:
     wide = plain("RGB", "white", (300, 100))
     wide.paste("red", (110, 10, 190, 90))
-    cropped, whole = (Decoder(Picture("image", SIZE, crop=crop), 10**6).pixels(encoded(wide)) for crop in (0.8, 1.0))
+    cropped, whole = (
+        Decoder(Picture("image", SIZE, crop=crop), 10**6).pixels(encoded(wide))
+        for crop in (0.8, 1.0)
+    )
     assert (cropped[1:-1, 1:-1] == (255, 0, 0)).all()
     assert (whole[1, 1] == (255, 255, 255)).all()
 
@@ -138,7 +162,10 @@ def test_a_large_photograph_decoded_small_is_the_same_picture() -> None:
     [
         (b"", "no image of a kind"),
         (b"hello", "no image of a kind"),
-        (b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'><rect/></svg>", "no image of a kind"),
+        (
+            b"<svg xmlns='http://www.w3.org/2000/svg' width='1' height='1'><rect/></svg>",
+            "no image of a kind",
+        ),
         (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 10 10\n", "no image of a kind"),
         (encoded(plain("RGB", "red"), "TIFF"), "no image of a kind"),
         (encoded(plain("RGB", "red"), "ICO"), "no image of a kind"),
@@ -180,7 +207,9 @@ def test_a_large_photograph_decoded_small_is_the_same_picture() -> None:
         "broken GIF",
     ],
 )
-def test_what_is_no_fit_image_is_refused_with_a_sentence(decoder: Decoder, content: bytes, sentence: str) -> None:
+def test_what_is_no_fit_image_is_refused_with_a_sentence(
+    decoder: Decoder, content: bytes, sentence: str
+) -> None:
     with pytest.raises(InvalidInput, match=sentence) as caught:
         decoder.pixels(content)
     assert caught.value.field == "features.image"
@@ -207,7 +236,9 @@ def test_no_single_wrong_byte_of_a_photograph_does_more_than_break_it(decoder: D
     assert all(seen.values())
 
 
-def test_memory_that_does_not_suffice_is_no_fault_of_the_image(decoder: Decoder, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_memory_that_does_not_suffice_is_no_fault_of_the_image(
+    decoder: Decoder, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def full(*_: object, **__: object) -> None:
         raise MemoryError
 
@@ -216,7 +247,15 @@ def test_memory_that_does_not_suffice_is_no_fault_of_the_image(decoder: Decoder,
         decoder.pixels(CAT)
 
 
-@pytest.mark.parametrize("told", [{"size": 0}, {"size": "224"}, {"size": 224, "crop": 1.5}, {"size": 9, "interpolation": "magic"}])
+@pytest.mark.parametrize(
+    "told",
+    [
+        {"size": 0},
+        {"size": "224"},
+        {"size": 224, "crop": 1.5},
+        {"size": 9, "interpolation": "magic"},
+    ],
+)
 def test_a_picture_that_can_not_be_is_refused_when_the_model_loads(told: dict[str, Any]) -> None:
     make: Callable[..., Picture] = Picture
     with pytest.raises(Misconfigured, match=r"metadata\.image must have"):

@@ -31,7 +31,9 @@ def described(folder: Path, table: str | None) -> MLmodel:
         ("any", [{"a": [1]}], []),
     ],
 )
-def test_a_column_takes_its_type_and_nothing_else(kind: str, good: list[Any], bad: list[Any]) -> None:
+def test_a_column_takes_its_type_and_nothing_else(
+    kind: str, good: list[Any], bad: list[Any]
+) -> None:
     for value in good:
         assert len(column_values([Column("x", kind, True)], {"x": value})) == 1
     for value in bad:
@@ -54,7 +56,10 @@ def test_a_column_takes_its_type_and_nothing_else(kind: str, good: list[Any], ba
 )
 def test_what_is_wrong_inside_of_a_value_is_named(value: Any, blamed: str) -> None:
     floats = {"type": "array", "items": {"type": "float"}, "required": False}
-    item = {"type": "object", "properties": {"n": {"type": "integer", "required": True}, "f": floats}}
+    item = {
+        "type": "object",
+        "properties": {"n": {"type": "integer", "required": True}, "f": floats},
+    }
     with pytest.raises(InvalidInput) as caught:
         column_values([Column("x", "array", True, {"items": item})], {"x": value})
     assert str(caught.value) == blamed
@@ -68,7 +73,11 @@ def test_null_is_a_value_of_a_free_type_and_not_one_that_is_left_out() -> None:
 
 
 def test_a_tables_times_are_taken_and_its_gaps_are_values_left_out() -> None:
-    columns = [Column("t", "datetime", False), Column("n", "long", False), Column("b", "boolean", False)]
+    columns = [
+        Column("t", "datetime", False),
+        Column("n", "long", False),
+        Column("b", "boolean", False),
+    ]
     time = pd.Timestamp("2026-01-31T08:00:00")
     assert column_values(columns, {"t": time, "n": pd.NA, "b": None}) == [time, None, None]
     assert column_values(columns, {"t": pd.NaT, "n": math.nan}) == [None, None, None]
@@ -87,7 +96,10 @@ def test_a_time_with_a_zone_is_taken_in_utc() -> None:
     ]
 
 
-@pytest.mark.parametrize("value", [None, [1.0], [[1.0, 2.0], [3.0]], [[1.0], [2.0]], "x", [["a", "b"]], [[1.0, math.nan]]])
+@pytest.mark.parametrize(
+    "value",
+    [None, [1.0], [[1.0, 2.0], [3.0]], [[1.0], [2.0]], "x", [["a", "b"]], [[1.0, math.nan]]],
+)
 def test_a_tensor_of_another_shape_or_content_is_refused(value: Any) -> None:
     tensor = Tensor("grid", "float32", (-1, -1, 2))
     assert tensor_values([tensor], {"grid": [[1, 2], [3, 4]]})[0].shape == (2, 2)
@@ -97,7 +109,9 @@ def test_a_tensor_of_another_shape_or_content_is_refused(value: Any) -> None:
 
 
 def test_features_come_first_and_the_table_second(tmp_path: Path) -> None:
-    pd.DataFrame({"x": [1.5]}, index=pd.Index([42], name="match_id")).to_parquet(tmp_path / "table.parquet")
+    pd.DataFrame({"x": [1.5]}, index=pd.Index([42], name="match_id")).to_parquet(
+        tmp_path / "table.parquet"
+    )
     table = FeatureTable(described(tmp_path, "table.parquet"))
     assert table.features({"match_id": 42}) == {"x": 1.5}
     assert table.features({"match_id": 42, "features": {"x": 2}}) == {"x": 2}
@@ -113,7 +127,9 @@ def test_features_come_first_and_the_table_second(tmp_path: Path) -> None:
         ({"features": [1], "match_id": 42}, "features"),
     ],
 )
-def test_an_input_without_features_names_what_is_to_blame(tmp_path: Path, given: dict[str, Any], field: str) -> None:
+def test_an_input_without_features_names_what_is_to_blame(
+    tmp_path: Path, given: dict[str, Any], field: str
+) -> None:
     pd.DataFrame({"x": [1.5]}, index=[42]).to_parquet(tmp_path / "table.parquet")
     with pytest.raises(InvalidInput) as caught:
         FeatureTable(described(tmp_path, "table.parquet")).features(given)

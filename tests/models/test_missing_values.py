@@ -1,4 +1,6 @@
-"""What a model sees of an input is what MLflow would show it of that input alone, whoever shares the batch and leaves out what."""
+"""What a model sees of an input is what MLflow would show it of that input alone, whoever shares
+the batch and leaves out what.
+"""
 
 import json
 import math
@@ -44,7 +46,13 @@ class Witness(mlflow.pyfunc.PythonModel):
 mlflow.models.set_model(Witness())
 """
 ANY = AnyType()  # type: ignore[no-untyped-call]
-ITEM = Object([Property("n", "integer", required=False), Property("f", "float", required=False), Property("s", "string")])
+ITEM = Object(
+    [
+        Property("n", "integer", required=False),
+        Property("f", "float", required=False),
+        Property("s", "string"),
+    ]
+)
 TYPES: dict[str, Any] = {kind.name: kind for kind in DataType} | {
     "any": ANY,
     "doubles": Array("double"),
@@ -54,7 +62,13 @@ TYPES: dict[str, Any] = {kind.name: kind for kind in DataType} | {
     "anything": Array(ANY),
     "item": ITEM,
     "items": Array(ITEM),
-    "deep": Object([Property("item", ITEM, required=False), Property("when", "datetime", required=False), Property("of", ANY)]),
+    "deep": Object(
+        [
+            Property("item", ITEM, required=False),
+            Property("when", "datetime", required=False),
+            Property("of", ANY),
+        ]
+    ),
 }
 """Each is an optional column of one model; `row` is its required one."""
 TIME = np.datetime64("2026-01-31T08:00", "ns")
@@ -75,16 +89,29 @@ GIVEN: dict[str, list[tuple[Any, Any]]] = {
     "integers": [([1, 2], [np.int32(1), np.int32(2)])],
     "times": [(["2026-01-31T08:00"], [TIME])],
     "anything": [([1, None, "x"], [1, None, "x"])],
-    "item": [({"n": 3, "f": 0.5, "s": "x"}, FULL), ({"s": "x"}, BARE), ({"n": None, "s": "x"}, BARE)],
+    "item": [
+        ({"n": 3, "f": 0.5, "s": "x"}, FULL),
+        ({"s": "x"}, BARE),
+        ({"n": None, "s": "x"}, BARE),
+    ],
     "items": [([{"s": "x", "n": 3, "f": 0.5}, {"s": "x", "f": None}], [FULL, BARE])],
     "deep": [
         ({"of": None}, {"item": None, "when": None, "of": None}),
-        ({"item": {"s": "x"}, "when": "2026-01-31T08:00", "of": 1}, {"item": BARE, "when": TIME, "of": 1}),
+        (
+            {"item": {"s": "x"}, "when": "2026-01-31T08:00", "of": 1},
+            {"item": BARE, "when": TIME, "of": 1},
+        ),
     ],
 }
 """Values of each type as a caller writes them, and as one who calls MLflow would."""
 MISSING = {"double": np.nan, "float": np.nan, "datetime": np.datetime64("NaT", "ns")}
-DTYPES = {"integer": "int32", "long": "int64", "float": "float32", "double": "float64", "datetime": "datetime64[ns]"}
+DTYPES = {
+    "integer": "int32",
+    "long": "int64",
+    "float": "float32",
+    "double": "float64",
+    "datetime": "datetime64[ns]",
+}
 
 
 def saved(folder: Path, inputs: Sequence[ColSpec | TensorSpec]) -> MLmodel:
@@ -95,7 +122,10 @@ def saved(folder: Path, inputs: Sequence[ColSpec | TensorSpec]) -> MLmodel:
     code.write_text(WITNESS)
     with warnings.catch_warnings(action="ignore"):  # MLflow's, of an example that there is none of
         mlflow.pyfunc.save_model(
-            folder / "model", python_model=str(code), signature=ModelSignature(Schema(list(inputs))), pip_requirements=[]
+            folder / "model",
+            python_model=str(code),
+            signature=ModelSignature(Schema(list(inputs))),
+            pip_requirements=[],
         )
     return read(folder / "model")
 
@@ -142,19 +172,33 @@ def alone(described: MLmodel) -> Alone:
 
 
 @pytest.mark.parametrize("name", TYPES)
-def test_a_column_is_seen_as_mlflow_shows_it_whoever_else_leaves_it_out(model: LoadedModel, alone: Alone, name: str) -> None:
+def test_a_column_is_seen_as_mlflow_shows_it_whoever_else_leaves_it_out(
+    model: LoadedModel, alone: Alone, name: str
+) -> None:
     given_values = GIVEN[name]
-    features = [{"row": "x"}, *({"row": "x", name: value} for value, _ in given_values), {"row": "x", name: None}]
-    wanted = [alone.seen({}), *(alone.seen({name: value}) for _, value in given_values), alone.seen({})]
+    features = [
+        {"row": "x"},
+        *({"row": "x", name: value} for value, _ in given_values),
+        {"row": "x", name: None},
+    ]
+    wanted = [
+        alone.seen({}),
+        *(alone.seen({name: value}) for _, value in given_values),
+        alone.seen({}),
+    ]
     prepared = model.prepare([{"features": one} for one in features], InputLimits())
     assert model.run(prepared) == wanted
-    assert model.run(prepared[::-1]) == wanted[::-1], "as halves of a batch that did not fit run it again"
+    assert model.run(prepared[::-1]) == wanted[::-1], (
+        "as halves of a batch that did not fit run it again"
+    )
     assert [model.predict([{"features": one}])[0] for one in features] == wanted
 
 
 LEFT_OUT, NULL = "left out", "null"
 rows = st.lists(
-    st.fixed_dictionaries({name: st.sampled_from([LEFT_OUT, NULL, *range(len(GIVEN[name]))]) for name in TYPES}),
+    st.fixed_dictionaries(
+        {name: st.sampled_from([LEFT_OUT, NULL, *range(len(GIVEN[name]))]) for name in TYPES}
+    ),
     min_size=8,
     max_size=8,
 )
@@ -166,19 +210,32 @@ def test_eight_that_leave_out_any_mix_are_each_answered_as_alone(
     model: LoadedModel, alone: Alone, batch: list[dict[str, Any]]
 ) -> None:
     def pairs(row: dict[str, Any]) -> dict[str, tuple[Any, Any]]:
-        return {name: GIVEN[name][choice] for name, choice in row.items() if isinstance(choice, int)}
+        return {
+            name: GIVEN[name][choice] for name, choice in row.items() if isinstance(choice, int)
+        }
 
     def sent(row: dict[str, Any]) -> dict[str, Any]:
         nulls = {name: None for name, choice in row.items() if choice == NULL}
         return {"row": "x"} | nulls | {name: value for name, (value, _) in pairs(row).items()}
 
     answers = model.predict([{"features": sent(row)} for row in batch])
-    assert answers == [alone.seen({name: value for name, (_, value) in pairs(row).items()}) for row in batch]
+    assert answers == [
+        alone.seen({name: value for name, (_, value) in pairs(row).items()}) for row in batch
+    ]
 
 
-def test_an_input_of_integers_that_has_none_is_refused_since_mlflow_has_no_frame_for_it(tmp_path: Path) -> None:
-    model = loaded(saved(tmp_path, [ColSpec("long", "x", required=False), ColSpec("integer", "y", required=False)]))
-    none, one, null = model.predict([{"features": features} for features in ({}, {"x": 1}, {"x": None, "y": None})])
+def test_an_input_of_integers_that_has_none_is_refused_since_mlflow_has_no_frame_for_it(
+    tmp_path: Path,
+) -> None:
+    model = loaded(
+        saved(
+            tmp_path,
+            [ColSpec("long", "x", required=False), ColSpec("integer", "y", required=False)],
+        )
+    )
+    none, one, null = model.predict(
+        [{"features": features} for features in ({}, {"x": 1}, {"x": None, "y": None})]
+    )
     assert one == {"x": ["int64", "np.int64(1)"]}
     for refused in (none, null):
         assert isinstance(refused, InvalidInput)
@@ -186,12 +243,30 @@ def test_an_input_of_integers_that_has_none_is_refused_since_mlflow_has_no_frame
 
 
 def test_tensors_of_several_lengths_share_a_batch(tmp_path: Path) -> None:
-    model = loaded(saved(tmp_path, [TensorSpec(np.dtype("float32"), (-1, -1), "x"), TensorSpec(np.dtype("str"), (-1,), "s")]))
-    features: list[dict[str, Any]] = [{"x": [1.0], "s": "a"}, {"x": [1.0, 2.0], "s": "long"}, {"x": [3.0], "s": "b"}]
-    assert model.predict([{"features": one} for one in features]) == ["[[1.0], 'a']", "[[1.0, 2.0], 'long']", "[[3.0], 'b']"]
+    model = loaded(
+        saved(
+            tmp_path,
+            [
+                TensorSpec(np.dtype("float32"), (-1, -1), "x"),
+                TensorSpec(np.dtype("str"), (-1,), "s"),
+            ],
+        )
+    )
+    features: list[dict[str, Any]] = [
+        {"x": [1.0], "s": "a"},
+        {"x": [1.0, 2.0], "s": "long"},
+        {"x": [3.0], "s": "b"},
+    ]
+    assert model.predict([{"features": one} for one in features]) == [
+        "[[1.0], 'a']",
+        "[[1.0, 2.0], 'long']",
+        "[[3.0], 'b']",
+    ]
 
 
-def torch_model(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any], *inputs: Column | Tensor) -> LoadedModel:
+def torch_model(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any], *inputs: Column | Tensor
+) -> LoadedModel:
     """A model of the pytorch flavor that answers so."""
     from worker.models import torch_model
 
@@ -202,23 +277,36 @@ def torch_model(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any], *in
     return LoadedModel("network", "1", mlmodel, torch_model.TorchEngine(mlmodel, "cpu"))
 
 
-def test_a_network_gets_nan_for_an_optional_column_that_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_gets_nan_for_an_optional_column_that_is_left_out(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     columns = [Column("a", "double", True), Column("b", "long", False)]
     model = torch_model(monkeypatch, lambda rows: rows.nan_to_num(-1.0), *columns)
-    features: list[dict[str, Any]] = [{"a": 1.0}, {"a": 2.0, "b": 3}, {"a": 4.0, "b": None}, {"b": 5}]
+    features: list[dict[str, Any]] = [
+        {"a": 1.0},
+        {"a": 2.0, "b": 3},
+        {"a": 4.0, "b": None},
+        {"b": 5},
+    ]
     *answers, refused = model.predict([{"features": one} for one in features])
     assert answers == [[1, -1], [2, 3], [4, -1]]
     assert isinstance(refused, InvalidInput)
     assert refused.field == "features.a"
 
 
-def test_a_network_gets_tensors_of_several_lengths_each_length_by_itself(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_network_gets_tensors_of_several_lengths_each_length_by_itself(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     model = torch_model(monkeypatch, lambda rows: rows.sum(dim=1), Tensor("x", "float32", (-1, -1)))
     assert model.predict([{"features": {"x": x}} for x in ([1.0], [1.0, 2.0], [4.0])]) == [1, 3, 4]
 
 
-@pytest.mark.parametrize("answer", [lambda rows: (rows, rows), lambda rows: rows.sum(), lambda rows: {"y": (rows, rows)}])
-def test_a_network_that_answers_no_rows_is_refused_for_good(monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]) -> None:
+@pytest.mark.parametrize(
+    "answer", [lambda rows: (rows, rows), lambda rows: rows.sum(), lambda rows: {"y": (rows, rows)}]
+)
+def test_a_network_that_answers_no_rows_is_refused_for_good(
+    monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]
+) -> None:
     model = torch_model(monkeypatch, answer, Column("a", "double", True))
     for count in (1, 2):
         with pytest.raises(UnfitAnswer):
@@ -245,26 +333,38 @@ class Stub:
 
 
 def with_example(folder: Path, engine: Stub, *values: float | None) -> LoadedModel:
-    (folder / "example.json").write_text(json.dumps({"columns": ["x"], "data": [[value] for value in values]}))
-    mlmodel = MLmodel(folder, frozenset(), (Column("x", "double", False),), (), (), None, folder / "example.json")
+    (folder / "example.json").write_text(
+        json.dumps({"columns": ["x"], "data": [[value] for value in values]})
+    )
+    mlmodel = MLmodel(
+        folder, frozenset(), (Column("x", "double", False),), (), (), None, folder / "example.json"
+    )
     return LoadedModel("odd", "1", mlmodel, engine)
 
 
 @pytest.mark.parametrize("gap", [None, math.nan])
-def test_an_example_with_a_gap_in_its_first_row_warms_the_model_with_its_other_rows(tmp_path: Path, gap: Any) -> None:
+def test_an_example_with_a_gap_in_its_first_row_warms_the_model_with_its_other_rows(
+    tmp_path: Path, gap: Any
+) -> None:
     engine = Stub(list)
     with_example(tmp_path, engine, gap, 2.0).warm_up(3)
     assert engine.seen == [2.0] * 4
 
 
 @pytest.mark.parametrize("answer", [lambda rows: [rows[0] + 1], lambda _: []])
-def test_an_example_of_gaps_alone_stops_no_worker(tmp_path: Path, answer: Callable[[list[Any]], list[Any]]) -> None:
+def test_an_example_of_gaps_alone_stops_no_worker(
+    tmp_path: Path, answer: Callable[[list[Any]], list[Any]]
+) -> None:
     engine = Stub(answer)
     with_example(tmp_path, engine, None).warm_up(3)
     assert engine.seen == [None]
 
 
-@pytest.mark.parametrize("answer", [tuple, lambda rows: {"y": rows, "version": "1.0"}, lambda _: 0.5, lambda _: [1, 2]])
-def test_a_model_whose_answer_to_its_example_has_no_rows_is_not_loaded(tmp_path: Path, answer: Callable[[list[Any]], Any]) -> None:
+@pytest.mark.parametrize(
+    "answer", [tuple, lambda rows: {"y": rows, "version": "1.0"}, lambda _: 0.5, lambda _: [1, 2]]
+)
+def test_a_model_whose_answer_to_its_example_has_no_rows_is_not_loaded(
+    tmp_path: Path, answer: Callable[[list[Any]], Any]
+) -> None:
     with pytest.raises(Misconfigured, match="odd 1 can't be served: the "):
         with_example(tmp_path, Stub(answer), 1.0).warm_up(3)

@@ -17,7 +17,11 @@ from worker.models.loader import load, resolve
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
-ROW = dict.fromkeys(FEATURES, 1.0) | {"home_rating": 1600.0, "away_rating": 1500.0, "rating_difference": 100.0}
+ROW = dict.fromkeys(FEATURES, 1.0) | {
+    "home_rating": 1600.0,
+    "away_rating": 1500.0,
+    "rating_difference": 100.0,
+}
 
 
 @pytest.fixture(scope="module")
@@ -37,7 +41,13 @@ def files(registry: str, tmp_path_factory: pytest.TempPathFactory) -> Path:
     from mlflow.artifacts import download_artifacts
 
     source = MlflowClient(registry, registry).get_model_version_download_uri("match-outcome", "1")
-    return Path(download_artifacts(artifact_uri=source, dst_path=str(tmp_path_factory.mktemp("files")), tracking_uri=registry))
+    return Path(
+        download_artifacts(
+            artifact_uri=source,
+            dst_path=str(tmp_path_factory.mktemp("files")),
+            tracking_uri=registry,
+        )
+    )
 
 
 def probabilities(answer: dict[str, Any]) -> list[float]:
@@ -52,13 +62,17 @@ def test_features_give_three_probabilities_and_the_likeliest_outcome(match_outco
 
 
 def test_a_known_match_id_is_enough(match_outcome: Model) -> None:
-    first, again, other = match_outcome.predict([{"match_id": 42}, {"match_id": 42}, {"match_id": 6000}])
+    first, again, other = match_outcome.predict(
+        [{"match_id": 42}, {"match_id": 42}, {"match_id": 6000}]
+    )
     assert first == again != other
 
 
 def test_the_order_of_features_does_not_matter(match_outcome: Model) -> None:
     turned = dict(reversed(ROW.items()))
-    assert match_outcome.predict([{"features": turned}]) == match_outcome.predict([{"features": ROW}])
+    assert match_outcome.predict([{"features": turned}]) == match_outcome.predict(
+        [{"features": ROW}]
+    )
 
 
 def test_bad_inputs_fail_alone_and_the_rest_keeps_its_order(match_outcome: Model) -> None:
@@ -72,17 +86,32 @@ def test_bad_inputs_fail_alone_and_the_rest_keeps_its_order(match_outcome: Model
         {"match_id": 6000},
     ]
     answers = match_outcome.predict(inputs)
-    refused = {place: answer.field for place, answer in enumerate(answers) if isinstance(answer, InvalidInput)}
-    assert refused == {1: "match_id", 2: "features.away_rating", 3: "features.home_rating", 4: "features.home_rating"}
+    refused = {
+        place: answer.field
+        for place, answer in enumerate(answers)
+        if isinstance(answer, InvalidInput)
+    }
+    assert refused == {
+        1: "match_id",
+        2: "features.away_rating",
+        3: "features.home_rating",
+        4: "features.home_rating",
+    }
     assert str(answers[1]).startswith("no match 99999")
     alone = match_outcome.predict([inputs[0]]) + match_outcome.predict([inputs[5]])
-    np.testing.assert_allclose([probabilities(a) for a in (answers[0], answers[5])], [probabilities(a) for a in alone], rtol=1e-5)
+    np.testing.assert_allclose(
+        [probabilities(a) for a in (answers[0], answers[5])],
+        [probabilities(a) for a in alone],
+        rtol=1e-5,
+    )
 
 
 def test_a_batch_answers_what_each_alone_does(match_outcome: Model) -> None:
     inputs = [{"match_id": n} for n in range(1, 101)]
     alone = [probabilities(match_outcome.predict([one])[0]) for one in inputs]
-    np.testing.assert_allclose([probabilities(answer) for answer in match_outcome.predict(inputs)], alone, rtol=1e-5)
+    np.testing.assert_allclose(
+        [probabilities(answer) for answer in match_outcome.predict(inputs)], alone, rtol=1e-5
+    )
 
 
 def test_nothing_but_bad_inputs_needs_no_model_run(match_outcome: Model) -> None:
@@ -90,13 +119,17 @@ def test_nothing_but_bad_inputs_needs_no_model_run(match_outcome: Model) -> None
     assert match_outcome.predict([]) == []
 
 
-def test_models_warm_up_with_their_registered_example(match_outcome: Model, shop: Model, scale: Model) -> None:
+def test_models_warm_up_with_their_registered_example(
+    match_outcome: Model, shop: Model, scale: Model
+) -> None:
     for model in (match_outcome, shop, scale):
         model.warm_up(8)
 
 
 def test_named_tensors_are_taken_and_given_by_name(scale: Model) -> None:
-    one, two = ({"features": {"picture": [[1, 2], [3, 4]], "factor": factor}} for factor in (1.0, 10.0))
+    one, two = (
+        {"features": {"picture": [[1, 2], [3, 4]], "factor": factor}} for factor in (1.0, 10.0)
+    )
     bad = {"features": {"picture": [[1, 2]], "factor": 1}}
     answers = scale.predict([one, bad, two])
     assert answers[0] == {"scaled": [[1, 2], [3, 4]], "sum": 10}
@@ -106,9 +139,15 @@ def test_named_tensors_are_taken_and_given_by_name(scale: Model) -> None:
 
 def test_a_model_from_code_gets_the_batch_as_one_frame(shop: Model) -> None:
     answers = shop.predict(
-        [{"features": {"item": "tea", "price": 2, "pieces": 3}}, {"features": {"item": "oat", "price": 1.5, "pieces": 1}}]
+        [
+            {"features": {"item": "tea", "price": 2, "pieces": 3}},
+            {"features": {"item": "oat", "price": 1.5, "pieces": 1}},
+        ]
     )
-    assert answers == [{"item": "tea", "total": 6, "rows": 2}, {"item": "oat", "total": 1.5, "rows": 2}]
+    assert answers == [
+        {"item": "tea", "total": 6, "rows": 2},
+        {"item": "oat", "total": 1.5, "rows": 2},
+    ]
     assert shop.device == "cpu"
 
 
@@ -118,16 +157,37 @@ def test_rows_that_leave_an_optional_integer_out_run_apart(shop: Model) -> None:
     assert [(answer["total"], answer["rows"]) for answer in answers] == [(1, 2), (6, 1), (1, 2)]
 
 
-def test_rows_with_other_parameters_run_apart_and_who_sets_none_gets_the_model_s(shop: Model) -> None:
+def test_rows_with_other_parameters_run_apart_and_who_sets_none_gets_the_model_s(
+    shop: Model,
+) -> None:
     tea = {"item": "tea", "price": 10}
-    params: list[Any] = [None, {"discount": 0.5}, {}, {"fees": [1, 2]}, {"discount": 0.5, "fees": [0]}, {"unknown": 1}]
+    params: list[Any] = [
+        None,
+        {"discount": 0.5},
+        {},
+        {"fees": [1, 2]},
+        {"discount": 0.5, "fees": [0]},
+        {"unknown": 1},
+    ]
     answers = shop.predict([{"features": tea, "params": given} for given in params])
-    assert [(answer["total"], answer["rows"]) for answer in answers] == [(10, 3), (5, 2), (10, 3), (13, 1), (5, 2), (10, 3)]
+    assert [(answer["total"], answer["rows"]) for answer in answers] == [
+        (10, 3),
+        (5, 2),
+        (10, 3),
+        (13, 1),
+        (5, 2),
+        (10, 3),
+    ]
 
 
 @pytest.mark.parametrize(
     ("params", "field"),
-    [([], "params"), ({"discount": "half"}, "params.discount"), ({"fees": 3}, "params.fees"), ({"fees": [1, 2.5]}, "params.fees")],
+    [
+        ([], "params"),
+        ({"discount": "half"}, "params.discount"),
+        ({"fees": 3}, "params.fees"),
+        ({"fees": [1, 2.5]}, "params.fees"),
+    ],
 )
 def test_a_parameter_of_another_type_fails_alone(shop: Model, params: Any, field: str) -> None:
     tea = {"item": "tea", "price": 10}
@@ -160,7 +220,15 @@ def test_an_example_that_is_refused_is_said_at_warm_up(tmp_path: Path) -> None:
             return rows
 
     (tmp_path / "example.json").write_text('{"columns": ["x"], "data": [[1]]}')
-    mlmodel = MLmodel(tmp_path, frozenset(), (Column("x", "double", True),), (), (), None, tmp_path / "example.json")
+    mlmodel = MLmodel(
+        tmp_path,
+        frozenset(),
+        (Column("x", "double", True),),
+        (),
+        (),
+        None,
+        tmp_path / "example.json",
+    )
     with pytest.raises(Misconfigured, match="example of odd 1 is refused"):
         LoadedModel("odd", "1", mlmodel, Refuses()).warm_up(2)
 
@@ -180,13 +248,19 @@ def test_an_exported_model_moves_to_another_device_as_a_whole(files: Path) -> No
 
 
 @pytest.mark.filterwarnings("ignore:The given NumPy array is not writable:UserWarning")
-def test_mlflow_itself_serves_the_torch_model_from_the_same_columns(files: Path, match_outcome: Model) -> None:
+def test_mlflow_itself_serves_the_torch_model_from_the_same_columns(
+    files: Path, match_outcome: Model
+) -> None:
     from worker.models.mlmodel import read
     from worker.models.pyfunc_model import PyfuncEngine
 
     engine = PyfuncEngine(read(files))
     (scores,) = engine.run([engine.row(ROW, {})])
-    np.testing.assert_allclose(list(scores.values()), probabilities(match_outcome.predict([{"features": ROW}])[0]), rtol=1e-5)
+    np.testing.assert_allclose(
+        list(scores.values()),
+        probabilities(match_outcome.predict([{"features": ROW}])[0]),
+        rtol=1e-5,
+    )
 
 
 def test_memory_that_is_too_small_is_told_apart_from_a_models_error() -> None:
@@ -223,7 +297,10 @@ def test_an_error_of_cuda_says_that_the_device_is_broken() -> None:
 
         return call
 
-    for error in (torch.AcceleratorError("CUDA error: device-side assert triggered"), RuntimeError("CUDA error: unknown error")):
+    for error in (
+        torch.AcceleratorError("CUDA error: device-side assert triggered"),
+        RuntimeError("CUDA error: unknown error"),
+    ):
         with pytest.raises(DeviceBroken, match="CUDA error"):
             guarded(raising(error))
 
@@ -249,7 +326,10 @@ def test_a_model_of_scikit_learn_is_served_if_the_operator_trusts_the_registry(
         load(resolved, registry)
     monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
     churn = load(resolved, registry)
-    stays, leaves, bad = ({"months": months, "calls": calls} for months, calls in ((35.0, 0.0), (1.0, 5.0), ("a", 0.0)))
+    stays, leaves, bad = (
+        {"months": months, "calls": calls}
+        for months, calls in ((35.0, 0.0), (1.0, 5.0), ("a", 0.0))
+    )
     answers = churn.predict([{"features": features} for features in (stays, leaves, bad)])
     assert answers[:2] == [0, 1]
     assert isinstance(answers[2], InvalidInput)
@@ -258,13 +338,17 @@ def test_a_model_of_scikit_learn_is_served_if_the_operator_trusts_the_registry(
 def test_a_version_is_downloaded_once_and_served_while_the_registry_is_away(
     registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0")  # MLflow's own patience with a download is four minutes
+    monkeypatch.setenv(
+        "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"
+    )  # MLflow's own patience with a download is four minutes
     cache, shop = ModelCache(str(tmp_path)), resolve("models:/shop/1", registry)
     load(shop, registry, cache=cache)
     cache.remember("models:/shop@live", shop)
     said = cache.recall("models:/shop@live", "shop")
     assert said == shop
-    assert load(said, "http://127.0.0.1:1", cache=cache).predict([{"features": {"item": "tea", "price": 2.0}}])
+    assert load(said, "http://127.0.0.1:1", cache=cache).predict(
+        [{"features": {"item": "tea", "price": 2.0}}]
+    )
     moved = replace(shop, origin="another registry")
     with pytest.raises(Misconfigured, match="can't be downloaded"):
         load(moved, "http://127.0.0.1:1", cache=cache)
@@ -274,8 +358,15 @@ def test_only_the_versions_used_last_are_kept(tmp_path: Path) -> None:
     cache = ModelCache(str(tmp_path))
     for version in map(str, range(1, KEPT + 3)):
         cache.keep(Resolved("m", version, f"models:/m/{version}", version), _downloaded)
-        os.utime(cache.find(Resolved("m", version, "", version)) or tmp_path, (int(version), int(version)))
-    kept = [version for version in range(1, KEPT + 3) if cache.find(Resolved("m", str(version), "", str(version)))]
+        os.utime(
+            cache.find(Resolved("m", version, "", version)) or tmp_path,
+            (int(version), int(version)),
+        )
+    kept = [
+        version
+        for version in range(1, KEPT + 3)
+        if cache.find(Resolved("m", str(version), "", str(version)))
+    ]
     assert kept == [3, 4, 5]
 
 

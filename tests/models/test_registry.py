@@ -1,4 +1,6 @@
-"""Which version an alias means, and what is said when the registry can't tell or the worker can't serve it."""
+"""Which version an alias means, and what is said when the registry can't tell or the worker can't
+serve it.
+"""
 
 import subprocess
 import sys
@@ -16,11 +18,16 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as A
 
 
 def test_an_alias_is_resolved_to_its_version(registry: str) -> None:
-    assert resolve("models:/match-outcome@production", registry) == Resolved("match-outcome", "1", "models:/match-outcome/1")
+    assert resolve("models:/match-outcome@production", registry) == Resolved(
+        "match-outcome", "1", "models:/match-outcome/1"
+    )
     assert resolve("models:/match-outcome/1", registry).version == "1"
 
 
-@pytest.mark.parametrize("uri", ["models:/match-outcome@nobody", "models:/match-outcome/77", "models:/nothing@production"])
+@pytest.mark.parametrize(
+    "uri",
+    ["models:/match-outcome@nobody", "models:/match-outcome/77", "models:/nothing@production"],
+)
 def test_what_the_registry_does_not_have_is_said_in_a_sentence(registry: str, uri: str) -> None:
     with pytest.raises(Misconfigured, match=f"has no {uri}"):
         resolve(uri, registry)
@@ -45,7 +52,9 @@ def test_a_version_that_went_away_is_said_in_a_sentence(registry: str) -> None:
 
 
 def test_a_pickle_is_refused(registry: str) -> None:
-    with pytest.raises(Misconfigured, match=r"models:/pickled/1 can't be loaded by this worker: .*pickle"):
+    with pytest.raises(
+        Misconfigured, match=r"models:/pickled/1 can't be loaded by this worker: .*pickle"
+    ):
         load(resolve("models:/pickled/1", registry), registry)
 
 
@@ -69,7 +78,9 @@ except Misconfigured as error:
 """
 
 
-def test_a_worker_without_torch_serves_all_but_models_of_torch_and_says_so_of_those(registry: str) -> None:
+def test_a_worker_without_torch_serves_all_but_models_of_torch_and_says_so_of_those(
+    registry: str,
+) -> None:
     command = [sys.executable, "-W", "ignore", "-c", WITHOUT_TORCH, registry]
     done = subprocess.run(command, check=True, capture_output=True, text=True)
     served, refused = done.stdout.splitlines()

@@ -11,7 +11,17 @@ from testkit.servers import free_port
 from testkit.stack import ROOT
 from testkit.waiting import until
 
-OURS = ("STATE_DIR", "PORT", "WORKERS", "STORE_URL", "BROKER_URL", "MLFLOW_TRACKING_URI", "MODEL_URI", "MODEL_URIS", "PYTHON")
+OURS = (
+    "STATE_DIR",
+    "PORT",
+    "WORKERS",
+    "STORE_URL",
+    "BROKER_URL",
+    "MLFLOW_TRACKING_URI",
+    "MODEL_URI",
+    "MODEL_URIS",
+    "PYTHON",
+)
 START_S = 240
 PREDICTION_S = 150
 """A killed worker counts as alive for a lease yet, and its successor has to load the model."""
@@ -35,7 +45,13 @@ class LocalRun:
     def start(self) -> None:
         """Starts a run and waits for the block that it prints when it is ready."""
         with self._output.open("wb") as out:
-            self._process = subprocess.Popen([ROOT / "scripts/run"], stdout=out, stderr=out, env=self.env(), start_new_session=True)
+            self._process = subprocess.Popen(
+                [ROOT / "scripts/run"],
+                stdout=out,
+                stderr=out,
+                env=self.env(),
+                start_new_session=True,
+            )
         until(self._welcomed, "the run to be ready", START_S)
 
     def env(self, **settings: str) -> dict[str, str]:
@@ -72,26 +88,41 @@ class LocalRun:
         return self._process.wait(60)
 
     def processes(self) -> dict[int, str]:
-        """Every living process that was started for this run, whoever its parent is now: id and command line."""
+        """Every living process that was started for this run, whoever its parent is now: id and
+        command line.
+        """
         entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
         return {int(entry.name): _command(entry) for entry in entries if self._started(entry)}
 
     def _started(self, entry: Path) -> bool:
-        """By its environment or, as Valkey writes its title over that, by the folder that it works in."""
+        """By its environment or, as Valkey writes its title over that, by the folder that it works
+        in.
+        """
         try:
-            inherited = f"STATE_DIR={self.state}".encode() in (entry / "environ").read_bytes().split(b"\0")
+            inherited = f"STATE_DIR={self.state}".encode() in (
+                entry / "environ"
+            ).read_bytes().split(b"\0")
             return inherited or (entry / "cwd").readlink().is_relative_to(self.state)
         except OSError:
             return False
 
     def process(self, part: str) -> int:
         """The oldest process whose command line holds the words, once there is one."""
-        return until(lambda: min((pid for pid, command in self.processes().items() if part in command), default=0), part)
+        return until(
+            lambda: min(
+                (pid for pid, command in self.processes().items() if part in command), default=0
+            ),
+            part,
+        )
 
     def predict(self) -> str:
-        """Has a new prediction made, however long the worker takes to come back, and returns its task id."""
+        """Has a new prediction made, however long the worker takes to come back, and returns its
+        task id.
+        """
         headers = {"Cache-Control": "no-cache"}
-        answer = httpx2.post(f"{self.url}/predict/async/", json={"match_id": 6508}, headers=headers, timeout=60)
+        answer = httpx2.post(
+            f"{self.url}/predict/async/", json={"match_id": 6508}, headers=headers, timeout=60
+        )
         assert answer.status_code == 202, answer.text
         task_id = str(answer.json()["task_id"])
         until(lambda: self.status(task_id) == "success", f"{task_id} to succeed", PREDICTION_S)

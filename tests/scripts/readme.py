@@ -13,12 +13,20 @@ TASK_ID = re.compile(r"match-outcome-[0-9a-f]{32}")
 
 def calls() -> list[tuple[str, Any]]:
     """Every curl line of the README and the answer under it, in order."""
-    blocks = re.findall(r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL)
-    return [(call["command"], json.loads(call["output"])) for block in blocks for call in CALL.finditer(block)]
+    blocks = re.findall(
+        r"```console\n(.*?)```", (ROOT / "README.md").read_text(encoding="utf-8"), re.DOTALL
+    )
+    return [
+        (call["command"], json.loads(call["output"]))
+        for block in blocks
+        for call in CALL.finditer(block)
+    ]
 
 
 class Shell:
-    """Pastes the calls one after the other; the ids that the README shows stand for those that were really answered."""
+    """Pastes the calls one after the other; the ids that the README shows stand for those that were
+    really answered.
+    """
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -27,12 +35,17 @@ class Shell:
     def paste(self, command: str, shown: Any) -> Any:
         """Runs a line against the run of the test and returns the answer.
 
-        It asks for a new prediction: another test may have had the same match predicted, and what has ended is not submitted again.
+        It asks for a new prediction: another test may have had the same match predicted, and what
+        has ended is not submitted again.
         """
-        command = command.replace("http://127.0.0.1:8000", self._url).replace(" -d ", " -H 'cache-control: no-cache' -d ")
+        command = command.replace("http://127.0.0.1:8000", self._url).replace(
+            " -d ", " -H 'cache-control: no-cache' -d "
+        )
         for task_id in TASK_ID.findall(command):
             command = command.replace(task_id, self._really[task_id])
-        done = subprocess.run(command, shell=True, capture_output=True, text=True, check=True, timeout=90)
+        done = subprocess.run(
+            command, shell=True, capture_output=True, text=True, check=True, timeout=90
+        )
         answer = json.loads(done.stdout)
         if "task_id" in shown:
             self._really[shown["task_id"]] = answer["task_id"]
@@ -40,9 +53,14 @@ class Shell:
 
 
 def shape(value: Any) -> Any:
-    """What a reader relies on: the names and the kinds of values; words and whole numbers as they are where they mean something."""
+    """What a reader relies on: the names and the kinds of values; words and whole numbers as they
+    are where they mean something.
+    """
     if isinstance(value, dict):
         return {
-            name: value[name] if name in ("status", "title", "type", "errors", "match_id") else shape(value[name]) for name in value
+            name: value[name]
+            if name in ("status", "title", "type", "errors", "match_id")
+            else shape(value[name])
+            for name in value
         }
     return type(value).__name__

@@ -1,4 +1,6 @@
-"""The benchmark as people run it, only shorter: it must go on working; its figures are not looked at here."""
+"""The benchmark as people run it, only shorter: it must go on working; its figures are not looked
+at here.
+"""
 
 import subprocess
 import sys
@@ -21,7 +23,9 @@ def test_the_benchmark_of_large_bodies_prints_its_table() -> None:
 def measured(*arguments: str) -> list[str]:
     """Runs a benchmark and returns the first cells of the table that it prints."""
     command = [sys.executable, "-m", *arguments]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840)
+    done = subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, check=False, timeout=840
+    )
     assert done.returncode == 0, done.stderr[-3000:]
     return first_cells(done.stdout.splitlines())
 

@@ -1,4 +1,6 @@
-"""What stands in the way of a run is one sentence and a non-zero exit, before anything that takes long."""
+"""What stands in the way of a run is one sentence and a non-zero exit, before anything that takes
+long.
+"""
 
 import os
 import shutil
@@ -14,7 +16,14 @@ from tests.scripts.local_run import environment
 
 def refusal(script: Path, **settings: str) -> str:
     """The one sentence with which a script ends."""
-    ended = subprocess.run([script], check=False, env=environment(**settings), capture_output=True, text=True, timeout=30)
+    ended = subprocess.run(
+        [script],
+        check=False,
+        env=environment(**settings),
+        capture_output=True,
+        text=True,
+        timeout=30,
+    )
     assert ended.returncode == 1, ended.stdout + ended.stderr
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr
@@ -25,7 +34,9 @@ def refusal(script: Path, **settings: str) -> str:
 def clone(tmp_path: Path) -> Path:
     """A clone in which nothing is installed yet."""
     clone = tmp_path / "clone"
-    shutil.copytree(ROOT / "scripts", clone / "scripts", ignore=shutil.ignore_patterns("__pycache__"))
+    shutil.copytree(
+        ROOT / "scripts", clone / "scripts", ignore=shutil.ignore_patterns("__pycache__")
+    )
     for name in ("requirements.lock", "pyproject.toml"):
         shutil.copy(ROOT / name, clone)
     return clone
@@ -36,7 +47,9 @@ def test_a_taken_port_is_named(tmp_path: Path) -> None:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = str(taken.getsockname()[1])
-        assert f"Port {port} is taken" in refusal(ROOT / "scripts/run", PORT=port, STATE_DIR=str(tmp_path))
+        assert f"Port {port} is taken" in refusal(
+            ROOT / "scripts/run", PORT=port, STATE_DIR=str(tmp_path)
+        )
 
 
 def test_a_taken_port_is_said_before_anything_is_installed(clone: Path) -> None:
@@ -48,7 +61,10 @@ def test_a_taken_port_is_said_before_anything_is_installed(clone: Path) -> None:
     assert not (clone / ".venv").exists()
 
 
-@pytest.mark.parametrize("setting", [{"PORT": "eighty"}, {"PORT": "70000"}, {"WORKERS": "-1"}, {"MODEL_URI": "match-outcome"}])
+@pytest.mark.parametrize(
+    "setting",
+    [{"PORT": "eighty"}, {"PORT": "70000"}, {"WORKERS": "-1"}, {"MODEL_URI": "match-outcome"}],
+)
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: dict[str, str]) -> None:
     (name,) = setting
     assert name in refusal(ROOT / "scripts/run", STATE_DIR=str(tmp_path), **setting)
@@ -56,7 +72,9 @@ def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: dict[str, st
 
 def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    assert "cannot be written" in refusal(ROOT / "scripts/run", STATE_DIR=str(tmp_path / "file" / "state"))
+    assert "cannot be written" in refusal(
+        ROOT / "scripts/run", STATE_DIR=str(tmp_path / "file" / "state")
+    )
 
 
 def test_an_unknown_python_is_named() -> None:
@@ -67,7 +85,9 @@ def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
     old = tmp_path / "python3"
     old.write_text("#!/bin/sh\nexit 1\n")
     old.chmod(0o755)
-    assert "does not run as Python 3.11 or newer" in refusal(ROOT / "scripts/setup", PYTHON=str(old))
+    assert "does not run as Python 3.11 or newer" in refusal(
+        ROOT / "scripts/setup", PYTHON=str(old)
+    )
 
 
 def test_a_machine_without_python_is_told_what_to_install(clone: Path, tmp_path: Path) -> None:
@@ -79,6 +99,10 @@ def test_a_machine_without_python_is_told_what_to_install(clone: Path, tmp_path:
 
 
 def test_a_clone_that_is_set_up_asks_nobody() -> None:
-    env = environment(HTTPS_PROXY="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9", PATH="/usr/bin:/bin")
-    again = subprocess.run([ROOT / "scripts/setup"], check=False, env=env, capture_output=True, text=True, timeout=30)
+    env = environment(
+        HTTPS_PROXY="http://127.0.0.1:9", HTTP_PROXY="http://127.0.0.1:9", PATH="/usr/bin:/bin"
+    )
+    again = subprocess.run(
+        [ROOT / "scripts/setup"], check=False, env=env, capture_output=True, text=True, timeout=30
+    )
     assert (again.returncode, again.stdout, again.stderr) == (0, "", "")

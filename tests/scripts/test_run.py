@@ -34,9 +34,13 @@ def run(only_run: LocalRun) -> LocalRun:
 
 def pasted(run: LocalRun, path: str) -> dict[str, str]:
     """What a shell gets from the curl line that was printed for a path."""
-    lines = [line.strip() for line in run.output().splitlines() if "curl" in line and f"{path} " in line]
+    lines = [
+        line.strip() for line in run.output().splitlines() if "curl" in line and f"{path} " in line
+    ]
     assert len(lines) == 1, run.output()
-    answer = subprocess.run(lines[0], shell=True, capture_output=True, text=True, check=True, timeout=60)
+    answer = subprocess.run(
+        lines[0], shell=True, capture_output=True, text=True, check=True, timeout=60
+    )
     return dict(json.loads(answer.stdout))
 
 
@@ -49,8 +53,15 @@ def test_the_printed_lines_predict_when_pasted(run: LocalRun) -> None:
 
 def test_the_calls_of_the_readme_answer_what_it_shows(run: LocalRun) -> None:
     shell = Shell(run.url)
-    until(lambda: httpx2.get(f"{run.url}/predict/6508").status_code == 200, "the upcoming matches to be scored", START_S)
-    pasted = [(readme.shape(shell.paste(command, shown)), readme.shape(shown)) for command, shown in readme.calls()]
+    until(
+        lambda: httpx2.get(f"{run.url}/predict/6508").status_code == 200,
+        "the upcoming matches to be scored",
+        START_S,
+    )
+    pasted = [
+        (readme.shape(shell.paste(command, shown)), readme.shape(shown))
+        for command, shown in readme.calls()
+    ]
     assert len(pasted) >= 4, "the README's calls were not found"
     for answered, shown in pasted:
         assert answered == shown
@@ -61,7 +72,10 @@ def test_the_printed_pages_answer(run: LocalRun) -> None:
     assert [httpx2.get(address, timeout=30).status_code for _, address in printed] == [200, 200]
 
 
-@pytest.mark.parametrize(("part", "name"), [("-m worker", "worker-1"), ("valkey-server", "valkey"), ("app.main", "gateway")])
+@pytest.mark.parametrize(
+    ("part", "name"),
+    [("-m worker", "worker-1"), ("valkey-server", "valkey"), ("app.main", "gateway")],
+)
 def test_a_part_that_is_killed_is_started_again(run: LocalRun, part: str, name: str) -> None:
     earlier, killed = run.predict(), run.process(part)
     os.kill(killed, signal.SIGKILL)
@@ -74,7 +88,9 @@ def test_a_part_that_is_killed_is_started_again(run: LocalRun, part: str, name: 
 
 def test_a_second_run_on_the_same_folder_is_refused(run: LocalRun) -> None:
     env = run.env(PORT=str(free_port()))
-    second = subprocess.run([ROOT / "scripts/run"], check=False, env=env, capture_output=True, text=True, timeout=60)
+    second = subprocess.run(
+        [ROOT / "scripts/run"], check=False, env=env, capture_output=True, text=True, timeout=60
+    )
     assert second.returncode != 0
     assert second.stderr.count("\n") == 1
     assert str(run.state) in second.stderr

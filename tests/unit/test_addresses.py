@@ -80,7 +80,14 @@ NOT_PUBLIC = [
     "2002:a00:1::",
     "2002:a9fe:a9fe::1",
 ]
-PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "::ffff:8.8.8.8", "64:ff9b::808:808", "2002:808:808::1"]
+PUBLIC = [
+    "8.8.8.8",
+    "1.1.1.1",
+    "2606:4700:4700::1111",
+    "::ffff:8.8.8.8",
+    "64:ff9b::808:808",
+    "2002:808:808::1",
+]
 
 
 @pytest.mark.parametrize("host", LOOPBACK_SPELLINGS)
@@ -134,7 +141,15 @@ def test_what_is_no_plain_url_is_refused_with_a_reason(url: str, reason: str) ->
 
 
 @pytest.mark.parametrize(
-    "host", ["example.com", "127.0.0.1.example.com", "localhost.example.com", "256.1.1.1", "1.2.3.4.5", "münchen.de"]
+    "host",
+    [
+        "example.com",
+        "127.0.0.1.example.com",
+        "localhost.example.com",
+        "256.1.1.1",
+        "1.2.3.4.5",
+        "münchen.de",
+    ],
 )
 def test_names_are_left_to_the_connection(host: str) -> None:
     assert written(host) is None
@@ -143,15 +158,32 @@ def test_names_are_left_to_the_connection(host: str) -> None:
 
 def test_an_operator_allows_networks_and_no_more() -> None:
     allowed = (ip_network("127.0.0.0/8"), ip_network("fd00::/64"))
-    for url in ("http://127.0.0.1:9/", "http://localhost/", "http://0x7f.1/", "http://[::ffff:127.0.0.1]/", "http://[fd00::7]/"):
+    for url in (
+        "http://127.0.0.1:9/",
+        "http://localhost/",
+        "http://0x7f.1/",
+        "http://[::ffff:127.0.0.1]/",
+        "http://[fd00::7]/",
+    ):
         assert refusal(url, allowed) == ""
-    for url in ("http://10.0.0.1/", "http://[::1]/", "http://[fd00:0:0:1::7]/", "http://169.254.169.254/"):
+    for url in (
+        "http://10.0.0.1/",
+        "http://[::1]/",
+        "http://[fd00:0:0:1::7]/",
+        "http://169.254.169.254/",
+    ):
         assert refusal(url, allowed)
 
 
 def test_the_setting_is_a_list_of_networks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("FETCH_ALLOWED_NETWORKS", "10.1.0.0/16, fd00::/64")
-    assert read_settings(ContractSettings).fetch_allowed_networks == (ip_network("10.1.0.0/16"), ip_network("fd00::/64"))
+    assert read_settings(ContractSettings).fetch_allowed_networks == (
+        ip_network("10.1.0.0/16"),
+        ip_network("fd00::/64"),
+    )
     monkeypatch.setenv("FETCH_ALLOWED_NETWORKS", "10.1.0.1/16")
-    with pytest.raises(Misconfigured, match=r"FETCH_ALLOWED_NETWORKS: 10\.1\.0\.1/16 has host bits set; give networks"):
+    with pytest.raises(
+        Misconfigured,
+        match=r"FETCH_ALLOWED_NETWORKS: 10\.1\.0\.1/16 has host bits set; give networks",
+    ):
         read_settings(ContractSettings)

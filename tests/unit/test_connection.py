@@ -1,4 +1,7 @@
-"""What a gateway takes for a request, however a client's bytes are cut into segments. The transport is a real one."""
+"""What a gateway takes for a request, however a client's bytes are cut into segments.
+
+The transport is a real one.
+"""
 
 import asyncio
 import socket
@@ -29,7 +32,14 @@ Seen = tuple[str, str, bytes]
 
 def post(path: bytes, *headers: bytes, body: bytes = SMUGGLED, version: bytes = b"1.1") -> bytes:
     """A request with a length."""
-    lines = [b"POST %s HTTP/%s" % (path, version), b"Host: x", *headers, b"Content-Length: %d" % len(body), b"", body]
+    lines = [
+        b"POST %s HTTP/%s" % (path, version),
+        b"Host: x",
+        *headers,
+        b"Content-Length: %d" % len(body),
+        b"",
+        body,
+    ]
     return b"\r\n".join(lines)
 
 
@@ -54,7 +64,9 @@ class Watched(BoundedHttpProtocol):
 
     async def until_answered(self) -> None:
         """Waits until what came whole has its answer."""
-        while not self.transport.is_closing() and (self.pipeline or (self.cycle and not self.cycle.response_complete)):
+        while not self.transport.is_closing() and (
+            self.pipeline or (self.cycle and not self.cycle.response_complete)
+        ):
             await self._move()
 
     async def _move(self) -> None:
@@ -71,8 +83,13 @@ class Watched(BoundedHttpProtocol):
         self.moved.set()
 
 
-async def _said(segments: Iterable[bytes]) -> tuple[list[Seen], list[bytes], list[list[tuple[bytes, bytes]]]]:
-    """Sends the segments, each when the one before was taken, and an end. Returns the requests seen, the statuses, the headers."""
+async def _said(
+    segments: Iterable[bytes],
+) -> tuple[list[Seen], list[bytes], list[list[tuple[bytes, bytes]]]]:
+    """Sends the segments, each when the one before was taken, and an end.
+
+    Returns the requests seen, the statuses, the headers.
+    """
     seen: list[Seen] = []
     headers: list[list[tuple[bytes, bytes]]] = []
 
@@ -85,7 +102,9 @@ async def _said(segments: Iterable[bytes]) -> tuple[list[Seen], list[bytes], lis
             body, more = body + message["body"], message["more_body"]
         seen.append((scope["method"], scope["path"], body))
         headers.append(list(scope["headers"]))
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]})
+        await send(
+            {"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"0")]}
+        )
         await send({"type": "http.response.body"})
 
     loop = asyncio.get_running_loop()
@@ -106,12 +125,20 @@ async def _said(segments: Iterable[bytes]) -> tuple[list[Seen], list[bytes], lis
     with mine, suppress(ConnectionResetError):
         while more := await loop.sock_recv(mine, 65_536):
             answers += more
-    return seen, [line.split(b" ")[1] for line in answers.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")], headers
+    return (
+        seen,
+        [line.split(b" ")[1] for line in answers.split(b"\r\n") if line.startswith(b"HTTP/1.1 ")],
+        headers,
+    )
 
 
 def cut_everywhere(said: bytes) -> list[list[bytes]]:
     """The same bytes in one segment, in two by each place of a cut, and one by one."""
-    return [[said], *([said[:at], said[at:]] for at in range(1, len(said))), [said[at : at + 1] for at in range(len(said))]]
+    return [
+        [said],
+        *([said[:at], said[at:]] for at in range(1, len(said))),
+        [said[at : at + 1] for at in range(len(said))],
+    ]
 
 
 TAKEN: dict[str, tuple[bytes, list[Seen]]] = {
@@ -136,7 +163,9 @@ TAKEN: dict[str, tuple[bytes, list[Seen]]] = {
 
 
 @pytest.mark.parametrize(("said", "expected"), TAKEN.values(), ids=TAKEN)
-def test_an_offer_to_upgrade_is_ignored_and_the_body_read_however_it_is_cut(said: bytes, expected: list[Seen]) -> None:
+def test_an_offer_to_upgrade_is_ignored_and_the_body_read_however_it_is_cut(
+    said: bytes, expected: list[Seen]
+) -> None:
     async def run() -> None:
         for segments in cut_everywhere(said):
             seen, statuses, _ = await _said(segments)
@@ -160,7 +189,9 @@ REFUSED: dict[str, tuple[bytes, list[Seen], list[bytes]]] = {
 
 
 @pytest.mark.parametrize(("said", "expected", "codes"), REFUSED.values(), ids=REFUSED)
-def test_what_follows_a_refusal_or_a_connect_is_never_a_request(said: bytes, expected: list[Seen], codes: list[bytes]) -> None:
+def test_what_follows_a_refusal_or_a_connect_is_never_a_request(
+    said: bytes, expected: list[Seen], codes: list[bytes]
+) -> None:
     async def run() -> None:
         for segments in cut_everywhere(said):
             seen, statuses, _ = await _said(segments)
@@ -170,7 +201,11 @@ def test_what_follows_a_refusal_or_a_connect_is_never_a_request(said: bytes, exp
 
 
 def test_trailers_are_no_headers() -> None:
-    said = b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + CHUNKS + b"0\r\nIdempotency-Key: a\r\n\r\n"
+    said = (
+        b"POST /a HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+        + CHUNKS
+        + b"0\r\nIdempotency-Key: a\r\n\r\n"
+    )
     _, _, headers = asyncio.run(_said([said]))
     assert headers == [[(b"host", b"x"), (b"transfer-encoding", b"chunked")]]
 
@@ -178,5 +213,11 @@ def test_trailers_are_no_headers() -> None:
 def test_the_other_headers_of_an_offer_are_all_kept() -> None:
     said = post(b"/a?b=%20c", *offer(b"h2c"), b"X-One: a", b"x-one:", b"X-Two: \xe9 b: c")
     _, _, headers = asyncio.run(_said([said]))
-    names = [(b"host", b"x"), (b"connection", b"Upgrade"), (b"x-one", b"a"), (b"x-one", b""), (b"x-two", b"\xe9 b: c")]
+    names = [
+        (b"host", b"x"),
+        (b"connection", b"Upgrade"),
+        (b"x-one", b"a"),
+        (b"x-one", b""),
+        (b"x-two", b"\xe9 b: c"),
+    ]
     assert headers == [[*names, (b"content-length", b"%d" % len(SMUGGLED))]]

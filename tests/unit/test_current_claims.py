@@ -1,4 +1,6 @@
-"""What the parent makes of a renewal's answer: a verdict about one claim, which must not reach the next one's child."""
+"""What the parent makes of a renewal's answer: a verdict about one claim, which must not reach the
+next one's child.
+"""
 
 import pytest
 
@@ -20,7 +22,9 @@ LIMIT_MS = 1000
         (RenewAnswer(LeaseStatus.LOST), Verdict.STOP_LOST),
     ],
 )
-def test_only_a_lost_claim_and_the_run_limit_stop_a_child(answer: RenewAnswer, verdict: Verdict) -> None:
+def test_only_a_lost_claim_and_the_run_limit_stop_a_child(
+    answer: RenewAnswer, verdict: Verdict
+) -> None:
     assert judge(answer, LIMIT_MS) is verdict
 
 

@@ -1,4 +1,6 @@
-"""Which model versions are refused, in a sentence, and that gateway and worker refuse the same ones in the same words."""
+"""Which model versions are refused, in a sentence, and that gateway and worker refuse the same ones
+in the same words.
+"""
 
 from pathlib import Path
 
@@ -15,7 +17,12 @@ def served(text: str) -> Registered:
     """Reads a file and makes its checkers, as a gateway does."""
     with judging("odd", "1"):
         said = read_description(text.encode())
-    return registered("odd", ModelVersion("models:/odd/1", "1", inputs=said.inputs, params=said.params, metadata=said.metadata))
+    return registered(
+        "odd",
+        ModelVersion(
+            "models:/odd/1", "1", inputs=said.inputs, params=said.params, metadata=said.metadata
+        ),
+    )
 
 
 def loaded(text: str, folder: Path) -> MLmodel:
@@ -38,7 +45,10 @@ def test_what_a_gateway_can_not_check_no_worker_loads(name: str, tmp_path: Path)
 
 
 def test_a_default_that_is_no_json_is_left_out_of_the_page(tmp_path: Path) -> None:
-    horizon, cap = ({"name": name, "type": "double", "default": default} for name, default in (("h", 1.5), ("c", float("inf"))))
+    horizon, cap = (
+        {"name": name, "type": "double", "default": default}
+        for name, default in (("h", 1.5), ("c", float("inf")))
+    )
     text = mlmodel(GOOD, [horizon, cap])
     page = served(text).params.json_schema["properties"]
     assert (page["h"]["default"], "default" in page["c"]) == (1.5, False)

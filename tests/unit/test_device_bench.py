@@ -1,4 +1,7 @@
-"""The device bench on a machine without a device: what its runner promises. Its steps run by `python -m bench.device`."""
+"""The device bench on a machine without a device: what its runner promises.
+
+Its steps run by `python -m bench.device`.
+"""
 
 import json
 import signal
@@ -10,7 +13,14 @@ from bench.device.running import Clock, Step
 from bench.device.steps import Say, check
 from testkit.stack import ROOT
 
-GPU = Machine(torch="2.11.0", cuda="13.0", device="cuda:0", name="NVIDIA H100", memory_bytes=80 * 2**30, driver="580.1")
+GPU = Machine(
+    torch="2.11.0",
+    cuda="13.0",
+    device="cuda:0",
+    name="NVIDIA H100",
+    memory_bytes=80 * 2**30,
+    driver="580.1",
+)
 CPU = Machine(torch="2.11.0", cuda="", device="cpu", name="CPU")
 
 
@@ -31,7 +41,9 @@ def runs(_: None, say: Say) -> None:
     say("rows/s", 12, "a|b")
 
 
-def test_a_step_that_fails_or_hangs_is_reported_with_what_it_had_seen_and_the_next_one_runs() -> None:
+def test_a_step_that_fails_or_hangs_is_reported_with_what_it_had_seen_and_the_next_one_runs() -> (
+    None
+):
     clock = Clock(time.monotonic() + 60)
     failed, hung, good = (clock.run(Step("step", 0.1, run), None) for run in (fails, hangs, runs))
     assert failed.problem == "AssertionError: the cat is a dog"
@@ -42,7 +54,11 @@ def test_a_step_that_fails_or_hangs_is_reported_with_what_it_had_seen_and_the_ne
 
 
 def test_a_step_never_outlives_the_budget_and_none_begins_after_it() -> None:
-    assert Clock(time.monotonic() + 0.1).run(Step("long", 60, hangs), None).problem.startswith("it was broken off")
+    assert (
+        Clock(time.monotonic() + 0.1)
+        .run(Step("long", 60, hangs), None)
+        .problem.startswith("it was broken off")
+    )
     late = Clock(time.monotonic() - 1).run(Step("late", 60, runs), None)
     assert (late.problem, late.rows) == ("it was not run", [])
 

@@ -1,4 +1,6 @@
-"""What the documents promise is there: the settings are today's, each claim names a test, and each file named exists."""
+"""What the documents promise is there: the settings are today's, each claim names a test, and each
+file named exists.
+"""
 
 import ast
 import re
@@ -34,7 +36,9 @@ def test_the_settings_page_has_those_of_the_code() -> None:
 
 
 def test_every_claim_names_a_test_that_exists() -> None:
-    tests = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
+    tests = re.findall(
+        r"`(tests/[\w/]+\.py)::(\w+)`", (ROOT / "docs" / "claims.md").read_text(encoding="utf-8")
+    )
     assert len(tests) > 30
     missing = [f"{path}::{test}" for path, test in tests if test not in functions_of(ROOT / path)]
     assert missing == []
@@ -43,13 +47,21 @@ def test_every_claim_names_a_test_that_exists() -> None:
 def test_every_promise_has_a_test() -> None:
     promises = promises_of((ROOT / "docs" / "claims.md").read_text(encoding="utf-8"))
     assert len(promises) > 120
-    assert [promise for promise in promises if "::" not in promise and "bench/RESULTS.md" not in promise] == []
+    assert [
+        promise for promise in promises if "::" not in promise and "bench/RESULTS.md" not in promise
+    ] == []
 
 
 def test_every_link_in_the_documents_leads_somewhere() -> None:
     pages = [*PAGES, ROOT / "charts/inference/README.md", *(ROOT / "examples").rglob("README.md")]
-    links = [(page, link) for page in pages for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))]
-    assert [f"{named(page)}: {link}" for page, link in links if not (page.parent / link).exists()] == []
+    links = [
+        (page, link)
+        for page in pages
+        for link in re.findall(r"\]\(([^)#:]+)\)", page.read_text(encoding="utf-8"))
+    ]
+    assert [
+        f"{named(page)}: {link}" for page, link in links if not (page.parent / link).exists()
+    ] == []
 
 
 def test_every_file_of_the_map_exists() -> None:
@@ -59,9 +71,18 @@ def test_every_file_of_the_map_exists() -> None:
 
 
 def test_every_file_of_the_packages_is_on_the_map() -> None:
-    files = [file for package in PACKAGES for kind in ("py", "lua") for file in (ROOT / package).rglob(f"*.{kind}")]
+    files = [
+        file
+        for package in PACKAGES
+        for kind in ("py", "lua")
+        for file in (ROOT / package).rglob(f"*.{kind}")
+    ]
     assert len(files) > 100
-    assert [named(file) for file in files if file.name != "__init__.py" and f"`{named(file)}`" not in the_map()] == []
+    assert [
+        named(file)
+        for file in files
+        if file.name != "__init__.py" and f"`{named(file)}`" not in the_map()
+    ] == []
 
 
 def test_the_map_answers_25_questions() -> None:
@@ -72,7 +93,11 @@ def test_every_name_on_the_path_of_a_prediction_is_in_its_file() -> None:
     steps = re.findall(r"`(\w[\w.]*)` in\s+`([\w/.]+\.py)`", the_map())
     assert len(steps) > 15
     found = [(name, file, part) for name, file in steps for part in name.split(".")]
-    assert [one for one in found if not re.search(rf"(def|class) {one[2]}\b", (ROOT / one[1]).read_text(encoding="utf-8"))] == []
+    assert [
+        one
+        for one in found
+        if not re.search(rf"(def|class) {one[2]}\b", (ROOT / one[1]).read_text(encoding="utf-8"))
+    ] == []
 
 
 @pytest.mark.parametrize("page", [page for page in PAGES if page.name not in MEASURED], ids=named)
@@ -95,7 +120,9 @@ def without_code(text: str) -> str:
 def sentences_of(text: str) -> list[str]:
     """The sentences of a page's paragraphs, list items and cells, without the addresses of links."""
     plain = re.sub(r"\]\([^)]*\)", "]", without_code(text))
-    plain = re.sub(r"^ *(?:[-*#|]|\d+\.) ?", "\n\n", plain, flags=re.MULTILINE).replace(" | ", "\n\n")
+    plain = re.sub(r"^ *(?:[-*#|]|\d+\.) ?", "\n\n", plain, flags=re.MULTILINE).replace(
+        " | ", "\n\n"
+    )
     blocks = [" ".join(block.split()) for block in re.split(r"\n\s*\n", plain)]
     return [sentence for block in blocks for sentence in re.split(ENDS, block)]
 

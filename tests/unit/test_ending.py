@@ -49,6 +49,10 @@ asyncio.run(run())
 
 
 def test_a_thread_that_hangs_does_not_keep_the_process() -> None:
-    ended = subprocess.run([sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=False)
+    ended = subprocess.run(
+        [sys.executable, "-c", HANGING], capture_output=True, text=True, timeout=60, check=False
+    )
     assert ended.returncode == 1
-    assert ended.stderr.startswith("error: ended by force after 0.1 s, with these threads: asyncio_0")
+    assert ended.stderr.startswith(
+        "error: ended by force after 0.1 s, with these threads: asyncio_0"
+    )

@@ -22,5 +22,7 @@ class Speechless(Exception):
         (Speechless(), "", "Speechless"),
     ],
 )
-def test_an_exception_without_text_is_told_by_its_type(error: BaseException, text: str, line: str) -> None:
+def test_an_exception_without_text_is_told_by_its_type(
+    error: BaseException, text: str, line: str
+) -> None:
     assert (error_text(error), first_line(error)) == (text, line)

@@ -1,4 +1,6 @@
-"""What gateways and workers are started with, whoever starts them: bounded connections, and a name in a shared store."""
+"""What gateways and workers are started with, whoever starts them: bounded connections, and a name
+in a shared store.
+"""
 
 from pathlib import Path
 
@@ -10,7 +12,14 @@ from testkit.stack import ROOT
 
 
 @pytest.mark.parametrize(
-    "place", ["app/Dockerfile", "scripts/local/parts.py", "k8s/dev-values.yaml", "README.md", "testkit/stack.py"]
+    "place",
+    [
+        "app/Dockerfile",
+        "scripts/local/parts.py",
+        "k8s/dev-values.yaml",
+        "README.md",
+        "testkit/stack.py",
+    ],
 )
 def test_whoever_starts_a_gateway_bounds_its_connections(place: str) -> None:
     text = (ROOT / place).read_text(encoding="utf-8")
@@ -20,7 +29,11 @@ def test_whoever_starts_a_gateway_bounds_its_connections(place: str) -> None:
 
 def _told(place: Place) -> set[str]:
     """The installation of each gateway and worker of a run; '' for none."""
-    return {part.env.get("INSTALLATION", "") for part in Parts(place).all if part.name.startswith(("gateway", "worker"))}
+    return {
+        part.env.get("INSTALLATION", "")
+        for part in Parts(place).all
+        if part.name.startswith(("gateway", "worker"))
+    }
 
 
 def test_a_run_has_a_name_of_its_own_in_a_store_that_others_may_use_and_keeps_it(

@@ -1,4 +1,6 @@
-"""When a parent counts as stuck: only when its loop stood still although the broker answered all the time."""
+"""When a parent counts as stuck: only when its loop stood still although the broker answered all
+the time.
+"""
 
 import threading
 from collections.abc import Callable

@@ -1,4 +1,6 @@
-"""What is kept apart from its record: all kinds of places behave alike, and a reference is never taken for the thing itself."""
+"""What is kept apart from its record: all kinds of places behave alike, and a reference is never
+taken for the thing itself.
+"""
 
 import json
 import sys
@@ -29,9 +31,15 @@ URLS: list[Callable[[Path], str]] = [
 ]
 
 
-@pytest.fixture(params=[*URLS, None], ids=["folder", "fsspec's files", "fsspec's memory", "Arrow's S3"])
+@pytest.fixture(
+    params=[*URLS, None], ids=["folder", "fsspec's files", "fsspec's memory", "Arrow's S3"]
+)
 def place(request: pytest.FixtureRequest, tmp_path: Path) -> Payloads:
-    url = request.param(tmp_path) if request.param else request.getfixturevalue("object_store").url("predictions", tmp_path.name)
+    url = (
+        request.param(tmp_path)
+        if request.param
+        else request.getfixturevalue("object_store").url("predictions", tmp_path.name)
+    )
     found = payloads_at(url, "inference")
     assert found is not None
     return found
@@ -49,9 +57,14 @@ def test_what_is_written_is_read_byte_for_byte_until_it_is_removed(place: Payloa
         place.read(name)
 
 
-def test_an_object_store_without_its_client_says_what_to_install(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_object_store_without_its_client_says_what_to_install(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
-    with pytest.raises(Misconfigured, match=r"^PAYLOAD_URL: s3://bucket/x needs a package .*; the extra s3 of this project does"):
+    with pytest.raises(
+        Misconfigured,
+        match=r"^PAYLOAD_URL: s3://bucket/x needs a package .*; the extra s3 of this project does",
+    ):
         payloads_at("s3://bucket/x", "inference")
 
 
@@ -62,7 +75,10 @@ def test_a_payload_of_another_size_than_was_written_is_not_taken_for_it(place: P
 
 
 def test_services_that_share_a_place_do_not_see_each_other(tmp_path: Path) -> None:
-    first, second = payloads_at(f"file://{tmp_path}", "first"), payloads_at(f"file://{tmp_path}", "second")
+    first, second = (
+        payloads_at(f"file://{tmp_path}", "first"),
+        payloads_at(f"file://{tmp_path}", "second"),
+    )
     assert first is not None
     assert second is not None
     first.write("x", b"1")
@@ -82,7 +98,9 @@ def test_a_folder_that_is_not_there_is_not_made_but_said(tmp_path: Path) -> None
     assert weakness(place) == ""
 
 
-def test_an_object_replaces_another_and_may_be_empty_or_of_many_parts(object_store: ObjectStore) -> None:
+def test_an_object_replaces_another_and_may_be_empty_or_of_many_parts(
+    object_store: ObjectStore,
+) -> None:
     place = payloads_at(object_store.url("predictions", "sizes"), "inference")
     assert place is not None
     for data in (b"first", b"", bytes(12 * 2**20), b"last"):
@@ -95,9 +113,13 @@ def test_an_object_replaces_another_and_may_be_empty_or_of_many_parts(object_sto
 def test_a_bucket_that_is_not_there_is_said_without_its_password(object_store: ObjectStore) -> None:
     place = payloads_at(object_store.url("nobody-made-this", "large"), "inference")
     assert place is not None
-    with pytest.raises(PayloadUnavailable, match="could not be read from s3://nobody-made-this/large"):
+    with pytest.raises(
+        PayloadUnavailable, match="could not be read from s3://nobody-made-this/large"
+    ):
         place.read("x")
-    with pytest.raises(PayloadUnavailable, match="could not be written to s3://nobody-made-this/large") as told:
+    with pytest.raises(
+        PayloadUnavailable, match="could not be written to s3://nobody-made-this/large"
+    ) as told:
         place.write("x", b"1")
     assert "secret" not in str(told.value)
     with pytest.raises(PayloadUnavailable):
@@ -115,7 +137,15 @@ def test_a_place_that_nothing_can_reach_is_one_sentence_without_its_password(url
 def test_names_say_what_they_are_of_and_nothing_else_is_one() -> None:
     assert blob_names.what_is(blob_names.input_name(ID)) == Kept(ID, "")
     assert blob_names.what_is(blob_names.result_name(ID, CLAIM)) == Kept(ID, CLAIM)
-    strange = ["", "probe", ID, f"{ID}.other", f"{ID}.{CLAIM}.input", "../x.input", blob_names.draft_name(f"{ID}.input")]
+    strange = [
+        "",
+        "probe",
+        ID,
+        f"{ID}.other",
+        f"{ID}.{CLAIM}.input",
+        "../x.input",
+        blob_names.draft_name(f"{ID}.input"),
+    ]
     assert [name for name in strange if blob_names.what_is(name)] == []
 
 
@@ -126,7 +156,9 @@ def test_a_reference_is_no_input_and_no_result_and_an_old_program_fails_on_it() 
     inputs: list[Any] = [nested, {"features": None, "match_id": 1}, None, [], "payload"]
     for inline in inputs:
         assert blob_names.input_reference(ID, inline) is None
-    assert blob_names.result_reference(ID, blob_names.of_result(CLAIM, 7).decode()) == Reference(f"{ID}.{CLAIM}.result", 7)
+    assert blob_names.result_reference(ID, blob_names.of_result(CLAIM, 7).decode()) == Reference(
+        f"{ID}.{CLAIM}.result", 7
+    )
     for result in ('{"payload":{"bytes":5}}', '"@payload {}"', "null"):
         assert blob_names.result_reference(ID, result) is None
     old_worker = FeatureTable(MLmodel(Path(), frozenset(), (), (), (), None, None))
@@ -147,6 +179,8 @@ def test_a_result_is_needed_while_it_may_be_settled_or_counts() -> None:
     name, mine = f"{ID}.{CLAIM}.result", Kept(ID, CLAIM)
     assert needed(name, mine, Record(ID, State.RUNNING, 1))
     assert needed(name, mine, Record(ID, State.SUCCESS, 1, result=Reference(name, 7)))
-    assert not needed(name, mine, Record(ID, State.SUCCESS, 1, result=Reference(f"{ID}.other.result", 7)))
+    assert not needed(
+        name, mine, Record(ID, State.SUCCESS, 1, result=Reference(f"{ID}.other.result", 7))
+    )
     assert not needed(name, mine, Record(ID, State.SUCCESS, 1, result=0.5))
     assert not needed(name, mine, Record(ID, State.FAILURE, 1))

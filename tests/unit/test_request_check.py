@@ -1,4 +1,6 @@
-"""The weight of a body, and that a body is judged alike on the event loop and in the process beside it."""
+"""The weight of a body, and that a body is judged alike on the event loop and in the process beside
+it.
+"""
 
 import io
 import json
@@ -13,7 +15,16 @@ from hypothesis import strategies as st
 
 from app.checking import check_process, request_check
 from app.checking.check_process import Signature, models_line, request_line
-from app.checking.request_check import FREE_WEIGHT, Bounds, Refused, Served, Unserved, check, most_weight, refuse_weight
+from app.checking.request_check import (
+    FREE_WEIGHT,
+    Bounds,
+    Refused,
+    Served,
+    Unserved,
+    check,
+    most_weight,
+    refuse_weight,
+)
 from inference.models.input_schema import PartSchema, compile_inputs, compile_params
 
 BOUNDS = Bounds(max_body_bytes=2**20, max_depth=32, max_time_to_start_s=60.0)
@@ -30,8 +41,15 @@ def tensor(name: str, *shape: int) -> dict[str, Any]:
     return column(name, "tensor", **{"tensor-spec": {"dtype": "float64", "shape": [-1, *shape]}})
 
 
-PERSON = {"age": {"type": "long", "required": True}, "names": {"type": "object", "properties": {"first": {"type": "string"}}}}
-FLAT = [column("a", "double"), column("note", "string"), column("person", "object", properties=PERSON)]
+PERSON = {
+    "age": {"type": "long", "required": True},
+    "names": {"type": "object", "properties": {"first": {"type": "string"}}},
+}
+FLAT = [
+    column("a", "double"),
+    column("note", "string"),
+    column("person", "object", properties=PERSON),
+]
 SIGNATURE = Signature("one", FLAT, PARAMS, "", has_feature_table=True)
 
 
@@ -89,14 +107,20 @@ def is_refused(raw: bytes, model: OneModel) -> bool:
 
 
 json_values = st.recursive(
-    st.none() | st.integers() | st.text(alphabet='a,:[{"\\\n') | st.floats(allow_nan=False, allow_infinity=False),
+    st.none()
+    | st.integers()
+    | st.text(alphabet='a,:[{"\\\n')
+    | st.floats(allow_nan=False, allow_infinity=False),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(alphabet='b,[{"\\'), inner),
 )
 
 
 @given(json_values)
 def test_what_stands_in_strings_weighs_nothing(value: Any) -> None:
-    raw, most = json.dumps(value).encode(), FREE_WEIGHT + most_weight(OneModel(FLAT), BOUNDS.max_body_bytes)
+    raw, most = (
+        json.dumps(value).encode(),
+        FREE_WEIGHT + most_weight(OneModel(FLAT), BOUNDS.max_body_bytes),
+    )
     left = most - outside_of_strings(raw)
     assert outside_of_strings(raw) <= request_check.rough_weight(raw)
     assert not is_refused(b"[" * (left // 4) + b"," * (left % 4) + raw, OneModel(FLAT))
@@ -112,17 +136,28 @@ def test_what_stands_in_strings_weighs_nothing(value: Any) -> None:
         ([tensor("x", 2, 3), tensor("y", 4)], {"x": [[0.5] * 3] * 2, "y": [1.0] * 4}),
     ],
 )
-def test_the_heaviest_input_of_a_fixed_signature_weighs_no_more_than_is_allowed(inputs: Any, features: Any) -> None:
+def test_the_heaviest_input_of_a_fixed_signature_weighs_no_more_than_is_allowed(
+    inputs: Any, features: Any
+) -> None:
     model = OneModel(inputs, PARAMS)
     raw = json.dumps({"features": features, "params": {"depth": 3}}).encode()
     slack = 4 + 3
-    assert outside_of_strings(raw) <= most_weight(model, BOUNDS.max_body_bytes) + slack < FREE_WEIGHT
+    assert (
+        outside_of_strings(raw) <= most_weight(model, BOUNDS.max_body_bytes) + slack < FREE_WEIGHT
+    )
 
 
 def test_what_a_signature_leaves_open_is_bounded_by_the_size_of_a_body() -> None:
     shut = most_weight(OneModel([tensor("x", 100)], PARAMS), BOUNDS.max_body_bytes)
-    for opened in (tensor("y", -1), tensor("y", 2, -1, 3), column("y", "array", items={"type": "long"}), column("y", "any")):
-        assert OPEN_WEIGHT + shut <= most_weight(OneModel([tensor("x", 100), opened], PARAMS), BOUNDS.max_body_bytes)
+    for opened in (
+        tensor("y", -1),
+        tensor("y", 2, -1, 3),
+        column("y", "array", items={"type": "long"}),
+        column("y", "any"),
+    ):
+        assert OPEN_WEIGHT + shut <= most_weight(
+            OneModel([tensor("x", 100), opened], PARAMS), BOUNDS.max_body_bytes
+        )
     assert most_weight(OneModel(FLAT, OPEN_PARAMS), BOUNDS.max_body_bytes) >= OPEN_WEIGHT
 
 
@@ -163,7 +198,13 @@ def test_the_process_tells_a_model_that_can_not_be_served_now_from_one_that_nobo
     bodies = [b'{"model": "two"}', b'{"model": "two@production"}', b'{"model": "three"}']
     answers = io.BytesIO()
     check_process.serve(
-        io.BytesIO(b"".join(told + request_line(len(raw), BOUNDS, keyed=False, whole=True) + raw for raw in bodies)), answers
+        io.BytesIO(
+            b"".join(
+                told + request_line(len(raw), BOUNDS, keyed=False, whole=True) + raw
+                for raw in bodies
+            )
+        ),
+        answers,
     )
     said = [json.loads(line) for line in answers.getvalue().splitlines()]
     assert [answer.get("unserved") for answer in said] == ["two", "two", None]
@@ -175,7 +216,10 @@ def test_the_process_tells_a_model_that_can_not_be_served_now_from_one_that_nobo
 def test_the_process_judges_as_the_event_loop_does(keyed: bool, whole: bool) -> None:
     model = OneModel(FLAT, PARAMS)
     told = models_line("one", {"one": "one@production"}, [SIGNATURE], [])
-    lines = (told + request_line(len(raw), BOUNDS, keyed=keyed, whole=whole) + raw for raw in BODIES.values())
+    lines = (
+        told + request_line(len(raw), BOUNDS, keyed=keyed, whole=whole) + raw
+        for raw in BODIES.values()
+    )
     answers = io.BytesIO()
     check_process.serve(io.BytesIO(b"".join(lines)), answers)
     answers.seek(0)
@@ -193,7 +237,10 @@ def _judged(raw: bytes, served: Served, keyed: bool, whole: bool) -> dict[str, A
         checked = asdict(check(raw, served, BOUNDS, keyed=keyed, whole=whole))
     except Refused as refused:
         errors = [asdict(error) for error in refused.errors]
-        return {"refused": {"detail": refused.detail, "errors": errors, "model": refused.model}, "input": b""}
+        return {
+            "refused": {"detail": refused.detail, "errors": errors, "model": refused.model},
+            "input": b"",
+        }
     return {"input": checked.pop("input"), "checked": checked}
 
 

@@ -15,7 +15,9 @@ from inference.store.redis import RedisGatewayStore, RedisNotifications, RedisWo
 BUILDERS: list[Callable[[ContractSettings], object]] = [gateway_store, worker_store, notifications]
 
 
-@pytest.mark.parametrize("url", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "unix:///run/redis.sock"])
+@pytest.mark.parametrize(
+    "url", ["redis://127.0.0.1:1/0", "rediss://127.0.0.1:1/0", "unix:///run/redis.sock"]
+)
 def test_a_url_of_redis_gives_the_store_on_redis(url: str) -> None:
     kinds = [type(build(ContractSettings(store_url=url))) for build in BUILDERS]
     assert kinds == [RedisGatewayStore, RedisWorkerStore, RedisNotifications]
@@ -25,11 +27,18 @@ def test_a_url_of_redis_gives_the_store_on_redis(url: str) -> None:
 @pytest.mark.parametrize("url", ["http://127.0.0.1", "postgresql://db/inference", "127.0.0.1:6379"])
 def test_a_url_of_another_scheme_is_refused_with_a_sentence(url: str) -> None:
     for build in BUILDERS:
-        with pytest.raises(Misconfigured, match=r"^STORE_URL must start with redis://, rediss:// or unix://$"):
+        with pytest.raises(
+            Misconfigured, match=r"^STORE_URL must start with redis://, rediss:// or unix://$"
+        ):
             build(ContractSettings(store_url=url))
-    builders: list[Callable[[], object]] = [lambda: ticket_publisher(url, "inference", 1), lambda: celery_config(url, "q", 1, 1)]
+    builders: list[Callable[[], object]] = [
+        lambda: ticket_publisher(url, "inference", 1),
+        lambda: celery_config(url, "q", 1, 1),
+    ]
     for build_broker in builders:
-        with pytest.raises(Misconfigured, match=r"^BROKER_URL must start with redis://, rediss:// or unix://$"):
+        with pytest.raises(
+            Misconfigured, match=r"^BROKER_URL must start with redis://, rediss:// or unix://$"
+        ):
             build_broker()
 
 

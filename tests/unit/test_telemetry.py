@@ -20,7 +20,9 @@ structlog.get_logger().info("counted", number=10**30)
 
 
 def test_what_utf_8_or_64_bits_can_not_hold_is_logged_all_the_same() -> None:
-    said = subprocess.run([sys.executable, "-c", PROGRAM], cwd=ROOT, check=True, capture_output=True, text=True)
+    said = subprocess.run(
+        [sys.executable, "-c", PROGRAM], cwd=ROOT, check=True, capture_output=True, text=True
+    )
     lines = [json.loads(line) for line in said.stdout.splitlines()]
     assert [line["event"] for line in lines] == ["failed", "failed", "counted"]
     assert all("half a pair" in line["exception"] for line in lines[:2])

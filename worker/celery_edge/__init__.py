@@ -1,1 +1,4 @@
-"""Celery in this worker: its app, what is added to its start, its request and its task. Nothing else imports Celery."""
+"""Celery in this worker: its app, what is added to its start, its request and its task.
+
+Nothing else imports Celery.
+"""

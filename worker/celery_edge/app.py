@@ -16,13 +16,19 @@ from worker.settings import WorkerSettings
 def create_app(settings: WorkerSettings) -> Celery:
     """Returns the Celery app of a worker."""
     app = Celery("inference", set_as_current=True)
-    app.conf.update(celery_config(settings.broker_url, settings.queue, settings.start_limit_s, settings.backstop_s))
+    app.conf.update(
+        celery_config(
+            settings.broker_url, settings.queue, settings.start_limit_s, settings.backstop_s
+        )
+    )
     app.conf.include = ["worker.celery_edge.task"]
     return app
 
 
 def connect_once(app: Celery) -> None:
-    """Connects to the broker and closes that connection; raises whatever the transport raised, which kombu passes on."""
+    """Connects to the broker and closes that connection; raises whatever the transport raised,
+    which kombu passes on.
+    """
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)
 

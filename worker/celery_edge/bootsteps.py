@@ -26,23 +26,26 @@ class StartParent(bootsteps.StartStopStep):  # type: ignore[misc]
         parent: ParentThread = worker.app.parent_thread
         settings = parent.settings
         parent.child_status.pid = lambda: _child_pid(worker)
-        # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop, by whatever signal.
+        # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop,
+        # by whatever signal.
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
         parent.start()
         ProbeServer(settings.probe_host, settings.probe_port, parent).start()
 
 
 class CountLoopTurns(bootsteps.StartStopStep):  # type: ignore[misc]
-    """What the event loop does every second. A step of the consumer, since Celery drops timers of a connection that is lost.
+    """What the event loop does every second. A step of the consumer, since Celery drops timers of a
+    connection that is lost.
 
-    It also keeps the loop where a delivery finds it: after the first reconnect kombu no longer knows a current one.
+    It also keeps the loop where a delivery finds it: after the first reconnect kombu no longer
+    knows a current one.
     """
 
     requires = ("celery.worker.consumer.connection:Connection",)
 
     def start(self, consumer: Any) -> None:
-        # What a lost connection leaves behind are cycles that hold its sockets, and this process makes too little garbage for
-        # the collector to come by itself.
+        # What a lost connection leaves behind are cycles that hold its sockets, and this process
+        # makes too little garbage for the collector to come by itself.
         gc.collect()
         consumer.app.hub = consumer.hub
         turned = consumer.app.parent_thread.liveness.turned
@@ -51,9 +54,11 @@ class CountLoopTurns(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class WaitForModel(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Holds the consumer back until the child has the model: Celery would say ready, and take a ticket, while it still loads.
+    """Holds the consumer back until the child has the model: Celery would say ready, and take a
+    ticket, while it still loads.
 
-    Only at first. After a reconnect a child that died meanwhile is replaced by the event loop, which waits for this step.
+    Only at first. After a reconnect a child that died meanwhile is replaced by the event loop,
+    which waits for this step.
     """
 
     requires = ("celery.worker.consumer.connection:Connection",)
@@ -71,13 +76,16 @@ class WaitForModel(bootsteps.StartStopStep):  # type: ignore[misc]
                 why = parent.child_status.failed()[1] or "its process died"
                 parent.give_up(f"{parent.settings.model_uri} could not be loaded: {why}")
             time.sleep(0.05)
-        # Every replacement of the child loads the version that the first one found, until it is this worker's turn to follow.
+        # Every replacement of the child loads the version that the first one found, until it is
+        # this worker's turn to follow.
         os.environ[PINNED] = parent.child_status.version()
         self._first = False
 
 
 def install(app: Any) -> None:
-    """Adds the steps to an app, once in a process: Celery keeps the order of its steps on its own classes."""
+    """Adds the steps to an app, once in a process: Celery keeps the order of its steps on its own
+    classes.
+    """
     app.steps["worker"].add(StartParent)
     app.steps["consumer"].update((CountLoopTurns, WaitForModel))
     Tasks.requires = (*Tasks.requires, WaitForModel)
@@ -96,4 +104,8 @@ def _child_lives(worker: Any) -> bool:
 
 
 def _children(worker: Any) -> list[Any]:
-    return list(worker.pool._pool._pool) if worker.pool is not None and worker.pool._pool is not None else []
+    return (
+        list(worker.pool._pool._pool)
+        if worker.pool is not None and worker.pool._pool is not None
+        else []
+    )

@@ -6,12 +6,21 @@ from typing import Any
 from celery.worker.consumer import Consumer
 
 RECONNECT_PAUSE_S = 5.0
-"""The longest pause between two tries to connect. Celery's is 30 s, for which an idle worker would keep what waits waiting."""
+"""The longest pause between two tries to connect. Celery's is 30 s, for which an idle worker would
+keep what waits waiting.
+"""
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]
-    """Tries to connect after 1 s, then 2, up to `RECONNECT_PAUSE_S`, for as long as an outage lasts."""
+    """Tries to connect after 1 s, then 2, up to `RECONNECT_PAUSE_S`, for as long as an outage
+    lasts.
+    """
 
     def ensure_connected(self, conn: Any) -> Any:
-        conn.ensure_connection = partial(conn.ensure_connection, interval_start=1, interval_step=1, interval_max=RECONNECT_PAUSE_S)
+        conn.ensure_connection = partial(
+            conn.ensure_connection,
+            interval_start=1,
+            interval_step=1,
+            interval_max=RECONNECT_PAUSE_S,
+        )
         return super().ensure_connected(conn)

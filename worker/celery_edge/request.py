@@ -1,8 +1,8 @@
-"""Celery's request as this worker sees it: each delivery gets a claim id of its own, and the parent hears when it
-starts and ends.
+"""Celery's request as this worker sees it: each delivery gets a claim id of its own, and the parent
+hears when it starts and ends.
 
-Celery subclasses this and overrides `execute_using_pool` and `on_success`, so the end of a success is seen where it is
-acknowledged (docs/facts/celery.md).
+Celery subclasses this and overrides `execute_using_pool` and `on_success`, so the end of a success
+is seen where it is acknowledged (docs/facts/celery.md).
 """
 
 from typing import Any
@@ -19,7 +19,9 @@ ACK_S = 1.0
 
 
 class TicketRequest(Request):  # type: ignore[misc]
-    """A ticket under a fresh claim id: never Celery's task id, which a redelivery shares (protocol rule 2)."""
+    """A ticket under a fresh claim id: never Celery's task id, which a redelivery shares (protocol
+    rule 2).
+    """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -38,13 +40,21 @@ class TicketRequest(Request):  # type: ignore[misc]
             self._report_failure(TimeLimitExceeded(timeout))
         super().on_timeout(soft, timeout)
 
-    def on_failure(self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False) -> Any:
+    def on_failure(
+        self, exc_info: Any, send_failed_event: bool = True, return_ok: bool = False
+    ) -> Any:
         self._report_failure(exc_info.exception)
-        return super().on_failure(exc_info, send_failed_event=send_failed_event, return_ok=return_ok)
+        return super().on_failure(
+            exc_info, send_failed_event=send_failed_event, return_ok=return_ok
+        )
 
     def _report_failure(self, cause: BaseException) -> None:
-        cause = getattr(cause, "exc", cause)  # billiard wraps what it raises together with its traceback
-        self._parent.reports.ended_badly(self.claim_id, cause, timed_out=isinstance(cause, TimeLimitExceeded))
+        cause = getattr(
+            cause, "exc", cause
+        )  # billiard wraps what it raises together with its traceback
+        self._parent.reports.ended_badly(
+            self.claim_id, cause, timed_out=isinstance(cause, TimeLimitExceeded)
+        )
 
     def acknowledge(self) -> None:
         failpoint(Failpoint.UNACKNOWLEDGED)
@@ -56,11 +66,14 @@ class TicketRequest(Request):  # type: ignore[misc]
     def _check_acknowledged(self) -> None:
         """Makes Celery connect anew when the broker did not take the acknowledgement.
 
-        kombu logs that and goes on, but the channel counts the ticket as unacknowledged for ever, so a consumer with a prefetch of
-        one would never ask for another. A connection error raised in the loop is what Celery answers by reconnecting.
+        kombu logs that and goes on, but the channel counts the ticket as unacknowledged for ever,
+        so a consumer with a prefetch of one would never ask for another. A connection error raised
+        in the loop is what Celery answers by reconnecting.
         """
         if not self.message.acknowledged:
-            self._app.hub.call_soon(_raise, ConnectionResetError("the broker did not take an acknowledgement"))
+            self._app.hub.call_soon(
+                _raise, ConnectionResetError("the broker did not take an acknowledgement")
+            )
 
     def reject(self, requeue: bool = False) -> None:
         super().reject(requeue=requeue)

@@ -1,6 +1,8 @@
-"""Celery's edge in the child: the model is loaded once when the process starts, and each ticket is handed to the runner.
+"""Celery's edge in the child: the model is loaded once when the process starts, and each ticket is
+handed to the runner.
 
-The parent imports this module too, for the task's name and its request class, so what is heavy is imported only on loading.
+The parent imports this module too, for the task's name and its request class, so what is heavy is
+imported only on loading.
 """
 
 import os
@@ -27,7 +29,9 @@ from worker.tickets import Tickets
 log = structlog.get_logger()
 
 _loaded: list[Runner] = []
-"""The child's one runner. A list, since Celery offers a task no other place to keep what its process holds."""
+"""The child's one runner. A list, since Celery offers a task no other place to keep what its
+process holds.
+"""
 
 
 @worker_process_init.connect(weak=False)  # type: ignore[untyped-decorator]
@@ -56,7 +60,9 @@ def _build(settings: WorkerSettings, folder: Path) -> Runner:
     model = model_loader.load(settings)
     model_loader.AliasWatch(settings, model.version, folder).start()
     store = worker_store(settings)
-    return Runner(settings, store, model, Tickets(CeleryPublisher(current_app), store, settings.model))
+    return Runner(
+        settings, store, model, Tickets(CeleryPublisher(current_app), store, settings.model)
+    )
 
 
 @shared_task(bind=True, name=TASK_NAME, Request="worker.celery_edge.request:TicketRequest")  # type: ignore[untyped-decorator]

@@ -1,4 +1,6 @@
-"""How the child comes by its model: which version, from where, and what it says when the alias moves later."""
+"""How the child comes by its model: which version, from where, and what it says when the alias
+moves later.
+"""
 
 import os
 import threading
@@ -27,7 +29,13 @@ def load(settings: WorkerSettings) -> Model:
     model.warm_up(settings.max_batch_size)
     laps.lap("warm_up")
     seconds = {"process": began_s} | laps.seconds
-    log.info("model.loaded", model=model.name, version=model.version, device=model.device, seconds=seconds)
+    log.info(
+        "model.loaded",
+        model=model.name,
+        version=model.version,
+        device=model.device,
+        seconds=seconds,
+    )
     return model
 
 
@@ -41,7 +49,11 @@ def resolve(settings: WorkerSettings, cache: ModelCache, pinned: str) -> Resolve
         resolved = loader.resolve(uri, settings.mlflow_tracking_uri)
     except loader.RegistryUnavailable as error:
         version = pinned or settings.version
-        kept = Resolved(settings.model_name, version, uri) if version else cache.recall(uri, settings.model_name)
+        kept = (
+            Resolved(settings.model_name, version, uri)
+            if version
+            else cache.recall(uri, settings.model_name)
+        )
         if kept is not None and cache.find(kept):
             log.warning("loader.spared", reason=str(error), version=kept.version)
             return kept
@@ -56,7 +68,9 @@ def resolve(settings: WorkerSettings, cache: ModelCache, pinned: str) -> Resolve
 
 
 class AliasWatch:
-    """Looks every so often what the alias means, on a thread of the child: that has MLflow at hand, and its parent stays small."""
+    """Looks every so often what the alias means, on a thread of the child: that has MLflow at hand,
+    and its parent stays small.
+    """
 
     def __init__(self, settings: WorkerSettings, held: str, folder: Path) -> None:
         self._settings, self._held, self._folder = settings, held, folder

@@ -1,8 +1,9 @@
-"""The large inputs and results of a claim: read together after *begin*, written before *settle*, each failing alone.
+"""The large inputs and results of a claim: read together after *begin*, written before *settle*,
+each failing alone.
 
-A place that does not answer is asked again for a while, no longer than a quarter of the run limit, which counts from *begin*.
-After that it is a temporary failure of the record's own: it comes back after a back-off, as often as it may be tried. What the
-place no longer has fails for good.
+A place that does not answer is asked again for a while, no longer than a quarter of the run limit,
+which counts from *begin*. After that it is a temporary failure of the record's own: it comes back
+after a back-off, as often as it may be tried. What the place no longer has fails for good.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -38,9 +39,14 @@ class RecordPayloads:
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "payloads")
 
     def inputs(self, records: Sequence[ClaimedRecord]) -> list[Any]:
-        """Returns each record's input, or the `PayloadUnavailable` or `PayloadGone` that it is instead."""
+        """Returns each record's input, or the `PayloadUnavailable` or `PayloadGone` that it is
+        instead.
+        """
         given = [orjson.loads(record.input or b"null") for record in records]
-        apart = [blob_names.input_reference(record.task_id, held) for record, held in zip(records, given, strict=True)]
+        apart = [
+            blob_names.input_reference(record.task_id, held)
+            for record, held in zip(records, given, strict=True)
+        ]
         if not any(apart):
             return given
         reading = self._threads.map(self._read, apart)
@@ -65,14 +71,22 @@ class RecordPayloads:
         return kept
 
     def _is_large(self, outcome: Outcome) -> bool:
-        return self._place is not None and outcome.verb is OutcomeKind.FINISH and len(outcome.payload) > self._threshold_bytes
+        return (
+            self._place is not None
+            and outcome.verb is OutcomeKind.FINISH
+            and len(outcome.payload) > self._threshold_bytes
+        )
 
     def _kept(self, claim_id: str, outcome: Outcome) -> Outcome:
         place = self._place
         if place is None or not self._is_large(outcome):
             return outcome
         try:
-            self._retry(lambda: place.write(blob_names.result_name(outcome.task_id, claim_id), outcome.payload))
+            self._retry(
+                lambda: place.write(
+                    blob_names.result_name(outcome.task_id, claim_id), outcome.payload
+                )
+            )
         except PayloadUnavailable as error:
             return self._failed(outcome.task_id, error)
         return replace(outcome, payload=blob_names.of_result(claim_id, len(outcome.payload)))

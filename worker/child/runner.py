@@ -1,7 +1,9 @@
-"""One ticket from claim to write: up to B records under one claim id, prepared and run together, ended in one write.
+"""One ticket from claim to write: up to B records under one claim id, prepared and run together,
+ended in one write.
 
-The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and nothing of it leaves here, since a
-MemoryError or SystemExit that reached Celery would take the whole worker down (docs/facts/celery.md).
+The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and
+nothing of it leaves here, since a MemoryError or SystemExit that reached Celery would take the
+whole worker down (docs/facts/celery.md).
 """
 
 import os
@@ -47,7 +49,9 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 CLAIM_TIMEOUT_S = 5.0
-"""How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for another."""
+"""How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for
+another.
+"""
 
 BROKEN_DEVICE = 70
 """The exit code of a child that could not run anything any more."""
@@ -62,12 +66,16 @@ MOST_MESSAGE = 2_000
 class Runner:
     """Runs tickets on one loaded model, in the child."""
 
-    def __init__(self, settings: WorkerSettings, store: WorkerStore, model: Model, tickets: Tickets) -> None:
+    def __init__(
+        self, settings: WorkerSettings, store: WorkerStore, model: Model, tickets: Tickets
+    ) -> None:
         self._settings = settings
         self._store = store
         self._model = model
         self._tickets = tickets
-        self._payloads = RecordPayloads(settings, lambda task_id, error: _outcome(task_id, error, own=True, run_ms=0))
+        self._payloads = RecordPayloads(
+            settings, lambda task_id, error: _outcome(task_id, error, own=True, run_ms=0)
+        )
         self._broken = ""
 
     @property
@@ -85,23 +93,35 @@ class Runner:
             return
         ids = [record.task_id for record in records]
         failpoint(Failpoint.COVERED)
-        held = set(_retry(lambda: self._store.begin(self._settings.model, claim_id, ids), self._settings.backstop_s))
+        held = set(
+            _retry(
+                lambda: self._store.begin(self._settings.model, claim_id, ids),
+                self._settings.backstop_s,
+            )
+        )
         records = [record for record in records if record.task_id in held]
         if not records:
             return
         failpoint(Failpoint.BEGUN)
-        log.info("prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records])
+        log.info(
+            "prediction.began", claim_id=claim_id, task_ids=[record.task_id for record in records]
+        )
         outcomes = self._outcomes(records, alone=len(answer.records) == 1)
         self._write(claim_id, self._payloads.keep_results(claim_id, outcomes))
         if self._broken:
             log.error(
-                "device.broken", claim_id=claim_id, error=self._broken, consequence="this process ends, another takes its place"
+                "device.broken",
+                claim_id=claim_id,
+                error=self._broken,
+                consequence="this process ends, another takes its place",
             )
             os._exit(BROKEN_DEVICE)
 
     def _claim(self, claim_id: str) -> ClaimAnswer:
         own = self._settings
-        ask = ClaimRequest(own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms)
+        ask = ClaimRequest(
+            own.model, claim_id, own.worker_id, own.max_batch_size, own.max_batch_wait_ms
+        )
         try:
             answer = _retry(lambda: self._store.claim(ask), CLAIM_TIMEOUT_S)
             while answer.kind is ClaimStatus.WAIT:
@@ -134,8 +154,12 @@ class Runner:
             raise RuntimeError(f"the model prepared {len(prepared)} of {len(inputs)} inputs")
         return prepared
 
-    def _ran(self, records: Sequence[ClaimedRecord], rows: Sequence[Any], alone: bool) -> list[Outcome]:
-        metrics.BATCH_ROWS.labels(self._settings.model).observe(sum(record.rows for record in records))
+    def _ran(
+        self, records: Sequence[ClaimedRecord], rows: Sequence[Any], alone: bool
+    ) -> list[Outcome]:
+        metrics.BATCH_ROWS.labels(self._settings.model).observe(
+            sum(record.rows for record in records)
+        )
         started = time.perf_counter()
         try:
             results = self._run_model(rows)
@@ -145,18 +169,25 @@ class Runner:
             seconds = time.perf_counter() - started
             metrics.RUN_SECONDS.labels(self._settings.model).observe(seconds)
         return [
-            _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000)) for r, result in zip(records, results, strict=True)
+            _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000))
+            for r, result in zip(records, results, strict=True)
         ]
 
-    def _all_failed(self, records: Sequence[ClaimedRecord], error: BaseException, alone: bool) -> list[Outcome]:
+    def _all_failed(
+        self, records: Sequence[ClaimedRecord], error: BaseException, alone: bool
+    ) -> list[Outcome]:
         if isinstance(error, DeviceBroken):
             self._broken = first_line(error)
         log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
         return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
 
     def _run_model(self, rows: Sequence[Any]) -> list[Any]:
-        """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is that record's failure."""
-        return predict_in_halves(self._model.run, rows, metrics.HALVED.labels(self._settings.model).inc)
+        """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is
+        that record's failure.
+        """
+        return predict_in_halves(
+            self._model.run, rows, metrics.HALVED.labels(self._settings.model).inc
+        )
 
     def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
         own = self._settings
@@ -178,10 +209,18 @@ class Runner:
             log.info("tickets.guess_not_raised", claim_id=claim_id)
 
 
-def _apart(records: Sequence[ClaimedRecord], values: Sequence[Any]) -> tuple[list[Outcome], list[ClaimedRecord], list[Any]]:
-    """The outcomes of records that are errors of their own by now, and the other records with what they have come to."""
+def _apart(
+    records: Sequence[ClaimedRecord], values: Sequence[Any]
+) -> tuple[list[Outcome], list[ClaimedRecord], list[Any]]:
+    """The outcomes of records that are errors of their own by now, and the other records with what
+    they have come to.
+    """
     both = list(zip(records, values, strict=True))
-    failed = [_outcome(record.task_id, value, own=True, run_ms=0) for record, value in both if isinstance(value, OF_ITS_OWN)]
+    failed = [
+        _outcome(record.task_id, value, own=True, run_ms=0)
+        for record, value in both
+        if isinstance(value, OF_ITS_OWN)
+    ]
     ready = [(record, value) for record, value in both if not isinstance(value, OF_ITS_OWN)]
     return failed, [record for record, _ in ready], [value for _, value in ready]
 
@@ -189,7 +228,12 @@ def _apart(records: Sequence[ClaimedRecord], values: Sequence[Any]) -> tuple[lis
 def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
     if not isinstance(result, BaseException):
         try:
-            return Outcome(task_id, OutcomeKind.FINISH, orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY), run_ms=run_ms)
+            return Outcome(
+                task_id,
+                OutcomeKind.FINISH,
+                orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY),
+                run_ms=run_ms,
+            )
         except TypeError as unfit:
             result = TypeError(f"the model's result is not JSON: {unfit}")
     kinds = (
@@ -209,7 +253,11 @@ def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
 def _message(error: BaseException) -> str:
     plain = Permanent | InputUnavailable | PayloadUnavailable
     text = error_text(error)
-    text = text or type(error).__name__ if isinstance(error, plain) else f"{type(error).__name__}: {text}"
+    text = (
+        text or type(error).__name__
+        if isinstance(error, plain)
+        else f"{type(error).__name__}: {text}"
+    )
     return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 

@@ -1,8 +1,10 @@
-"""Versions of models that were downloaded once, in a folder that outlives the worker and that several may share.
+"""Versions of models that were downloaded once, in a folder that outlives the worker and that
+several may share.
 
-A version of a registry never changes, so a copy is as good as the registry's: with it a registry that is away stops neither a
-restart nor one more worker. A registry that was set up anew counts its versions from 1 again; so a copy is told by where and
-when its version was registered, and by its number alone only while the registry can't be asked. Without a folder nothing is kept.
+A version of a registry never changes, so a copy is as good as the registry's: with it a registry
+that is away stops neither a restart nor one more worker. A registry that was set up anew counts its
+versions from 1 again; so a copy is told by where and when its version was registered, and by its
+number alone only while the registry can't be asked. Without a folder nothing is kept.
 """
 
 import json
@@ -40,7 +42,10 @@ class Resolved:
 
 
 class ModelCache:
-    """The copies in a folder; `folder` '' keeps none. What the disk refuses is logged, and the worker goes on without."""
+    """The copies in a folder; `folder` '' keeps none.
+
+    What the disk refuses is logged, and the worker goes on without.
+    """
 
     def __init__(self, folder: str) -> None:
         self._folder = Path(folder) if folder else None
@@ -70,13 +75,21 @@ class ModelCache:
         """The copy of a version; of one whose origin is not known the one used last."""
         if self._folder is None:
             return None
-        copies = (self._folder / resolved.name).glob(f"{resolved.version}-{_digest(resolved.origin) if resolved.origin else '*'}")
+        copies = (self._folder / resolved.name).glob(
+            f"{resolved.version}-{_digest(resolved.origin) if resolved.origin else '*'}"
+        )
         return max(copies, key=_used, default=None)
 
     def keep(self, resolved: Resolved, download: Callable[[Path], Path]) -> tuple[Path, bool]:
-        """Has a version downloaded into a folder; answers where it is, and whether it is kept there."""
+        """Has a version downloaded into a folder; answers where it is, and whether it is kept
+        there.
+        """
         home = self._home(resolved.name)
-        draft = Path(mkdtemp(prefix=".draft-", dir=home)) if home else Path(mkdtemp(prefix=f"model-{resolved.name}-"))
+        draft = (
+            Path(mkdtemp(prefix=".draft-", dir=home))
+            if home
+            else Path(mkdtemp(prefix=f"model-{resolved.name}-"))
+        )
         try:
             inside = download(draft).relative_to(draft)
             if home is None:
@@ -120,7 +133,9 @@ class ModelCache:
             shutil.rmtree(draft, ignore_errors=True)  # another worker was quicker
 
     def _prune(self, home: Path, kept: Path) -> None:
-        copies = sorted((path for path in home.glob("[!.]*-*") if path.is_dir() and path != kept), key=_used)
+        copies = sorted(
+            (path for path in home.glob("[!.]*-*") if path.is_dir() and path != kept), key=_used
+        )
         drafts = [path for path in home.glob(".draft-*") if time.time() - _used(path) > DRAFT_OLD_S]
         for path in [*copies[: max(0, len(copies) + 1 - KEPT)], *drafts]:
             shutil.rmtree(path, ignore_errors=True)

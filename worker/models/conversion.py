@@ -1,7 +1,9 @@
-"""From a value of JSON to the one that MLflow takes for a kind of a signature, however deep it stands.
+"""From a value of JSON to the one that MLflow takes for a kind of a signature, however deep it
+stands.
 
-Null stands for what is left out: an optional value that is either is None, so that a model finds every name of its signature
-in each input. Inside an array or an object MLflow converts nothing, so there each value has the exact type already.
+Null stands for what is left out: an optional value that is either is None, so that a model finds
+every name of its signature in each input. Inside an array or an object MLflow converts nothing, so
+there each value has the exact type already.
 """
 
 import math
@@ -18,7 +20,9 @@ from inference.models.signature import Kind, ListOf, ObjectOf, Property
 
 
 class Unfit(ValueError):
-    """Says what is wrong with a value; `path` leads from the value to the part to blame, as in `.size[2]`."""
+    """Says what is wrong with a value; `path` leads from the value to the part to blame, as in
+    `.size[2]`.
+    """
 
     def __init__(self, problem: str, path: str = "") -> None:
         super().__init__(problem)
@@ -26,7 +30,9 @@ class Unfit(ValueError):
 
 
 def given_or_none(kind: Kind, required: bool, name: str, given: Mapping[str, Any]) -> Any:
-    """Returns the value of that name, converted; None for an optional one that is null or not there. Raises `Unfit`."""
+    """Returns the value of that name, converted; None for an optional one that is null or not
+    there. Raises `Unfit`.
+    """
     value = given.get(name)
     if not is_missing(value):
         return converted(kind, value)
@@ -37,7 +43,12 @@ def given_or_none(kind: Kind, required: bool, name: str, given: Mapping[str, Any
 
 def is_missing(value: Any) -> bool:
     """Tells null, and what a table has in its place."""
-    return value is None or value is pd.NA or value is pd.NaT or (isinstance(value, float) and math.isnan(value))
+    return (
+        value is None
+        or value is pd.NA
+        or value is pd.NaT
+        or (isinstance(value, float) and math.isnan(value))
+    )
 
 
 def converted(kind: Kind, value: Any) -> Any:
@@ -114,8 +125,12 @@ def _binary(_kind: DataType, value: Any) -> bytes:
 
 
 def _datetime(_kind: DataType, value: Any) -> pd.Timestamp:
-    """MLflow takes no time zones and counts nanoseconds: what has a zone is given in UTC, what does not fit is refused."""
-    time = pd.Timestamp(value if isinstance(value, datetime) else datetime.fromisoformat(value)).as_unit("ns")
+    """MLflow takes no time zones and counts nanoseconds: what has a zone is given in UTC, what does
+    not fit is refused.
+    """
+    time = pd.Timestamp(
+        value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    ).as_unit("ns")
     return time if time.tzinfo is None else time.tz_convert(None)
 
 

@@ -1,4 +1,6 @@
-"""What a device says that is no error of the model's: its memory was too small for the batch, or its context is broken."""
+"""What a device says that is no error of the model's: its memory was too small for the batch, or
+its context is broken.
+"""
 
 import sys
 from collections.abc import Callable
@@ -10,13 +12,15 @@ T = TypeVar("T")
 
 
 def guarded(call: Callable[[], T]) -> T:
-    """Calls, and raises `OutOfMemory` where the device's memory, or the host's, did not hold what the call needed.
+    """Calls, and raises `OutOfMemory` where the device's memory, or the host's, did not hold what
+    the call needed.
 
-    It is raised outside of the handler and without its cause, whose frames would keep the batch's tensors alive
-    (PyTorch's FAQ: "My out of memory exception handler can't allocate memory").
+    It is raised outside of the handler and without its cause, whose frames would keep the batch's
+    tensors alive (PyTorch's FAQ: "My out of memory exception handler can't allocate memory").
 
-    Raises `DeviceBroken` after an error of CUDA's: most leave a context in which every later call fails too, until "the
-    process must be terminated and relaunched" (CUDA Runtime API, cudaError_t).
+    Raises `DeviceBroken` after an error of CUDA's: most leave a context in which every later call
+    fails too, until "the process must be terminated and relaunched" (CUDA Runtime API,
+    cudaError_t).
     """
     try:
         return call()
@@ -32,14 +36,20 @@ def guarded(call: Callable[[], T]) -> T:
 
 
 def _is_device(error: MemoryError | RuntimeError) -> bool:
-    """torch has a class for it since 2.8; an older error, or one of another library's, is told by its words."""
+    """torch has a class for it since 2.8; an older error, or one of another library's, is told by
+    its words.
+    """
     torch = sys.modules.get("torch")
     broken = getattr(torch, "AcceleratorError", None)
-    return (broken is not None and isinstance(error, broken)) or error_text(error).startswith("CUDA error")
+    return (broken is not None and isinstance(error, broken)) or error_text(error).startswith(
+        "CUDA error"
+    )
 
 
 def _is_memory(error: MemoryError | RuntimeError) -> bool:
-    """torch says it with a class on a GPU, and with its CPU allocator's name in a RuntimeError on the host."""
+    """torch says it with a class on a GPU, and with its CPU allocator's name in a RuntimeError on
+    the host.
+    """
     torch = sys.modules.get("torch")
     of_device = torch is not None and isinstance(error, torch.OutOfMemoryError)
     return of_device or isinstance(error, MemoryError) or "DefaultCPUAllocator" in error_text(error)

@@ -1,7 +1,9 @@
-"""From one input's JSON to the values that a model takes, or to an `InvalidInput` that names the part to blame.
+"""From one input's JSON to the values that a model takes, or to an `InvalidInput` that names the
+part to blame.
 
-The gateway has checked requests against the same signature. It is checked again because a record may be older than the
-model that now runs it, and because features taken from a table pass no gateway. Unknown features are let through.
+The gateway has checked requests against the same signature. It is checked again because a record
+may be older than the model that now runs it, and because features taken from a table pass no
+gateway. Unknown features are let through.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,7 +20,9 @@ from worker.models.mlmodel import MLmodel
 
 
 class FeatureTable:
-    """Finds an input's features: its own, or those that the model has on record for its entity key (`match_id`)."""
+    """Finds an input's features: its own, or those that the model has on record for its entity key
+    (`match_id`).
+    """
 
     def __init__(self, mlmodel: MLmodel) -> None:
         self._rows: pd.DataFrame | None = None
@@ -27,9 +31,13 @@ class FeatureTable:
         try:
             self._rows = pd.read_parquet(mlmodel.feature_table)
         except (OSError, ValueError) as error:
-            raise Misconfigured(f"the model's feature_table {mlmodel.feature_table.name} can't be read: {error}") from error
+            raise Misconfigured(
+                f"the model's feature_table {mlmodel.feature_table.name} can't be read: {error}"
+            ) from error
         if not self._rows.index.is_unique:
-            raise Misconfigured(f"the model's feature_table {mlmodel.feature_table.name} has two rows for one match_id")
+            raise Misconfigured(
+                f"the model's feature_table {mlmodel.feature_table.name} has two rows for one match_id"
+            )
 
     def features(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
         """Returns the features by name; raises `InvalidInput` if there are none."""
@@ -42,21 +50,34 @@ class FeatureTable:
         if key is None or self._rows is None:
             raise InvalidInput("the input has no features", field="features")
         if type(key) is not int or key not in self._rows.index:
-            raise InvalidInput(f"no match {key} is on record for this model, and the input has no features", field="match_id")
-        return {str(name): value.item() if isinstance(value, np.generic) else value for name, value in self._rows.loc[key].items()}
+            raise InvalidInput(
+                f"no match {key} is on record for this model, and the input has no features",
+                field="match_id",
+            )
+        return {
+            str(name): value.item() if isinstance(value, np.generic) else value
+            for name, value in self._rows.loc[key].items()
+        }
 
 
 def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> list[Any]:
-    """Returns a value for each column, in order; None for an optional one that is null or not there."""
+    """Returns a value for each column, in order; None for an optional one that is null or not
+    there.
+    """
     return [_column_value(column, features) for column in columns]
 
 
 def param_values(params: Sequence[Param], given: Any) -> dict[str, Any]:
-    """Returns a value for each parameter, the model's own where a request sets none; raises `InvalidInput`."""
+    """Returns a value for each parameter, the model's own where a request sets none; raises
+    `InvalidInput`.
+    """
     given = {} if given is None else given
     if not isinstance(given, Mapping):
         raise InvalidInput("params must be an object", field="params")
-    return {param.name: _param_value(param, given[param.name]) if param.name in given else param.default for param in params}
+    return {
+        param.name: _param_value(param, given[param.name]) if param.name in given else param.default
+        for param in params
+    }
 
 
 def tensor_values(tensors: Sequence[Tensor], features: Mapping[str, Any]) -> list[NDArray[Any]]:
@@ -92,10 +113,17 @@ def _tensor_value(tensor: Tensor, value: Any) -> NDArray[Any]:
     try:
         array = np.asarray(value, dtype=tensor.dtype)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(f"{tensor.name} must be an array of {tensor.dtype}", field=field) from error
+        raise InvalidInput(
+            f"{tensor.name} must be an array of {tensor.dtype}", field=field
+        ) from error
     wanted = tensor.shape[1:]
-    if array.ndim != len(wanted) or any(want not in (-1, have) for want, have in zip(wanted, array.shape, strict=True)):
-        raise InvalidInput(f"{tensor.name} must have the shape {list(wanted)}, not {list(array.shape)}", field=field)
+    if array.ndim != len(wanted) or any(
+        want not in (-1, have) for want, have in zip(wanted, array.shape, strict=True)
+    ):
+        raise InvalidInput(
+            f"{tensor.name} must have the shape {list(wanted)}, not {list(array.shape)}",
+            field=field,
+        )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
         raise InvalidInput(f"{tensor.name} has values that are not finite numbers", field=field)
     return array

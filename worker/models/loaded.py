@@ -1,4 +1,6 @@
-"""A model as the runner sees it: inputs are read one by one, so that a bad one fails alone; the good ones run as one batch."""
+"""A model as the runner sees it: inputs are read one by one, so that a bad one fails alone; the
+good ones run as one batch.
+"""
 
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Protocol, TypeVar
@@ -28,14 +30,17 @@ class Engine(Protocol):
     labels: Labels | None
 
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
-        """Turns one input's features, and a value for each of the model's parameters, into what `run` takes.
+        """Turns one input's features, and a value for each of the model's parameters, into what
+        `run` takes.
 
         Raises `InvalidInput`. Rows of one batch may have different parameters.
         """
         ...
 
     def run(self, rows: list[Any]) -> list[Any]:
-        """Answers a batch of at least one row, one for one and ready for JSON; raises `OutOfMemory`."""
+        """Answers a batch of at least one row, one for one and ready for JSON; raises
+        `OutOfMemory`.
+        """
         ...
 
 
@@ -64,7 +69,11 @@ class LoadedModel:
         return param_values(self.mlmodel.params, given.get("params"))
 
     def _row(self, features: Any, params: Any) -> Any:
-        return params if isinstance(params, Failed) else _tried(lambda found: self._engine.row(found, params), features)
+        return (
+            params
+            if isinstance(params, Failed)
+            else _tried(lambda found: self._engine.row(found, params), features)
+        )
 
     def run(self, prepared: Sequence[Any]) -> list[Any]:
         return [self._named(row) for row in self._engine.run(list(prepared))]
@@ -83,13 +92,19 @@ class LoadedModel:
             self._try_to_warm_up(rows)
 
     def _try_to_warm_up(self, rows: int) -> None:
-        """Goes on without, whatever the model makes of an example with gaps: such a request, if one may be, fails alone."""
+        """Goes on without, whatever the model makes of an example with gaps: such a request, if one
+        may be, fails alone.
+        """
         try:
             self._warm_up(self._examples, rows)
         except Temporary:
             raise
         except Exception as error:  # foreign code
-            log.warning("warm_up.given_up", reason="the registered example has missing values", error=str(error))
+            log.warning(
+                "warm_up.given_up",
+                reason="the registered example has missing values",
+                error=str(error),
+            )
 
     def _warm_up(self, examples: Sequence[Mapping[str, Any]], rows: int) -> None:
         inputs = [{"features": example} for example in examples]
@@ -100,7 +115,9 @@ class LoadedModel:
             raise Misconfigured(f"{self.name} {self.version} can't be served: {error}") from error
         for answer in answers:
             if isinstance(answer, Failed):
-                raise Misconfigured(f"the registered example of {self.name} {self.version} is refused: {answer}") from answer
+                raise Misconfigured(
+                    f"the registered example of {self.name} {self.version} is refused: {answer}"
+                ) from answer
 
     def _named(self, row: Any) -> Any:
         if self._engine.labels is not None and not isinstance(row, InvalidInput):

@@ -1,8 +1,9 @@
 """The model registry: which version an alias means, and that version, loaded.
 
-Resolving is light and bounded, so that a worker's parent and a start-up probe may do it; torch and the heavy part of
-MLflow are imported by `load` alone, in the process that will own the device. Nothing is unpickled unless the operator
-sets MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true: a pickle from a registry is code from whoever can write there.
+Resolving is light and bounded, so that a worker's parent and a start-up probe may do it; torch and
+the heavy part of MLflow are imported by `load` alone, in the process that will own the device.
+Nothing is unpickled unless the operator sets MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true: a pickle
+from a registry is code from whoever can write there.
 """
 
 import os
@@ -29,19 +30,26 @@ TIMEOUT_S = 5
 RETRIES = 1
 NO_CACHE = ModelCache("")
 
-# Models that are registered already import `InvalidInput` and `OutOfMemory` by the name that docs/models.md once gave.
+# Models that are registered already import `InvalidInput` and `OutOfMemory` by the name that
+# docs/models.md once gave.
 sys.modules.setdefault("app.contract.errors", errors)
 
 
 class RegistryUnavailable(Misconfigured):
-    """The registry does not answer or does not know the model: a mistake in a setting, or just not yet."""
+    """The registry does not answer or does not know the model: a mistake in a setting, or just not
+    yet.
+    """
 
 
 def resolve(model_uri: str, tracking_uri: str) -> Resolved:
-    """Resolves `models:/name@alias` or `models:/name/version`; raises `Misconfigured`, within about 15 s, if it can't."""
+    """Resolves `models:/name@alias` or `models:/name/version`; raises `Misconfigured`, within about
+    15 s, if it can't.
+    """
     found = find(model_uri, tracking_uri)
     if found is None:
-        raise RegistryUnavailable(f"the registry at {tracking_uri} has no {model_uri}: register it, or set its alias, first")
+        raise RegistryUnavailable(
+            f"the registry at {tracking_uri} has no {model_uri}: register it, or set its alias, first"
+        )
     return found
 
 
@@ -51,14 +59,20 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
         name, which = model_of_uri(model_uri)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
-    with _environment(MLFLOW_HTTP_REQUEST_TIMEOUT=str(TIMEOUT_S), MLFLOW_HTTP_REQUEST_MAX_RETRIES=str(RETRIES)):
+    with _environment(
+        MLFLOW_HTTP_REQUEST_TIMEOUT=str(TIMEOUT_S), MLFLOW_HTTP_REQUEST_MAX_RETRIES=str(RETRIES)
+    ):
         from mlflow import MlflowClient
         from mlflow.exceptions import MlflowException
 
         try:
             client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
             by_alias = "@" in model_uri
-            found = client.get_model_version_by_alias(name, which) if by_alias else client.get_model_version(name, which)
+            found = (
+                client.get_model_version_by_alias(name, which)
+                if by_alias
+                else client.get_model_version(name, which)
+            )
         except MlflowException as error:
             if error.error_code in NOT_REGISTERED:
                 return None
@@ -69,13 +83,17 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
 
 
 def keep_patience_short() -> None:
-    """For the whole process and for good: a thread that asks beside a model must not change the environment each time."""
+    """For the whole process and for good: a thread that asks beside a model must not change the
+    environment each time.
+    """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(TIMEOUT_S))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(RETRIES))
     os.environ.setdefault("MLFLOW_DISABLE_TELEMETRY", "true")
 
 
-def load(resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache: ModelCache = NO_CACHE) -> "LoadedModel":
+def load(
+    resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache: ModelCache = NO_CACHE
+) -> "LoadedModel":
     """Takes a version from the cache or the registry and puts it on its device.
 
     Raises `Misconfigured` for one that this worker can't serve.
@@ -111,7 +129,9 @@ def _files(resolved: Resolved, tracking_uri: str, cache: ModelCache) -> tuple[Pa
 
 
 def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
-    """Downloads by the address of the files: for a `models:/` address MLflow asks its global default server, not this one."""
+    """Downloads by the address of the files: for a `models:/` address MLflow asks its global
+    default server, not this one.
+    """
     from mlflow import MlflowClient
     from mlflow.artifacts import download_artifacts
     from mlflow.exceptions import MlflowException
@@ -119,9 +139,13 @@ def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
     try:
         client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
         source = client.get_model_version_download_uri(resolved.name, resolved.version)
-        return Path(download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri))
+        return Path(
+            download_artifacts(artifact_uri=source, dst_path=str(folder), tracking_uri=tracking_uri)
+        )
     except (MlflowException, OSError) as error:
-        raise Misconfigured(f"{resolved.uri} can't be downloaded from {tracking_uri}: {first_line(error)}") from error
+        raise Misconfigured(
+            f"{resolved.uri} can't be downloaded from {tracking_uri}: {first_line(error)}"
+        ) from error
 
 
 def _engine(mlmodel: Any, resolved: Resolved) -> Callable[[], Any]:
@@ -137,7 +161,9 @@ def _engine(mlmodel: Any, resolved: Resolved) -> Callable[[], Any]:
 
         return partial(PyfuncEngine, mlmodel)
     except ImportError as error:
-        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {first_line(error)}") from error
+        raise Misconfigured(
+            f"{resolved.uri} can't be loaded by this worker: {first_line(error)}"
+        ) from error
 
 
 def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
@@ -146,7 +172,9 @@ def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
     try:
         return make()
     except (MlflowException, ImportError) as error:
-        raise Misconfigured(f"{resolved.uri} can't be loaded by this worker: {first_line(error)}") from error
+        raise Misconfigured(
+            f"{resolved.uri} can't be loaded by this worker: {first_line(error)}"
+        ) from error
 
 
 @contextmanager

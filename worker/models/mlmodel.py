@@ -1,7 +1,8 @@
 """A model's folder: what its `MLmodel` file says, and the files that it brings along.
 
-The file and its signature are read by `inference.models.description`, for the gateway too: a version whose requests can't be
-checked there is not loaded here. Of its free `metadata` these keys are understood (docs/models.md):
+The file and its signature are read by `inference.models.description`, for the gateway too: a
+version whose requests can't be checked there is not loaded here. Of its free `metadata` these keys
+are understood (docs/models.md):
 
 - `feature_table`: a parquet inside the folder, indexed by the entity key;
 - `outputs`: the names of the output's columns;
@@ -23,7 +24,9 @@ from inference.models.signature import Column, Param, Tensor
 
 @dataclass(frozen=True, slots=True)
 class MLmodel:
-    """A model's description; the signature is in columns or in tensors, never both, and both empty if there is none."""
+    """A model's description; the signature is in columns or in tensors, never both, and both empty
+    if there is none.
+    """
 
     folder: Path
     flavors: frozenset[str]
@@ -57,15 +60,21 @@ class MLmodel:
             case dict() | [dict(), *_]:
                 return [content] if isinstance(content, dict) else content
             case _:
-                raise Misconfigured(f"the registered example {self.example_file.name} has a form that this worker does not know")
+                raise Misconfigured(
+                    f"the registered example {self.example_file.name} has a form that this worker does not know"
+                )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def read(folder: Path) -> MLmodel:
-    """Reads the description; raises `Misconfigured` if the folder holds no model, or one whose requests can't be checked."""
+    """Reads the description; raises `Misconfigured` if the folder holds no model, or one whose
+    requests can't be checked.
+    """
     file = folder / "MLmodel"
     if not file.is_file():
-        raise Misconfigured(f"there is no MLmodel file in what the registry gave for this model ({folder.name})")
+        raise Misconfigured(
+            f"there is no MLmodel file in what the registry gave for this model ({folder.name})"
+        )
     said = read_description(file.read_bytes())
     signature, metadata = read_signature(said.inputs, said.params, said.metadata), said.metadata
     compile_checkers(signature)

@@ -1,9 +1,12 @@
-"""Any other model that MLflow can load, by its `python_function` flavor: one data frame, or named arrays, for a batch.
+"""Any other model that MLflow can load, by its `python_function` flavor: one data frame, or named
+arrays, for a batch.
 
-What a row leaves out is there for the model as NaN, NaT or None. MLflow alone has no integer that may be missing: it takes a
-frame with the whole column or one without it. And a column's dtype must not come from the other rows: one missing value turns
-a column of booleans into objects, one text a free one (`any`) of numbers. So a batch is run in groups whose rows would each get
-a frame of the same columns and dtypes alone, the same shapes, and the same parameters: `predict` takes one set of them.
+What a row leaves out is there for the model as NaN, NaT or None. MLflow alone has no integer that
+may be missing: it takes a frame with the whole column or one without it. And a column's dtype must
+not come from the other rows: one missing value turns a column of booleans into objects, one text a
+free one (`any`) of numbers. So a batch is run in groups whose rows would each get a frame of the
+same columns and dtypes alone, the same shapes, and the same parameters: `predict` takes one set of
+them.
 
 Such a model places itself: it says where in an attribute `device`, else it counts as on the CPU.
 """
@@ -42,7 +45,9 @@ class PyfuncEngine:
 
     def __init__(self, mlmodel: MLmodel) -> None:
         if mlmodel.image is not None or mlmodel.labels_file is not None:
-            raise Misconfigured("metadata.image and metadata.labels are for torch models alone: this one reads and names by itself")
+            raise Misconfigured(
+                "metadata.image and metadata.labels are for torch models alone: this one reads and names by itself"
+            )
         self._columns = mlmodel.columns
         self._tensors = mlmodel.tensors
         self._model = mlflow.pyfunc.load_model(str(mlmodel.folder))
@@ -54,7 +59,10 @@ class PyfuncEngine:
         if not self._columns:
             return dict(features), params
         values = column_values(self._columns, features)
-        if all(value is None and column.type in _INTEGERS for column, value in zip(self._columns, values, strict=True)):
+        if all(
+            value is None and column.type in _INTEGERS
+            for column, value in zip(self._columns, values, strict=True)
+        ):
             raise InvalidInput("all of the features are missing", field="features")
         return values, params
 
@@ -63,7 +71,10 @@ class PyfuncEngine:
 
     def _answers(self, rows: list[Row]) -> list[Any]:
         params = dict(rows[0][1]) or None
-        return rows_of(self._model.predict(self._batch([values for values, _ in rows]), params=params), len(rows))
+        return rows_of(
+            self._model.predict(self._batch([values for values, _ in rows]), params=params),
+            len(rows),
+        )
 
     def _kind(self, row: Row) -> Hashable:
         """What must be the same of rows that run together; mostly all are."""
@@ -73,7 +84,9 @@ class PyfuncEngine:
             return given, tuple(array.shape for array in values)
         if not self._columns:
             return given, tuple((name, _dtype(value)) for name, value in values.items())
-        return given, tuple(_mark(column, value) for column, value in zip(self._columns, values, strict=True))
+        return given, tuple(
+            _mark(column, value) for column, value in zip(self._columns, values, strict=True)
+        )
 
     def _batch(self, rows: list[Any]) -> Any:
         if self._tensors:
@@ -82,7 +95,11 @@ class PyfuncEngine:
         if not self._columns:
             return pd.DataFrame(rows)
         columns = zip(self._columns, zip(*rows, strict=True), strict=True)
-        present = {column.name: _series(column, values) for column, values in columns if _present(column, values)}
+        present = {
+            column.name: _series(column, values)
+            for column, values in columns
+            if _present(column, values)
+        }
         return pd.DataFrame(present, index=range(len(rows)))
 
 
@@ -103,13 +120,17 @@ def _present(column: Column, values: Sequence[Any]) -> bool:
 
 
 def _series(column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
-    """A column in the type that MLflow will check; gaps become NaN or NaT, in other columns they stay None.
+    """A column in the type that MLflow will check; gaps become NaN or NaT, in other columns they
+    stay None.
 
     MLflow changes objects in place, and the same rows may run again in halves.
     """
     if isinstance(column.kind, DataType):
         return pd.Series(list(values), dtype=column.kind.dtype)
-    return pd.Series(deepcopy(list(values)) if "properties" in repr(column.spec) else list(values), dtype="object")
+    return pd.Series(
+        deepcopy(list(values)) if "properties" in repr(column.spec) else list(values),
+        dtype="object",
+    )
 
 
 def _device(model: Any) -> str:

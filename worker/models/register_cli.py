@@ -1,4 +1,6 @@
-"""What the programs that register a model share: their arguments, and whether there is anything to do."""
+"""What the programs that register a model share: their arguments, and whether there is anything to
+do.
+"""
 
 import argparse
 import sys
@@ -10,19 +12,25 @@ from worker.models.loader import find
 
 
 def arguments(prog: str, description: str, name: str) -> argparse.ArgumentParser:
-    """Returns a parser that knows the server, the name (`name` unless told otherwise), the alias, and --if-missing."""
+    """Returns a parser that knows the server, the name (`name` unless told otherwise), the alias,
+    and --if-missing.
+    """
     parser = argparse.ArgumentParser(prog=f"python -m {prog}", description=description)
     parser.add_argument("--tracking-uri", required=True, help="the MLflow server")
     parser.add_argument("--name", default=name, help="the registered model's name")
-    parser.add_argument("--alias", default="production", help="the alias to move to the new version")
+    parser.add_argument(
+        "--alias", default="production", help="the alias to move to the new version"
+    )
     parser.add_argument("--if-missing", action="store_true", help="do nothing if the alias exists")
     return parser
 
 
 def run(options: argparse.Namespace, register: Callable[[], str]) -> int:
-    """Has a version registered and returns the exit status; a setting that can't work is one sentence on stderr.
+    """Has a version registered and returns the exit status; a setting that can't work is one
+    sentence on stderr.
 
-    With --if-missing an alias that exists is left alone, before anything heavy is imported: a deployment may do it each time.
+    With --if-missing an alias that exists is left alone, before anything heavy is imported: a
+    deployment may do it each time.
     """
     called = f"{options.name}@{options.alias}"
     try:
@@ -35,5 +43,7 @@ def run(options: argparse.Namespace, register: Callable[[], str]) -> int:
         return 0
     started = time.monotonic()
     version = register()
-    print(f"{options.name} version {version} is @{options.alias} now, after {time.monotonic() - started:.1f} s")
+    print(
+        f"{options.name} version {version} is @{options.alias} now, after {time.monotonic() - started:.1f} s"
+    )
     return 0

@@ -1,7 +1,8 @@
 """Models of MLflow's `pytorch` flavor: on the GPU if there is one, a batch in one call.
 
-MLflow refuses to move a model exported by torch (pt2) to another device than it was saved on; torch itself can. So MLflow
-loads it, which checks the archive for pickles, and on a GPU the same archive is read again and moved.
+MLflow refuses to move a model exported by torch (pt2) to another device than it was saved on; torch
+itself can. So MLflow loads it, which checks the archive for pickles, and on a GPU the same archive
+is read again and moved.
 """
 
 from collections.abc import Mapping, Sequence
@@ -31,9 +32,11 @@ Row = tuple[list[NDArray[Any]], int]
 
 
 class TorchEngine:
-    """A torch module, fed float32 `[rows, columns]`, named tensors in the signature's order, or uint8 `[rows, size, size, 3]`.
+    """A torch module, fed float32 `[rows, columns]`, named tensors in the signature's order, or
+    uint8 `[rows, size, size, 3]`.
 
-    An optional column that a row leaves out is NaN. Rows whose tensors differ in their lengths run apart.
+    An optional column that a row leaves out is NaN. Rows whose tensors differ in their lengths run
+    apart.
     """
 
     def __init__(self, mlmodel: MLmodel, device: str) -> None:
@@ -43,12 +46,16 @@ class TorchEngine:
         self._columns = mlmodel.columns
         self.image = _picture(mlmodel)
         self._tensors = (_pixels(self.image),) if self.image else mlmodel.tensors
-        self.labels = read_labels(mlmodel.labels_file, mlmodel.top_k) if mlmodel.labels_file else None
+        self.labels = (
+            read_labels(mlmodel.labels_file, mlmodel.top_k) if mlmodel.labels_file else None
+        )
         _check_params(mlmodel, self.labels)
         self._module = load_module(mlmodel.folder, device)
 
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
-        return self._arrays(features), self.labels.count(params.get(TOP_K, self.labels.top_k)) if self.labels else 0
+        return self._arrays(features), self.labels.count(
+            params.get(TOP_K, self.labels.top_k)
+        ) if self.labels else 0
 
     def _arrays(self, features: Mapping[str, Any]) -> list[NDArray[Any]]:
         if self._tensors:
@@ -63,7 +70,9 @@ class TorchEngine:
         return [row]
 
     def run(self, rows: list[Row]) -> list[Any]:
-        return run_in_groups(rows, lambda row: tuple(array.shape for array in row[0]), self._answers)
+        return run_in_groups(
+            rows, lambda row: tuple(array.shape for array in row[0]), self._answers
+        )
 
     def _answers(self, rows: list[Row]) -> list[Any]:
         wanted = [count for _, count in rows]
@@ -71,7 +80,10 @@ class TorchEngine:
         answers = rows_of(guarded(lambda: self._call(stacked, max(wanted))), len(rows))
         if self.labels is None:
             return answers
-        return [{name: values[:count] for name, values in row.items()} for row, count in zip(answers, wanted, strict=True)]
+        return [
+            {name: values[:count] for name, values in row.items()}
+            for row, count in zip(answers, wanted, strict=True)
+        ]
 
     def _call(self, arrays: Sequence[NDArray[Any]], most_labels: int) -> Any:
         with torch.inference_mode():
@@ -84,7 +96,9 @@ class TorchEngine:
 
 
 def _picture(mlmodel: MLmodel) -> Picture | None:
-    """How the model wants its image, if its metadata say that it takes one; it is the only input then."""
+    """How the model wants its image, if its metadata say that it takes one; it is the only input
+    then.
+    """
     if mlmodel.image is None:
         return None
     try:
@@ -92,14 +106,20 @@ def _picture(mlmodel: MLmodel) -> Picture | None:
     except TypeError as error:
         raise Misconfigured(f"the model's metadata.image is not understood: {error}") from error
     if [(column.name, column.type) for column in mlmodel.columns] != [(picture.column, "string")]:
-        raise Misconfigured(f"a model of images must have one input in its signature, the string {picture.column}")
+        raise Misconfigured(
+            f"a model of images must have one input in its signature, the string {picture.column}"
+        )
     return picture
 
 
 def _check_params(mlmodel: MLmodel, labels: Labels | None) -> None:
     """A module's `forward` knows no parameters beside its inputs."""
-    if [param.name for param in mlmodel.params] not in ([], [TOP_K]) or (mlmodel.params and labels is None):
-        raise Misconfigured(f"a torch model may have the parameter {TOP_K} alone, and that with metadata.labels")
+    if [param.name for param in mlmodel.params] not in ([], [TOP_K]) or (
+        mlmodel.params and labels is None
+    ):
+        raise Misconfigured(
+            f"a torch model may have the parameter {TOP_K} alone, and that with metadata.labels"
+        )
 
 
 def _pixels(picture: Picture) -> Tensor:
@@ -124,5 +144,7 @@ def load_module(folder: Path, device: str) -> torch.nn.Module:
 
 def _array(output: Any) -> NDArray[Any]:
     if not isinstance(output, torch.Tensor):
-        raise UnfitAnswer(f"a torch model must answer a tensor, or several by name, not {type(output).__name__}")
+        raise UnfitAnswer(
+            f"a torch model must answer a tensor, or several by name, not {type(output).__name__}"
+        )
     return output.cpu().numpy()

@@ -1,1 +1,3 @@
-"""The parent process of a worker: it speaks for the child to the store, and replaces it when need be."""
+"""The parent process of a worker: it speaks for the child to the store, and replaces it when need
+be.
+"""

@@ -8,7 +8,10 @@ from worker.parent.version_switch import VersionSwitch
 
 @dataclass(frozen=True)
 class ChildReplacement:
-    """Both reasons, in their order. A child above its memory limit needs no turn: the same version comes back."""
+    """Both reasons, in their order.
+
+    A child above its memory limit needs no turn: the same version comes back.
+    """
 
     memory_limit: MemoryLimit
     version_switch: VersionSwitch

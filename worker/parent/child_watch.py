@@ -1,4 +1,6 @@
-"""Watches the child's process: a version that can't be loaded, and a child that died and is not replaced."""
+"""Watches the child's process: a version that can't be loaded, and a child that died and is not
+replaced.
+"""
 
 import time
 from collections.abc import Callable
@@ -10,7 +12,9 @@ from worker.parent.liveness import Liveness
 from worker.parent.version_switch import VersionSwitch
 
 REPLACE_S = 15.0
-"""Celery's loop replaces a dead child within 5 s; a worker whose child stays dead for longer ends, to be started again."""
+"""Celery's loop replaces a dead child within 5 s; a worker whose child stays dead for longer ends,
+to be started again.
+"""
 
 
 class ChildWatch:
@@ -44,14 +48,17 @@ class ChildWatch:
         if not self._child_status.died():
             self._dead_since = None
             return
-        # Celery looks for dead children every 5 s, and now and then replaces one by a process that it can't talk to.
+        # Celery looks for dead children every 5 s, and now and then replaces one by a process that
+        # it can't talk to.
         claim = self._claims.current
         if claim is not None and claim.pid == self._child_status.pid():
             self._reports.child_died(claim.claim_id)
         self._check_replaced()
 
     def _check_replaced(self) -> None:
-        """While the event loop stands still nobody replaces the child, and that is no reason to give up."""
+        """While the event loop stands still nobody replaces the child, and that is no reason to
+        give up.
+        """
         if not self._liveness.turning:
             self._dead_since = None
             return

@@ -26,13 +26,20 @@ class _Report:
 
 
 class ClaimReports:
-    """The event loop queues reports, the parent's thread sends them; those that the store did not take are sent again.
+    """The event loop queues reports, the parent's thread sends them; those that the store did not
+    take are sent again.
 
-    `version` answers the model version that the child holds. `wake` is set when there is something to send.
+    `version` answers the model version that the child holds. `wake` is set when there is something
+    to send.
     """
 
     def __init__(
-        self, settings: WorkerSettings, store: WorkerStore, tickets: Tickets, version: Callable[[], str], wake: threading.Event
+        self,
+        settings: WorkerSettings,
+        store: WorkerStore,
+        tickets: Tickets,
+        version: Callable[[], str],
+        wake: threading.Event,
     ) -> None:
         self._settings = settings
         self._store = store
@@ -88,4 +95,6 @@ def failed(reason: str, settings: WorkerSettings) -> Outcome:
         "timeout": f"the model did not answer within its run limit of {settings.run_limit_s:g} s",
         "worker_lost": "the process that ran it died",
     }
-    return Outcome(ALL, OutcomeKind.FAIL, orjson.dumps({"type": reason, "message": messages[reason]}))
+    return Outcome(
+        ALL, OutcomeKind.FAIL, orjson.dumps({"type": reason, "message": messages[reason]})
+    )

@@ -1,7 +1,8 @@
 """The claim that the child has now, as the parent knows it.
 
-The parent speaks for the child, and the two are never in step: an answer about one claim may arrive when the next is already
-running. So whatever is done to the child is done for a claim id, and only while that claim is the one in it (protocol rule 5).
+The parent speaks for the child, and the two are never in step: an answer about one claim may arrive
+when the next is already running. So whatever is done to the child is done for a claim id, and only
+while that claim is the one in it (protocol rule 5).
 """
 
 import threading
@@ -18,7 +19,10 @@ class ActiveClaim:
 
 
 class CurrentClaims:
-    """The claim in the child, one at most. The event loop opens and closes it; the parent's thread reads it and stops it."""
+    """The claim in the child, one at most.
+
+    The event loop opens and closes it; the parent's thread reads it and stops it.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
@@ -58,7 +62,9 @@ class CurrentClaims:
             return True
 
     def stop(self, claim_id: str, kill: Callable[[int], None]) -> bool:
-        """Kills the child if that claim is still the one in it; the lock keeps the next one out meanwhile."""
+        """Kills the child if that claim is still the one in it; the lock keeps the next one out
+        meanwhile.
+        """
         with self._lock:
             if self._current is None or self._current.claim_id != claim_id or not self._current.pid:
                 return False

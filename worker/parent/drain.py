@@ -1,4 +1,6 @@
-"""Ends a worker that was told to stop: what runs may end within DRAIN_TIMEOUT_S, then it is handed back."""
+"""Ends a worker that was told to stop: what runs may end within DRAIN_TIMEOUT_S, then it is handed
+back.
+"""
 
 import os
 import signal
@@ -20,7 +22,10 @@ log = structlog.get_logger()
 
 
 class Drain:
-    """`request` is called by signal handlers, `check` once a beat by the parent's thread. `wake` has it check at once."""
+    """`request` is called by signal handlers, `check` once a beat by the parent's thread.
+
+    `wake` has it check at once.
+    """
 
     def __init__(
         self,
@@ -54,21 +59,27 @@ class Drain:
         self._wake.set()
 
     def request_by_signal(self, sentence: str) -> None:
-        """Has this worker drain and end, with one sentence: it takes no more, and what runs may still be its own."""
+        """Has this worker drain and end, with one sentence: it takes no more, and what runs may
+        still be its own.
+        """
         if not self._signalled:
             print(f"worker: {sentence}", file=sys.stderr, flush=True)
             os.kill(os.getpid(), signal.SIGTERM)
         self._signalled = True
 
     def check(self) -> None:
-        """Hands back what is still running when the time is up, and leaves; Celery leaves by itself when the run ended before."""
+        """Hands back what is still running when the time is up, and leaves; Celery leaves by itself
+        when the run ended before.
+        """
         if self._until is None or time.monotonic() < self._until:
             return
         claim = self._claims.current
         handed_back = 0
         if claim is not None:
             try:
-                answer = self._reports.settle(claim.claim_id, Outcome(ALL, OutcomeKind.HAND_BACK), "drain")
+                answer = self._reports.settle(
+                    claim.claim_id, Outcome(ALL, OutcomeKind.HAND_BACK), "drain"
+                )
                 failpoint(Failpoint.HANDED_BACK)
                 handed_back = sum(word == "waiting" for word in answer.words.values())
             except StoreUnavailable as error:

@@ -19,7 +19,9 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """`state` answers what this worker does now, `version` the model version that its child holds, '' while it loads."""
+    """`state` answers what this worker does now, `version` the model version that its child holds,
+    '' while it loads.
+    """
 
     def __init__(
         self,
@@ -72,7 +74,8 @@ class Heartbeat:
     def _act_on(self, answer: HeartbeatAnswer) -> None:
         """Publishes missing tickets, and replaces the child if that is due.
 
-        Not while the event loop stands still: a child that is ended then would not be replaced, since only the loop does that.
+        Not while the event loop stands still: a child that is ended then would not be replaced,
+        since only the loop does that.
         """
         if answer.repair:
             failpoint(Failpoint.REPAIR_DUE)

@@ -25,10 +25,17 @@ class Verdict(StrEnum):
 
 
 def judge(answer: RenewAnswer, run_limit_ms: int) -> Verdict:
-    """Says what an answer means for the claim it is about. Only *lost*, and the run limit, stop a child; a refusal does not."""
+    """Says what an answer means for the claim it is about.
+
+    Only *lost*, and the run limit, stop a child; a refusal does not.
+    """
     if answer.kind is LeaseStatus.LOST:
         return Verdict.STOP_LOST
-    if answer.kind is LeaseStatus.HELD and answer.begun_for_ms is not None and answer.begun_for_ms > run_limit_ms:
+    if (
+        answer.kind is LeaseStatus.HELD
+        and answer.begun_for_ms is not None
+        and answer.begun_for_ms > run_limit_ms
+    ):
         return Verdict.STOP_LIMIT
     return Verdict.KEEP
 
@@ -36,7 +43,13 @@ def judge(answer: RenewAnswer, run_limit_ms: int) -> Verdict:
 class LeaseKeeper:
     """Called once a beat, by the parent's thread."""
 
-    def __init__(self, settings: WorkerSettings, store: WorkerStore, claims: CurrentClaims, reports: ClaimReports) -> None:
+    def __init__(
+        self,
+        settings: WorkerSettings,
+        store: WorkerStore,
+        claims: CurrentClaims,
+        reports: ClaimReports,
+    ) -> None:
         self._settings = settings
         self._store = store
         self._claims = claims
@@ -47,7 +60,9 @@ class LeaseKeeper:
         claim = self._claims.current
         if claim is None:
             return
-        answer = self._store.renew(self._settings.model, claim.claim_id, self._settings.run_limit_ms)
+        answer = self._store.renew(
+            self._settings.model, claim.claim_id, self._settings.run_limit_ms
+        )
         failpoint(Failpoint.RENEWED)
         verdict = judge(answer, round(self._settings.run_limit_s * 1000))
         if verdict is Verdict.STOP_LOST:
@@ -56,11 +71,15 @@ class LeaseKeeper:
             self._stop(claim.claim_id, failed("timeout", self._settings), "timeout")
 
     def _stop(self, claim_id: str, outcome: Outcome, reason: str) -> None:
-        """Tells the store first: that closes the fence, so a write the dying child has under way can't be half believed."""
+        """Tells the store first: that closes the fence, so a write the dying child has under way
+        can't be half believed.
+        """
         self._reports.expect_failure(claim_id, reason)
         try:
             self._reports.settle(claim_id, outcome, reason)
             failpoint(Failpoint.STOP_TOLD)
         finally:
             stopped = self._claims.stop(claim_id, lambda pid: os.kill(pid, signal.SIGKILL))
-            log.warning("child.stopped" if stopped else "child.spared", claim_id=claim_id, reason=reason)
+            log.warning(
+                "child.stopped" if stopped else "child.spared", claim_id=claim_id, reason=reason
+            )

@@ -1,9 +1,11 @@
-"""Whether this worker's parent can go on, which is what /livez answers: only what a restart would mend counts.
+"""Whether this worker's parent can go on, which is what /livez answers: only what a restart would
+mend counts.
 
-The parent's event loop turns every second. While the broker is away Celery connects to it again on that same loop, which then
-stands still: it sleeps, or waits for a socket or for the answer about a name. A restart would mend none of that, and would cost the
-model. So the broker is asked from a thread of its own as long as the loop stands still, and the parent counts as stuck only when
-the loop stood still although the broker answered all the time.
+The parent's event loop turns every second. While the broker is away Celery connects to it again on
+that same loop, which then stands still: it sleeps, or waits for a socket or for the answer about a
+name. A restart would mend none of that, and would cost the model. So the broker is asked from a
+thread of its own as long as the loop stands still, and the parent counts as stuck only when the
+loop stood still although the broker answered all the time.
 """
 
 import threading
@@ -23,7 +25,9 @@ LOOK_S = 1.0
 class Liveness:
     """`broker_answers` may take any time, and is called on this object's thread alone."""
 
-    def __init__(self, broker_answers: Callable[[], bool], stuck_after_s: float, still_s: float = STILL_S) -> None:
+    def __init__(
+        self, broker_answers: Callable[[], bool], stuck_after_s: float, still_s: float = STILL_S
+    ) -> None:
         self._broker_answers = broker_answers
         self._stuck_after_s = stuck_after_s
         self._still_s = still_s
@@ -56,9 +60,15 @@ class Liveness:
             self._answers_since = None
         elif self._answers_since is None:
             self._answers_since = asked
-        stuck = self._answers_since is not None and asked - self._answers_since > self._stuck_after_s
+        stuck = (
+            self._answers_since is not None and asked - self._answers_since > self._stuck_after_s
+        )
         if stuck and not self._stuck:
-            log.error("worker.stuck", still_s=round(asked - self._turned), answers_s=round(self._stuck_after_s))
+            log.error(
+                "worker.stuck",
+                still_s=round(asked - self._turned),
+                answers_s=round(self._stuck_after_s),
+            )
         self._stuck = stuck
 
     def _keep_looking(self) -> None:

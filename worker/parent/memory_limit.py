@@ -1,7 +1,9 @@
-"""Restarts a child whose memory has grown past MODEL_MEMORY_MAX_BYTES: a leak ends as a short pause, not as a kill by the kernel.
+"""Restarts a child whose memory has grown past MODEL_MEMORY_MAX_BYTES: a leak ends as a short
+pause, not as a kill by the kernel.
 
-What counts is the memory that only the process itself can give back (`private_bytes`). It is measured after each batch and with
-each heartbeat. The child is killed when no claim is in it, so no prediction pays. Measuring costs a tenth of a millisecond.
+What counts is the memory that only the process itself can give back (`private_bytes`). It is
+measured after each batch and with each heartbeat. The child is killed when no claim is in it, so no
+prediction pays. Measuring costs a tenth of a millisecond.
 """
 
 import os
@@ -20,7 +22,10 @@ MIB = 2**20
 
 @dataclass(frozen=True, slots=True)
 class MemorySample:
-    """What was measured of which process. One value, since two threads measure: the event loop's and the parent's own."""
+    """What was measured of which process.
+
+    One value, since two threads measure: the event loop's and the parent's own.
+    """
 
     pid: int = 0
     bytes_when_loaded: int = 0
@@ -31,7 +36,8 @@ class MemorySample:
 class MemoryLimit:
     """Watches the child's private memory. `max_bytes=0` disables it.
 
-    A process above the limit right after loading is not restarted, since a new one would be as large; `problem` reports it.
+    A process above the limit right after loading is not restarted, since a new one would be as
+    large; `problem` reports it.
     """
 
     child_status: ChildStatusFiles
@@ -46,7 +52,9 @@ class MemoryLimit:
         if not (self.max_bytes and pid and self.child_status.loaded()):
             return
         before = self.sample
-        loaded = self.child_status.bytes_when_loaded() if pid != before.pid else before.bytes_when_loaded
+        loaded = (
+            self.child_status.bytes_when_loaded() if pid != before.pid else before.bytes_when_loaded
+        )
         self.sample = MemorySample(pid, loaded, private_bytes(pid))
         if pid != before.pid and self.too_large_when_loaded:
             log.error("child.too_large", bytes=loaded, most=self.max_bytes)
@@ -64,14 +72,22 @@ class MemoryLimit:
         return sample.pid if above and self.child_status.pid() == sample.pid else 0
 
     def restart_child(self) -> bool:
-        """Kills the child if it is above the limit and no claim is in it; Celery starts another. Says whether it did."""
+        """Kills the child if it is above the limit and no claim is in it; Celery starts another.
+
+        Says whether it did.
+        """
         pid = self.child_above_limit
         if not pid or not self.claims.kill_idle(lambda: os.kill(pid, signal.SIGKILL)):
             return False
         # Until Celery has another, which may take seconds, there is none to be measured.
         sample, self.sample = self.sample, MemorySample()
         self._restarts.append(time.time())
-        log.warning("child.outgrown", bytes=sample.bytes, at_first=sample.bytes_when_loaded, most=self.max_bytes)
+        log.warning(
+            "child.outgrown",
+            bytes=sample.bytes,
+            at_first=sample.bytes_when_loaded,
+            most=self.max_bytes,
+        )
         return True
 
     @property

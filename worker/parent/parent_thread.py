@@ -1,7 +1,9 @@
-"""The thread of the parent that speaks for the child: once a second it reports, renews, beats, drains and watches, in this order.
+"""The thread of the parent that speaks for the child: once a second it reports, renews, beats,
+drains and watches, in this order.
 
-It has the store to itself on its own connection, so neither a busy model nor a slow broker can silence it. An unreachable store
-stops nothing: the child goes on, and what is to be reported is reported when the store is back.
+It has the store to itself on its own connection, so neither a busy model nor a slow broker can
+silence it. An unreachable store stops nothing: the child goes on, and what is to be reported is
+reported when the store is back.
 """
 
 import os
@@ -35,7 +37,10 @@ log = structlog.get_logger()
 
 
 class ParentThread:
-    """Puts the parts together and runs them. `exit_process` ends the worker from the thread, with the exit code given."""
+    """Puts the parts together and runs them.
+
+    `exit_process` ends the worker from the thread, with the exit code given.
+    """
 
     def __init__(
         self,
@@ -60,7 +65,9 @@ class ParentThread:
 
         version = child_status.version
         switch = VersionSwitch(child_status, claims)
-        self._replacement = ChildReplacement(MemoryLimit(child_status, claims, settings.model_memory_max_bytes), switch)
+        self._replacement = ChildReplacement(
+            MemoryLimit(child_status, claims, settings.model_memory_max_bytes), switch
+        )
         self.reports = ClaimReports(settings, store, tickets, version, self._wake)
         ticket_watch = TicketWatch(claims, self.give_up)
         self.heartbeat = Heartbeat(

@@ -1,4 +1,6 @@
-"""Notices that no tickets arrive although predictions wait: then the consumer's connection to the broker is lost."""
+"""Notices that no tickets arrive although predictions wait: then the consumer's connection to the
+broker is lost.
+"""
 
 from collections.abc import Callable
 
@@ -6,7 +8,9 @@ from inference.settings import BEAT_S
 from worker.parent.current_claims import CurrentClaims
 
 DEAF_S = 90.0
-"""An idle worker that gets no ticket for this long while something waits ends itself; repairs come at least every 30 s."""
+"""An idle worker that gets no ticket for this long while something waits ends itself; repairs come
+at least every 30 s.
+"""
 
 
 class TicketWatch:
@@ -19,9 +23,13 @@ class TicketWatch:
         self._deaf_beats = 0
 
     def check(self, expected: bool) -> None:
-        """`expected`: this worker is idle, something waits, and all that could bring a ticket works."""
+        """`expected`: this worker is idle, something waits, and all that could bring a ticket
+        works.
+        """
         none_came = self._claims.opened == self._opened_before
         self._deaf_beats = self._deaf_beats + 1 if expected and none_came else 0
         self._opened_before = self._claims.opened
         if self._deaf_beats * BEAT_S >= DEAF_S:
-            self._give_up(f"it got no ticket in {DEAF_S:g} s although predictions wait: its connection to the broker is lost")
+            self._give_up(
+                f"it got no ticket in {DEAF_S:g} s although predictions wait: its connection to the broker is lost"
+            )

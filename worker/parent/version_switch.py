@@ -1,8 +1,9 @@
-"""Follows the model's alias: replaces the child by one that loads the new version, and rolls back if that can't be loaded.
+"""Follows the model's alias: replaces the child by one that loads the new version, and rolls back
+if that can't be loaded.
 
-The child says that the alias moved (`worker.child_status`), the store says whose turn it is: one worker of a model at a time. A
-version that can't be loaded is refused until the alias names another: a worker that serves an older one is worth more than one
-that serves none.
+The child says that the alias moved (`worker.child_status`), the store says whose turn it is: one
+worker of a model at a time. A version that can't be loaded is refused until the alias names
+another: a worker that serves an older one is worth more than one that serves none.
 """
 
 import os
@@ -40,7 +41,10 @@ class VersionSwitch:
         return sentence if version and self.child_status.moved_to() == version else ""
 
     def switch(self) -> None:
-        """Kills the child if it is this worker's turn and no claim is in it. Celery starts another, for the pinned version."""
+        """Kills the child if it is this worker's turn and no claim is in it.
+
+        Celery starts another, for the pinned version.
+        """
         if not self.my_turn:
             return
         to, pid, held = self.wanted, self.child_status.pid(), self.child_status.version()
@@ -57,7 +61,10 @@ class VersionSwitch:
             log.info("child.replaced", held=held, to=to)
 
     def roll_back(self, version: str, sentence: str) -> bool:
-        """The child could not load a version: has the one before loaded again. False if there is none to go back to."""
+        """The child could not load a version: has the one before loaded again.
+
+        False if there is none to go back to.
+        """
         if not self._last_good or version == self._last_good:
             return False
         self.child_status.forget_failures()

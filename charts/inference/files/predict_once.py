@@ -1,4 +1,7 @@
-"""What `helm test` runs: submits one prediction and waits for its end. Arguments: the gateway's address, the body, seconds."""
+"""What `helm test` runs: submits one prediction and waits for its end.
+
+Arguments: the gateway's address, the body, seconds.
+"""
 
 import json
 import sys
@@ -15,7 +18,9 @@ def ask(path, data=None):
     headers = {"Content-Type": "application/json", "Cache-Control": "no-cache"}
     while True:
         try:
-            with urllib.request.urlopen(urllib.request.Request(base + path, data, headers), timeout=40) as answer:
+            with urllib.request.urlopen(
+                urllib.request.Request(base + path, data, headers), timeout=40
+            ) as answer:
                 return json.load(answer)
         except urllib.error.HTTPError as error:
             if error.code not in (502, 503) or time.monotonic() > end:

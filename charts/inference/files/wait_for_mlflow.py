@@ -1,4 +1,6 @@
-"""Ends when the address in the first argument answers; gives up after ten minutes, and is then started again."""
+"""Ends when the address in the first argument answers; gives up after ten minutes, and is then
+started again.
+"""
 
 import sys
 import time

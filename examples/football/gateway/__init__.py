@@ -1,4 +1,6 @@
-"""A gateway's extension that looks scored matches up: `EXTENSIONS=examples.football.gateway:install`."""
+"""A gateway's extension that looks scored matches up:
+`EXTENSIONS=examples.football.gateway:install`.
+"""
 
 from importlib.util import find_spec
 
@@ -16,9 +18,14 @@ from inference.settings import read_settings
 
 
 def install(app: FastAPI, _settings: GatewaySettings, metrics: CollectorRegistry) -> Background:
-    """Adds GET /predict/{match_id} and /predict/matches/. Arrow is imported when there is a file to read, and not before."""
+    """Adds GET /predict/{match_id} and /predict/matches/.
+
+    Arrow is imported when there is a file to read, and not before.
+    """
     if find_spec("pyarrow") is None:
-        raise Misconfigured("the look-ups of examples.football need pyarrow: install the extra football of this project")
+        raise Misconfigured(
+            "the look-ups of examples.football need pyarrow: install the extra football of this project"
+        )
     settings = read_settings(LookupSettings)
     matches = Matches(settings.batch_output_url, settings.batch_refresh_s, LookupMetrics(metrics))
     add_matches(app, MatchCalls(matches))

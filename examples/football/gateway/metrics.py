@@ -7,7 +7,11 @@ class LookupMetrics:
     """What is served, for as long as there is a good file."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
-        self.matches = Gauge("prediction_matches", "Scored matches to look up; 0 without a good file.", registry=registry)
+        self.matches = Gauge(
+            "prediction_matches",
+            "Scored matches to look up; 0 without a good file.",
+            registry=registry,
+        )
         self.written = Gauge(
             "prediction_matches_written_timestamp_seconds",
             "When their file was written; 0 without a good one.",

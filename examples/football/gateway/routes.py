@@ -14,7 +14,13 @@ from app.http import routes
 from app.http.problems import Problem
 from app.http.responses import json_response, rfc3339
 from examples.football.gateway.schemas import Match, MatchPage, MatchProblem
-from examples.football.gateway.scored_matches import Matches, MatchesUnavailable, MatchTable, Place, Wanted
+from examples.football.gateway.scored_matches import (
+    Matches,
+    MatchesUnavailable,
+    MatchTable,
+    Place,
+    Wanted,
+)
 
 MOST_IN_A_PAGE = 100
 RETRY_S = "30"
@@ -59,12 +65,34 @@ _AN_ID = {"type": "integer", "minimum": -_ID_BIAS, "maximum": _ID_BIAS - 1}
 _A_DAY = {"type": "string", "format": "date"}
 _A_PLACE = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
 MatchId = Annotated[int, BeforeValidator(_match_id), WithJsonSchema(_AN_ID), Path()]
-Cursor = Annotated[Any, BeforeValidator(_place), WithJsonSchema(_A_PLACE), Query(description="The `next` of an earlier page.")]
-First = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY), Query(alias="from", description="The first date.")]
-Last = Annotated[date | None, BeforeValidator(_day), WithJsonSchema(_A_DAY), Query(alias="to", description="The last date.")]
-Division = Annotated[str, Query(max_length=200, description="Exactly as it is written in the matches.")]
+Cursor = Annotated[
+    Any,
+    BeforeValidator(_place),
+    WithJsonSchema(_A_PLACE),
+    Query(description="The `next` of an earlier page."),
+]
+First = Annotated[
+    date | None,
+    BeforeValidator(_day),
+    WithJsonSchema(_A_DAY),
+    Query(alias="from", description="The first date."),
+]
+Last = Annotated[
+    date | None,
+    BeforeValidator(_day),
+    WithJsonSchema(_A_DAY),
+    Query(alias="to", description="The last date."),
+]
+Division = Annotated[
+    str, Query(max_length=200, description="Exactly as it is written in the matches.")
+]
 Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
-Known = Annotated[str, Header(alias="If-None-Match", description="The ETag of an earlier answer: 304 if it is the same.")]
+Known = Annotated[
+    str,
+    Header(
+        alias="If-None-Match", description="The ETag of an earlier answer: 304 if it is the same."
+    ),
+]
 
 
 class MatchCalls:
@@ -78,7 +106,9 @@ class MatchCalls:
         table = await self._table()
         row = table.one(match_id)
         if row is None:
-            raise Problem(MatchProblem.UNKNOWN_MATCH, "No upcoming match that was scored has this id")
+            raise Problem(
+                MatchProblem.UNKNOWN_MATCH, "No upcoming match that was scored has this id"
+            )
         return _answer(table, known, lambda: _public(row))
 
     async def page(
@@ -91,12 +121,17 @@ class MatchCalls:
         division: Division = "",
         known: Known = "",
     ) -> Response:
-        """Lists the upcoming matches, the earliest first; go on with `next`, as long as there is one."""
+        """Lists the upcoming matches, the earliest first; go on with `next`, as long as there is
+        one.
+        """
         table = await self._table()
 
         def body() -> MatchPage:
             rows, after = table.page(Wanted(first, last, division, cursor), limit)
-            return {"items": [_public(row) for row in rows], "next": cursor_of(after) if after else None}
+            return {
+                "items": [_public(row) for row in rows],
+                "next": cursor_of(after) if after else None,
+            }
 
         return _answer(table, known, body)
 
@@ -108,13 +143,35 @@ class MatchCalls:
 
 
 def add_matches(app: FastAPI, calls: MatchCalls) -> None:
-    """Adds the calls. The gateway's other paths under /predict/ are there already: the last of these takes any word for an id."""
-    routes.add(app, "GET /predict/matches/", calls.page, {200: MatchPage}, (422, 503), kinds=MatchProblem, tagged=True)
-    routes.add(app, "GET /predict/{match_id}", calls.one, {200: Match}, (404, 422, 503), kinds=MatchProblem, tagged=True)
+    """Adds the calls.
+
+    The gateway's other paths under /predict/ are there already: the last of these takes any word
+    for an id.
+    """
+    routes.add(
+        app,
+        "GET /predict/matches/",
+        calls.page,
+        {200: MatchPage},
+        (422, 503),
+        kinds=MatchProblem,
+        tagged=True,
+    )
+    routes.add(
+        app,
+        "GET /predict/{match_id}",
+        calls.one,
+        {200: Match},
+        (404, 422, 503),
+        kinds=MatchProblem,
+        tagged=True,
+    )
 
 
 def _answer(table: MatchTable, known: str, body: Callable[[], Match | MatchPage]) -> Response:
-    """Answers 304 to who has it already; the file is the same, so the answer to the same address is."""
+    """Answers 304 to who has it already; the file is the same, so the answer to the same address
+    is.
+    """
     headers = {"ETag": f'"{table.etag}"'}
     tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]
     if headers["ETag"] in tags or "*" in tags:

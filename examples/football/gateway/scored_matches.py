@@ -1,13 +1,16 @@
-"""The upcoming matches and their scores, from the file that the scoring job writes: one by its id, and pages of them.
+"""The upcoming matches and their scores, from the file that the scoring job writes: one by its id,
+and pages of them.
 
-The file is read whole, on a thread, and kept as Arrow's columns: a look-up is a bisection and a page a slice, neither asks anybody.
-A million matches cost some 110 MB, and 300 MB while a new file takes an old one's place; a larger file is refused, since
-a gateway that runs out of memory takes predictions down with it.
+The file is read whole, on a thread, and kept as Arrow's columns: a look-up is a bisection and a
+page a slice, neither asks anybody. A million matches cost some 110 MB, and 300 MB while a new file
+takes an old one's place; a larger file is refused, since a gateway that runs out of memory takes
+predictions down with it.
 
-A file that is missing, cut short or of another layout is an answer to these look-ups alone, also after a good one: the job
-replaces the file in one step, so such a file is somebody's mistake, and a gateway that hid it by what it remembers would say
-something else than the gateway started next. What can't be reached says nothing of the file, though: then what was read last
-goes on being served, as with the registry.
+A file that is missing, cut short or of another layout is an answer to these look-ups alone, also
+after a good one: the job replaces the file in one step, so such a file is somebody's mistake, and a
+gateway that hid it by what it remembers would say something else than the gateway started next.
+What can't be reached says nothing of the file, though: then what was read last goes on being
+served, as with the registry.
 """
 
 import asyncio
@@ -35,7 +38,10 @@ FIRST_LOOK_S = 5.0
 
 _EPOCH = date(1970, 1, 1).toordinal()
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_SPANS = {"date": ("int32", 1 - _EPOCH, date.max.toordinal() - _EPOCH), "scored_at": ("int64", 1, 253_402_300_799_999)}
+_SPANS = {
+    "date": ("int32", 1 - _EPOCH, date.max.toordinal() - _EPOCH),
+    "scored_at": ("int64", 1, 253_402_300_799_999),
+}
 """What Python can write: the years 1 to 9999, the time since 1970, as Arrow keeps them."""
 
 
@@ -66,7 +72,10 @@ class Wanted:
 
 
 class MatchTable:
-    """One file's matches, in the order of date and match_id. Raises `Unfit` for a file of another kind."""
+    """One file's matches, in the order of date and match_id.
+
+    Raises `Unfit` for a file of another kind.
+    """
 
     def __init__(self, content: bytes) -> None:
         import pyarrow as pa
@@ -76,7 +85,9 @@ class MatchTable:
         self.etag = blake2b(content, digest_size=16).hexdigest()
         self.version = metadata.get(layout.VERSION_KEY, b"").decode(errors="replace")
         self.written_s = _seconds(metadata.get(layout.WRITTEN_KEY, b""))
-        self._table = table.take(pc.sort_indices(table.select(layout.ORDER), _ascending(layout.ORDER))).combine_chunks()
+        self._table = table.take(
+            pc.sort_indices(table.select(layout.ORDER), _ascending(layout.ORDER))
+        ).combine_chunks()
         del table
         self._ids = self._table["match_id"].combine_chunks()
         self._days = self._table["date"].combine_chunks().cast("int32")
@@ -111,10 +122,14 @@ class MatchTable:
         after = self._place(rows[-1]) if rows and low + limit < high else None
         return self._table.take(rows).to_pylist() if rows else [], after
 
-    def _order(self, division: str) -> tuple[Callable[[int], int], Callable[[int], tuple[int, Place]]]:
-        """How to find the row at a place of an order, and what that place is called: its division's number, then the place.
+    def _order(
+        self, division: str
+    ) -> tuple[Callable[[int], int], Callable[[int], tuple[int, Place]]]:
+        """How to find the row at a place of an order, and what that place is called: its division's
+        number, then the place.
 
-        Without a division all have the number 0, so that both orders are bisected alike; one that no match has is -1.
+        Without a division all have the number 0, so that both orders are bisected alike; one that
+        no match has is -1.
         """
         if not division:
             return (lambda place: place), (lambda place: (0, self._place(place)))
@@ -122,7 +137,10 @@ class MatchTable:
         def row_at(place: int) -> int:
             return int(self._by_division[place].as_py())
 
-        return row_at, lambda place: (self._divisions[row := row_at(place)].as_py(), self._place(row))
+        return row_at, lambda place: (
+            self._divisions[row := row_at(place)].as_py(),
+            self._place(row),
+        )
 
     def _place(self, row: int) -> Place:
         return Place(self._days[row].as_py(), self._ids[row].as_py())
@@ -166,7 +184,10 @@ class Matches:
             elif self._table:
                 self._why = ""
         except FileNotFoundError:
-            self._refuse("", f"nothing is at {without_secrets(self._url)} (yet): python -m examples.football.scoring writes it")
+            self._refuse(
+                "",
+                f"nothing is at {without_secrets(self._url)} (yet): python -m examples.football.scoring writes it",
+            )
         except Unfit as error:
             self._refuse(token, f"what is at {without_secrets(self._url)} {error}")
         except Misconfigured as error:
@@ -219,7 +240,12 @@ def _parsed(content: bytes) -> tuple[Any, dict[bytes, bytes]]:
         file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=words)
         if file.metadata.num_rows > MOST_MATCHES:
             raise Unfit(f"has more than the {MOST_MATCHES} matches that a gateway keeps")
-        table = file.read(columns=wanted.names, use_threads=False).select(wanted.names).unify_dictionaries().combine_chunks()
+        table = (
+            file.read(columns=wanted.names, use_threads=False)
+            .select(wanted.names)
+            .unify_dictionaries()
+            .combine_chunks()
+        )
     except Unfit:
         raise
     except (pa.ArrowException, OSError, ValueError) as error:
@@ -227,14 +253,22 @@ def _parsed(content: bytes) -> tuple[Any, dict[bytes, bytes]]:
     _check_values(table)
     # Written out as a number: its zone would need a database.
     place = table.schema.get_field_index("scored_at")
-    return table.set_column(place, "scored_at", table["scored_at"].cast("int64")), dict(found.metadata)
+    return table.set_column(place, "scored_at", table["scored_at"].cast("int64")), dict(
+        found.metadata
+    )
 
 
 def _check_schema(found: Any, wanted: Any) -> None:
     number = (found.metadata or {}).get(layout.LAYOUT_KEY, b"none").decode(errors="replace")
     if number != layout.LAYOUT:
-        raise Unfit(f"has the layout {number}, and this gateway reads {layout.LAYOUT}: run the scoring job of the same release")
-    wrong = [field.name for field in wanted if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type]
+        raise Unfit(
+            f"has the layout {number}, and this gateway reads {layout.LAYOUT}: run the scoring job of the same release"
+        )
+    wrong = [
+        field.name
+        for field in wanted
+        if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type
+    ]
     if wrong:
         raise Unfit(f"has another schema: {', '.join(wrong)} missing or of another type")
 
@@ -243,8 +277,12 @@ def _check_values(table: Any) -> None:
     import pyarrow.compute as pc
 
     gaps = [name for name in table.column_names if table[name].null_count]
-    gaps += [name for name in layout.SCORES if not pc.all(pc.is_finite(table[name]), min_count=0).as_py()]
-    gaps += [name for name, span in _SPANS.items() if not _within(table[name].cast(span[0]), *span[1:])]
+    gaps += [
+        name for name in layout.SCORES if not pc.all(pc.is_finite(table[name]), min_count=0).as_py()
+    ]
+    gaps += [
+        name for name, span in _SPANS.items() if not _within(table[name].cast(span[0]), *span[1:])
+    ]
     if gaps:
         raise Unfit(f"has gaps, or what can't be, in {', '.join(gaps)}")
 

@@ -10,6 +10,9 @@ class LookupSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     batch_output_url: str = Field(
-        "", description="The file that the scoring job writes, for GET /predict/{match_id} and /predict/matches/: a path or a URL."
+        "",
+        description="The file that the scoring job writes, for GET /predict/{match_id} and /predict/matches/: a path or a URL.",
     )
-    batch_refresh_s: float = Field(2.0, ge=0.1, description="How often that file is looked at for a newer one, in seconds.")
+    batch_refresh_s: float = Field(
+        2.0, ge=0.1, description="How often that file is looked at for a newer one, in seconds."
+    )

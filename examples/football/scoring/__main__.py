@@ -1,4 +1,6 @@
-"""`python -m examples.football.scoring`: one run; what is wrong is one sentence on standard error, and the exit code says so."""
+"""`python -m examples.football.scoring`: one run; what is wrong is one sentence on standard error,
+and the exit code says so.
+"""
 
 import signal
 import sys
@@ -24,14 +26,18 @@ def main() -> int:
     try:
         settings = read_settings(ScoringSettings)
         set_up_logging(settings.log_level)
-        from examples.football.scoring.job import run  # takes seconds, so only once the settings are right
+        from examples.football.scoring.job import (
+            run,
+        )  # takes seconds, so only once the settings are right
 
         run(settings)
     except Misconfigured as error:
         print(f"batch: {error}", file=sys.stderr)
         return 1
     except Exception as error:  # the model is foreign code, and the place of the file may be away
-        log.exception("batch.failed", consequence="the file is as it was; another run goes on from here")
+        log.exception(
+            "batch.failed", consequence="the file is as it was; another run goes on from here"
+        )
         print(f"batch: {type(error).__name__}: {str(error)[:300]}", file=sys.stderr)
         return 1
     return 0

@@ -1,7 +1,8 @@
-"""One run: the model from the registry, its upcoming matches batch by batch, and the file in one step at the end.
+"""One run: the model from the registry, its upcoming matches batch by batch, and the file in one
+step at the end.
 
-A file that was made of the same things already is left as it is: the same model says the same of the same matches, so a schedule
-may be as tight as one likes.
+A file that was made of the same things already is left as it is: the same model says the same of
+the same matches, so a schedule may be as tight as one likes.
 """
 
 import hashlib
@@ -28,7 +29,9 @@ log = structlog.get_logger()
 
 
 def run(settings: ScoringSettings) -> None:
-    """Leaves the file up to date; raises `Misconfigured` with a sentence, and whatever the model raises."""
+    """Leaves the file up to date; raises `Misconfigured` with a sentence, and whatever the model
+    raises.
+    """
     output = file_at(settings.batch_output_url)
     resolved = wait_at_start(
         "the registry did not give it",
@@ -39,17 +42,29 @@ def run(settings: ScoringSettings) -> None:
     model = loader.load(resolved, settings.mlflow_tracking_uri)
     matches = upcoming(model.mlmodel, settings.batch_from_date)
     made_of = _digest(layout.LAYOUT, model.name, model.version, matches.first, matches.digest)
-    told = {"model": model.name, "version": model.version, "from_date": matches.first, "matches": len(matches)}
+    told = {
+        "model": model.name,
+        "version": model.version,
+        "from_date": matches.first,
+        "matches": len(matches),
+    }
     if _made_of(output) == made_of:
         log.info("batch.up_to_date", **told)
         return
-    log.info("batch.began", **told, device=model.device, output=without_secrets(settings.batch_output_url))
+    log.info(
+        "batch.began",
+        **told,
+        device=model.device,
+        output=without_secrets(settings.batch_output_url),
+    )
     model.warm_up(min(settings.batch_size, max(1, len(matches))))
     parts = Parts(output, f"{made_of}-{settings.batch_size}")
     parts.drop_others()
     table = _score(model, matches, parts, settings.batch_size)
     if len(matches) and not table.num_rows:
-        raise Misconfigured(f"{model.name} {model.version} refused every match, so the file is left as it was")
+        raise Misconfigured(
+            f"{model.name} {model.version} refused every match, so the file is left as it was"
+        )
     output.replace(to_bytes(table.replace_schema_metadata(_metadata(model, matches, made_of))))
     parts.drop()
     log.info("batch.ended", **told, scored=table.num_rows)
@@ -68,13 +83,17 @@ def _score(model: Model, matches: Upcoming, parts: Parts, batch_size: int) -> An
                 scored[number] = _scored(model, batch, lambda: log.info("batch.halved"))
                 parts.keep(number, scored[number])
                 progress.add(batch.num_rows)
-    return pa.concat_tables([layout.arrow_schema().empty_table(), *(scored[number] for number in range(len(batches)))])
+    return pa.concat_tables(
+        [layout.arrow_schema().empty_table(), *(scored[number] for number in range(len(batches)))]
+    )
 
 
 def _scored(model: Model, batch: Any, halved: Callable[[], object]) -> Any:
     """The batch with its scores; without the matches that the model refuses, which are told."""
     rows = batch.to_pylist()
-    results = predict_in_halves(model.predict, [{"match_id": row["match_id"]} for row in rows], halved)
+    results = predict_in_halves(
+        model.predict, [{"match_id": row["match_id"]} for row in rows], halved
+    )
     own = {"model_version": model.version, "scored_at": datetime.now(UTC)}
     good = []
     for row, result in zip(rows, results, strict=True):
@@ -88,7 +107,9 @@ def _scored(model: Model, batch: Any, halved: Callable[[], object]) -> Any:
 def _scores(result: Any, model: Model) -> dict[str, Any]:
     wanted = (*layout.SCORES, "outcome")
     if not isinstance(result, dict) or set(wanted) - set(result):
-        raise Misconfigured(f"{model.name} {model.version} is no model of matches: its results need {', '.join(wanted)}")
+        raise Misconfigured(
+            f"{model.name} {model.version} is no model of matches: its results need {', '.join(wanted)}"
+        )
     return {name: result[name] for name in wanted}
 
 

@@ -1,7 +1,9 @@
-"""What was scored so far, a file a batch, in a folder named by what it was made of: a run that was killed goes on from there.
+"""What was scored so far, a file a batch, in a folder named by what it was made of: a run that was
+killed goes on from there.
 
-The folder is beside the file to come, so that a run on another node finds it too. Parts of something else (another version, date,
-data or batch size) are of no use to anybody any more and are removed.
+The folder is beside the file to come, so that a run on another node finds it too. Parts of
+something else (another version, date, data or batch size) are of no use to anybody any more and are
+removed.
 """
 
 from typing import Any
@@ -25,7 +27,9 @@ class Parts:
         self._output = output
 
     def scored(self) -> dict[int, Any]:
-        """The parts that are there, as tables by number; one that can't be read is as good as not there."""
+        """The parts that are there, as tables by number; one that can't be read is as good as not
+        there.
+        """
         found = {}
         for path in self._list(self._folder):
             name = path.rpartition("/")[2]

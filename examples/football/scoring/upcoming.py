@@ -1,8 +1,9 @@
 """Which matches there are, as the model brought them along: date, division and teams by match_id.
 
-A match is scored with the features that the model has on record, so a list of matches from elsewhere would only name some that it
-can't score. Training registers both together, so the scoring job needs the registry and nothing else. The model's metadata name
-what is read here: `fixtures`, a parquet inside its folder, and `trained_before`, the first date that the training did not see.
+A match is scored with the features that the model has on record, so a list of matches from
+elsewhere would only name some that it can't score. Training registers both together, so the scoring
+job needs the registry and nothing else. The model's metadata name what is read here: `fixtures`, a
+parquet inside its folder, and `trained_before`, the first date that the training did not see.
 """
 
 import hashlib
@@ -41,7 +42,9 @@ class Upcoming:
 
 
 def upcoming(mlmodel: MLmodel, first: date | None) -> Upcoming:
-    """Reads the matches from `first` on, by default from the end of the training; raises `Misconfigured` if there is no saying."""
+    """Reads the matches from `first` on, by default from the end of the training; raises
+    `Misconfigured` if there is no saying.
+    """
     name = mlmodel.metadata.get("fixtures")
     if not name or mlmodel.feature_table is None:
         raise Misconfigured(
@@ -50,18 +53,26 @@ def upcoming(mlmodel: MLmodel, first: date | None) -> Upcoming:
         )
     fixtures, first = mlmodel.folder / name, first or _trained_before(mlmodel)
     if first is None:
-        raise Misconfigured("the model does not say where its training ended (metadata `trained_before`): set BATCH_FROM_DATE")
+        raise Misconfigured(
+            "the model does not say where its training ended (metadata `trained_before`): set BATCH_FROM_DATE"
+        )
     known = arrow_schema()
     try:
-        table = pq.read_table(fixtures, columns=list(_COLUMNS)).cast(pa.schema([known.field(name) for name in _COLUMNS]))
+        table = pq.read_table(fixtures, columns=list(_COLUMNS)).cast(
+            pa.schema([known.field(name) for name in _COLUMNS])
+        )
     except (OSError, ValueError, KeyError) as error:
-        raise Misconfigured(f"the model's fixtures {fixtures.name} can't be read: {error}") from error
+        raise Misconfigured(
+            f"the model's fixtures {fixtures.name} can't be read: {error}"
+        ) from error
     if pc.count_distinct(table["match_id"]).as_py() != table.num_rows:
         raise Misconfigured(f"the model's fixtures {fixtures.name} have two rows for one match_id")
     table = table.filter(pc.greater_equal(table["date"], pa.scalar(first)))
     files = (mlmodel.folder / "MLmodel", fixtures, mlmodel.feature_table)
     digest = hashlib.sha256(b"".join(hashlib.sha256(file.read_bytes()).digest() for file in files))
-    return Upcoming(table.sort_by([(name, "ascending") for name in ORDER]), first, digest.hexdigest())
+    return Upcoming(
+        table.sort_by([(name, "ascending") for name in ORDER]), first, digest.hexdigest()
+    )
 
 
 def _trained_before(mlmodel: MLmodel) -> date | None:
@@ -69,4 +80,6 @@ def _trained_before(mlmodel: MLmodel) -> date | None:
     try:
         return date.fromisoformat(str(told)) if told else None
     except ValueError as error:
-        raise Misconfigured(f"the model's metadata `trained_before` is {told!r}, which is no date such as 2017-01-31") from error
+        raise Misconfigured(
+            f"the model's metadata `trained_before` is {told!r}, which is no date such as 2017-01-31"
+        ) from error

@@ -1,7 +1,9 @@
-"""The store for gateways: commands made in the same moment travel in one pipeline, and share one sync of the disk.
+"""The store for gateways: commands made in the same moment travel in one pipeline, and share one
+sync of the disk.
 
-A handful of lanes, each a connection with one pipeline in flight; a call takes the first free lane, else it waits for the next
-pipeline. That is what makes submissions cheap: a call in a pipeline of 50 costs a quarter of one alone (docs/facts/celery.md).
+A handful of lanes, each a connection with one pipeline in flight; a call takes the first free lane,
+else it waits for the next pipeline. That is what makes submissions cheap: a call in a pipeline of
+50 costs a quarter of one alone (docs/facts/celery.md).
 """
 
 import asyncio
@@ -21,7 +23,13 @@ from inference.errors import Misconfigured, StoreUnavailable
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record
 from inference.store import messages
 from inference.store.redis.commands import Command, Commands
-from inference.store.redis.server_checks import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
+from inference.store.redis.server_checks import (
+    refuse,
+    refuse_owner,
+    refuse_policy,
+    refuse_schema,
+    weakness,
+)
 
 log = structlog.get_logger()
 
@@ -33,7 +41,9 @@ T = TypeVar("T")
 def connect(url: str, timeout_s: float) -> redis.Redis:
     """Returns an asyncio client that answers or fails within about `timeout_s`."""
     retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
+    )
 
 
 @contextmanager
@@ -54,7 +64,11 @@ class RedisGatewayStore:
     """See `GatewayStore`. `clock_offset_ms` is for tests alone."""
 
     def __init__(
-        self, client: redis.Redis, commands: Commands, timeout_s: float = 2.0, clock_offset_ms: Callable[[], int] = lambda: 0
+        self,
+        client: redis.Redis,
+        commands: Commands,
+        timeout_s: float = 2.0,
+        clock_offset_ms: Callable[[], int] = lambda: 0,
     ) -> None:
         self._client = client
         self._commands = commands
@@ -64,7 +78,10 @@ class RedisGatewayStore:
         self._lanes: set[asyncio.Task[None]] = set()
 
     async def run(self, command: Command[T]) -> T:
-        """Sends a move with whatever else is being sent now. A command given up here may still be carried out by the store."""
+        """Sends a move with whatever else is being sent now.
+
+        A command given up here may still be carried out by the store.
+        """
         loop = asyncio.get_running_loop()
         answered: asyncio.Future[list[Any]] = loop.create_future()
         # A timer and not `asyncio.timeout`, which costs a twentieth of a submission.
@@ -75,17 +92,22 @@ class RedisGatewayStore:
         try:
             reply = await answered
         except TimeoutError as error:
-            raise StoreUnavailable(f"the store did not answer {command.name} within {self._timeout_s:g} s") from error
+            raise StoreUnavailable(
+                f"the store did not answer {command.name} within {self._timeout_s:g} s"
+            ) from error
         except (RedisError, OSError) as error:
             raise StoreUnavailable(f"the store did not take {command.name}: {error}") from error
         finally:
             expiry.cancel()
-            # Its exception knows this frame, and the frames above with their inputs: together they would wait for the collector.
+            # Its exception knows this frame, and the frames above with their inputs: together they
+            # would wait for the collector.
             del answered
         return command.answer(reply)
 
     async def _run_lane(self) -> None:
-        """Sends until nothing is queued, and leaves in the same breath: a lane that only looks busy would strand the next call."""
+        """Sends until nothing is queued, and leaves in the same breath: a lane that only looks busy
+        would strand the next call.
+        """
         try:
             while self._queue:
                 await self._send_some()
@@ -100,7 +122,8 @@ class RedisGatewayStore:
         except (RedisError, OSError) as error:
             replies = [error] * len(batch)
         except Exception as error:
-            # uvloop raises a RuntimeError for a connection that closed under a write. Those who wait must hear of it.
+            # uvloop raises a RuntimeError for a connection that closed under a write. Those who
+            # wait must hear of it.
             log.exception("store.client_failed", calls=len(batch))
             replies = [ConnectionError(f"{type(error).__name__}: {error}")] * len(batch)
         for (_, answered), reply in zip(batch, replies, strict=True):
@@ -117,7 +140,9 @@ class RedisGatewayStore:
         if unknown:
             for text in {commands[i].script.text for i in unknown}:
                 await self._client.script_load(text)
-            for i, reply in zip(unknown, await self._pipeline([commands[i] for i in unknown]), strict=True):
+            for i, reply in zip(
+                unknown, await self._pipeline([commands[i] for i in unknown]), strict=True
+            ):
                 replies[i] = reply
         return replies
 
@@ -141,7 +166,9 @@ class RedisGatewayStore:
     async def replay(self, task_id: str, epoch: int) -> messages.Replayed:
         return await self.run(self._commands.replay(task_id, epoch))
 
-    async def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> DeadLetters:
+    async def dead_letters(
+        self, model: str, after: Place | None, error_type: str, limit: int
+    ) -> DeadLetters:
         return await self.run(self._commands.dead_letters(model, after, error_type, limit))
 
     async def dead_letter(self, task_id: str) -> DeadLetter | None:
@@ -169,7 +196,9 @@ class RedisGatewayStore:
             refuse_policy(config)
             refuse_schema(model, await self._own(model))
         except AuthenticationError as error:
-            raise Misconfigured(f"the store refused the credentials in STORE_URL: {error}") from error
+            raise Misconfigured(
+                f"the store refused the credentials in STORE_URL: {error}"
+            ) from error
         except (RedisError, OSError, TimeoutError) as error:
             raise StoreUnavailable(f"the store did not answer: {error}") from error
         return weakness(config)
@@ -189,7 +218,9 @@ class RedisGatewayStore:
 
     async def card(self, model: str) -> bytes | None:
         with _answering():
-            return cast(bytes | None, await self._client.get(self._commands.prefix(model) + ":card"))
+            return cast(
+                bytes | None, await self._client.get(self._commands.prefix(model) + ":card")
+            )
 
     async def identity(self) -> str:
         key = f"{self._commands.key_prefix}:identity"

@@ -15,15 +15,21 @@ def refuse(info: dict[str, Any]) -> None:
     version = tuple(int(part) for part in told.split(".")[:3] if part.isdigit())
     if version < OLDEST.get(kind, OLDEST["redis"]):
         needed = ".".join(map(str, OLDEST.get(kind, OLDEST["redis"])[:2]))
-        raise Misconfigured(f"the store is {kind} {told}, which is too old: the service needs {kind} {needed} or newer")
+        raise Misconfigured(
+            f"the store is {kind} {told}, which is too old: the service needs {kind} {needed} or newer"
+        )
     if info.get("cluster_enabled") or info.get("redis_mode") == "cluster":
-        raise Misconfigured("the store is a Redis Cluster, which is not supported: point STORE_URL at a single server")
+        raise Misconfigured(
+            "the store is a Redis Cluster, which is not supported: point STORE_URL at a single server"
+        )
     if info.get("role") in ("slave", "replica"):
         raise Misconfigured("the store is a read-only replica: point STORE_URL at the primary")
 
 
 def weakness(config: dict[str, str]) -> str:
-    """Returns what a crash of the server may lose, as a sentence, or '' for one that syncs before it answers."""
+    """Returns what a crash of the server may lose, as a sentence, or '' for one that syncs before
+    it answers.
+    """
     if config.get("appendonly", "yes") != "yes":
         return "the store keeps no append-only file: a crash may lose every accepted prediction since its last snapshot"
     if config.get("appendfsync", "always") != "always":
@@ -42,7 +48,9 @@ def refuse_policy(config: dict[str, str]) -> None:
 
 
 def refuse_owner(key_prefix: str, installation: str, owner: str) -> None:
-    """Raises `PrefixTaken` where the keys belong to another installation; `owner` is '' where they belong to nobody."""
+    """Raises `PrefixTaken` where the keys belong to another installation; `owner` is '' where they
+    belong to nobody.
+    """
     if owner in ("", installation):
         return
     me = f"this is {installation}" if installation else "INSTALLATION is not set here"
@@ -55,4 +63,6 @@ def refuse_owner(key_prefix: str, installation: str, owner: str) -> None:
 def refuse_schema(model: str, found: int) -> None:
     """Raises `SchemaTooNew` for keys laid out by a newer program."""
     if found > SCHEMA:
-        raise SchemaTooNew(f"the records of model {model} have schema {found} and this program knows {SCHEMA}: upgrade it")
+        raise SchemaTooNew(
+            f"the records of model {model} have schema {found} and this program knows {SCHEMA}: upgrade it"
+        )

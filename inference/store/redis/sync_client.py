@@ -10,7 +10,13 @@ from redis.retry import Retry
 from inference.errors import Misconfigured, StoreUnavailable
 from inference.store import messages
 from inference.store.redis.commands import Command, Commands
-from inference.store.redis.server_checks import refuse, refuse_owner, refuse_policy, refuse_schema, weakness
+from inference.store.redis.server_checks import (
+    refuse,
+    refuse_owner,
+    refuse_policy,
+    refuse_schema,
+    weakness,
+)
 
 T = TypeVar("T")
 
@@ -18,13 +24,20 @@ T = TypeVar("T")
 def connect(url: str, timeout_s: float) -> redis.Redis:
     """Returns a client that answers or fails within about `timeout_s`, reconnecting once by itself."""
     retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry)
+    return redis.Redis.from_url(
+        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
+    )
 
 
 class RedisWorkerStore:
     """See `WorkerStore`. `clock_offset_ms` is for tests alone."""
 
-    def __init__(self, client: redis.Redis, commands: Commands, clock_offset_ms: Callable[[], int] = lambda: 0) -> None:
+    def __init__(
+        self,
+        client: redis.Redis,
+        commands: Commands,
+        clock_offset_ms: Callable[[], int] = lambda: 0,
+    ) -> None:
         self._client = client
         self._commands = commands
         self._clock_offset_ms = clock_offset_ms
@@ -39,10 +52,14 @@ class RedisWorkerStore:
 
     def _send(self, command: Command[Any]) -> list[Any]:
         try:
-            return cast(list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
+            return cast(
+                list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms()))
+            )  # type: ignore[no-untyped-call]
         except redis.exceptions.NoScriptError:
             self._client.script_load(command.script.text)
-            return cast(list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms())))  # type: ignore[no-untyped-call]
+            return cast(
+                list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms()))
+            )  # type: ignore[no-untyped-call]
 
     def claim(self, ask: messages.ClaimRequest) -> messages.ClaimAnswer:
         return self.run(self._commands.claim(ask))
@@ -53,7 +70,9 @@ class RedisWorkerStore:
     def renew(self, model: str, claim_id: str, limit_ms: int) -> messages.RenewAnswer:
         return self.run(self._commands.renew(model, claim_id, limit_ms))
 
-    def settle(self, model: str, claim_id: str, outcomes: Sequence[messages.Outcome], version: str) -> messages.SettleAnswer:
+    def settle(
+        self, model: str, claim_id: str, outcomes: Sequence[messages.Outcome], version: str
+    ) -> messages.SettleAnswer:
         return self.run(self._commands.settle(model, claim_id, outcomes, version))
 
     def heartbeat(self, beat: messages.HeartbeatRequest) -> messages.HeartbeatAnswer:
@@ -69,7 +88,9 @@ class RedisWorkerStore:
             refuse_policy(config)
             refuse_schema(model, self._own(model))
         except redis.AuthenticationError as error:
-            raise Misconfigured(f"the store refused the credentials in STORE_URL: {error}") from error
+            raise Misconfigured(
+                f"the store refused the credentials in STORE_URL: {error}"
+            ) from error
         except (redis.RedisError, OSError) as error:
             raise StoreUnavailable(f"the store did not answer: {error}") from error
         return weakness(config)

@@ -1,6 +1,8 @@
-"""The likeliest labels of a classifier's row of probabilities: `{"labels": [{"label", "index", "probability"}, …]}`.
+"""The likeliest labels of a classifier's row of probabilities: `{"labels": [{"label", "index",
+"probability"}, …]}`.
 
-The k largest are found on the device, so that a row of a thousand numbers does not travel or turn into Python's.
+The k largest are found on the device, so that a row of a thousand numbers does not travel or turn
+into Python's.
 """
 
 from collections.abc import Mapping, Sequence
@@ -28,17 +30,26 @@ class Labels:
         return wanted
 
     def largest(self, probabilities: Any, count: int) -> "dict[str, torch.Tensor]":
-        """Takes `[rows, classes]`; returns index and probability, each `[rows, count]`, the largest first."""
+        """Takes `[rows, classes]`; returns index and probability, each `[rows, count]`, the largest
+        first.
+        """
         shape = tuple(getattr(probabilities, "shape", ()))
         if len(shape) != 2 or shape[1] != len(self.names):
-            raise UnfitAnswer(f"the model has {len(self.names)} labels and answered an array of {list(shape)}")
+            raise UnfitAnswer(
+                f"the model has {len(self.names)} labels and answered an array of {list(shape)}"
+            )
         found = probabilities.topk(count)
         return {"index": found.indices, "probability": found.values}
 
     def named(self, row: Mapping[str, Sequence[Any]]) -> dict[str, Any]:
         """Makes the answer of one row of `largest`."""
         pairs = zip(row["index"], row["probability"], strict=True)
-        return {"labels": [{"label": self.names[index], "index": index, "probability": value} for index, value in pairs]}
+        return {
+            "labels": [
+                {"label": self.names[index], "index": index, "probability": value}
+                for index, value in pairs
+            ]
+        }
 
 
 def read_labels(file: Path, top_k: Any) -> Labels:
@@ -48,5 +59,7 @@ def read_labels(file: Path, top_k: Any) -> Labels:
     except (OSError, UnicodeError) as error:
         raise Misconfigured(f"the model's labels {file.name} can't be read: {error}") from error
     if type(top_k) is not int or not 1 <= top_k <= len(names):
-        raise Misconfigured(f"the model's top_k must be a number from 1 to {len(names)}, the count of its labels")
+        raise Misconfigured(
+            f"the model's top_k must be a number from 1 to {len(names)}, the count of its labels"
+        )
     return Labels(names, top_k)

@@ -1,4 +1,6 @@
-"""The moves as commands for the store's scripts: what each one asks, and beside it how its reply is read."""
+"""The moves as commands for the store's scripts: what each one asks, and beside it how its reply is
+read.
+"""
 
 from inference.store.redis.commands.command import Command, Script, script
 from inference.store.redis.commands.gateway import GatewayCommands

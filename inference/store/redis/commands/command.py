@@ -1,11 +1,13 @@
-"""How a script is called. A request goes by names, and so does its reply, so that either can gain a field.
+"""How a script is called. A request goes by names, and so does its reply, so that either can gain a
+field.
 
-ARGV[1] is the request, a JSON object. Inputs and results are bytes and never JSON's: they follow as ARGV[2], ARGV[3] and so on.
-A number in JSON is a double for Lua, exact up to 2^53. What may be larger, such as a match's id, is sent as text.
-The reply is a flat list of names and values. A reader takes the names it knows and ignores others.
+ARGV[1] is the request, a JSON object. Inputs and results are bytes and never JSON's: they follow as
+ARGV[2], ARGV[3] and so on. A number in JSON is a double for Lua, exact up to 2^53. What may be
+larger, such as a match's id, is sent as text. The reply is a flat list of names and values. A
+reader takes the names it knows and ignores others.
 
-Nothing here sends anything. A command is plain data, so the two clients share it, many can travel in one pipeline, and a test can
-send it twice or late.
+Nothing here sends anything. A command is plain data, so the two clients share it, many can travel
+in one pipeline, and a test can send it twice or late.
 """
 
 from collections.abc import Callable, Mapping
@@ -37,11 +39,20 @@ class Script:
 
 @cache
 def script(name: str) -> Script:
-    """Returns `<name>.lua` behind what all share. Only submit may be refused by a full store (protocol rule 11)."""
+    """Returns `<name>.lua` behind what all share.
+
+    Only submit may be refused by a full store (protocol rule 11).
+    """
     folder = files("inference.store.redis") / "lua"
     flags = "" if name == "submit" else " flags=allow-oom"
     shared = sorted((folder / "shared").iterdir(), key=lambda file: file.name)
-    text = "\n".join([f"#!lua{flags}", *(file.read_text() for file in shared), (folder / f"{name}.lua").read_text()])
+    text = "\n".join(
+        [
+            f"#!lua{flags}",
+            *(file.read_text() for file in shared),
+            (folder / f"{name}.lua").read_text(),
+        ]
+    )
     return Script(text, sha1(text.encode(), usedforsecurity=False).hexdigest())
 
 
@@ -61,8 +72,15 @@ class Command(Generic[T]):
         return script(self.name)
 
     def evalsha(self, clock_offset_ms: int) -> tuple[str | int | bytes, ...]:
-        """Returns the words that run the script. Only tests have a `clock_offset_ms` other than 0."""
-        request = {**self.request, "clock_offset_ms": clock_offset_ms} if clock_offset_ms else self.request
+        """Returns the words that run the script.
+
+        Only tests have a `clock_offset_ms` other than 0.
+        """
+        request = (
+            {**self.request, "clock_offset_ms": clock_offset_ms}
+            if clock_offset_ms
+            else self.request
+        )
         return ("EVALSHA", self.script.digest, 1, self.prefix, orjson.dumps(request), *self.binary)
 
     def answer(self, reply: list[Any]) -> T:
@@ -81,5 +99,9 @@ def by_name(pairs: list[Any]) -> Reply:
 
 
 def known(kind: type[D], values: Mapping[str, Any]) -> D:
-    """Makes a dataclass from the values that it has fields for; a newer program may have written more of them."""
-    return kind(**{field.name: values[field.name] for field in fields(kind) if field.name in values})
+    """Makes a dataclass from the values that it has fields for; a newer program may have written
+    more of them.
+    """
+    return kind(
+        **{field.name: values[field.name] for field in fields(kind) if field.name in values}
+    )

@@ -44,7 +44,9 @@ class GatewayCommands(Keys):
         def read(reply: Reply) -> Record | None:
             return _record(task_id, reply.get("record"))
 
-        return Command("watch", self.prefix_of(task_id), {"task_id": task_id, "channel": channel}, read)
+        return Command(
+            "watch", self.prefix_of(task_id), {"task_id": task_id, "channel": channel}, read
+        )
 
     def cancel(self, task_id: str) -> Command[messages.Cancelled | None]:
         """Waiting, retry, running → cancelled."""
@@ -61,11 +63,18 @@ class GatewayCommands(Keys):
         def read(reply: Reply) -> messages.Replayed:
             return known(messages.Replayed, reply)
 
-        return Command("replay", self.prefix_of(task_id), {"task_id": task_id, "epoch": epoch}, read)
+        return Command(
+            "replay", self.prefix_of(task_id), {"task_id": task_id, "epoch": epoch}, read
+        )
 
     def discard_dead_letter(self, task_id: str) -> Command[bool]:
         """Failure → tombstone; answers whether it is one now."""
-        return Command("discard_dead_letter", self.prefix_of(task_id), {"task_id": task_id}, lambda reply: bool(reply["done"]))
+        return Command(
+            "discard_dead_letter",
+            self.prefix_of(task_id),
+            {"task_id": task_id},
+            lambda reply: bool(reply["done"]),
+        )
 
     def reap(self, model: str) -> Command[messages.Reaped]:
         """Take over, due, expire, forget, discard."""
@@ -83,9 +92,15 @@ class GatewayCommands(Keys):
         }
         return Command("reap", self.prefix(model), request, _reaped)
 
-    def dead_letters(self, model: str, after: Place | None, error_type: str, limit: int) -> Command[DeadLetters]:
+    def dead_letters(
+        self, model: str, after: Place | None, error_type: str, limit: int
+    ) -> Command[DeadLetters]:
         """A page of the failures, the newest first."""
-        place = {"after_ms": str(after.ended_ms), "after_task_id": after.task_id} if after else {"after_ms": ""}
+        place = (
+            {"after_ms": str(after.ended_ms), "after_task_id": after.task_id}
+            if after
+            else {"after_ms": ""}
+        )
         request = {**place, "error_type": error_type, "limit": limit}
         return Command("dead_letters", self.prefix(model), request, _dead_letters)
 
@@ -99,11 +114,18 @@ class GatewayCommands(Keys):
 
     def counts(self, model: str) -> Command[messages.QueueCounts]:
         """The numbers of a queue."""
-        return Command("counts", self.prefix(model), {}, lambda reply: known(messages.QueueCounts, reply))
+        return Command(
+            "counts", self.prefix(model), {}, lambda reply: known(messages.QueueCounts, reply)
+        )
 
     def workers(self, model: str) -> Command[tuple[messages.WorkerInfo, ...]]:
         """The live workers."""
-        return Command("workers", self.prefix(model), {}, lambda reply: tuple(_worker(row) for row in reply["workers"]))
+        return Command(
+            "workers",
+            self.prefix(model),
+            {},
+            lambda reply: tuple(_worker(row) for row in reply["workers"]),
+        )
 
 
 def _submitted(reply: Reply) -> messages.SubmitAnswer:
@@ -154,7 +176,9 @@ def _json(written: str | None) -> Any:
 
 
 def _reaped(reply: Reply) -> messages.Reaped:
-    return known(messages.Reaped, {**reply, "ran": bool(reply["ran"]), "quiet": bool(reply.get("quiet"))})
+    return known(
+        messages.Reaped, {**reply, "ran": bool(reply["ran"]), "quiet": bool(reply.get("quiet"))}
+    )
 
 
 def _dead_letters(reply: Reply) -> DeadLetters:
@@ -164,9 +188,11 @@ def _dead_letters(reply: Reply) -> DeadLetters:
 
 
 def _dead_letter(row: list[Any]) -> DeadLetter:
-    """Reads the fields of LETTER in 5_views.lua that are set; the input and the history are there when it was asked for alone.
+    """Reads the fields of LETTER in 5_views.lua that are set; the input and the history are there
+    when it was asked for alone.
 
-    The history has a line for each run. Only "\\n" ends a line: an error's text may hold others of `splitlines`, such as U+2028.
+    The history has a line for each run. Only "\\n" ends a line: an error's text may hold others of
+    `splitlines`, such as U+2028.
     """
     held = {name: text(value) for name, value in by_name(row).items()}
     return DeadLetter(
@@ -179,7 +205,9 @@ def _dead_letter(row: list[Any]) -> DeadLetter:
         error=_json(held.get("error")),
         trace_id=held.get("trace", ""),
         input=_json(held.get("input")),
-        history=tuple(known(Run, json.loads(line)) for line in held.get("history", "").split("\n") if line),
+        history=tuple(
+            known(Run, json.loads(line)) for line in held.get("history", "").split("\n") if line
+        ),
     )
 
 

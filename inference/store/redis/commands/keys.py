@@ -11,7 +11,9 @@ from inference.store.redis.server_checks import SCHEMA
 
 @dataclass(frozen=True)
 class Keys:
-    """`key_prefix` lets several installations share a server; '' for `installation` marks no keys as its own."""
+    """`key_prefix` lets several installations share a server; '' for `installation` marks no keys
+    as its own.
+    """
 
     key_prefix: str = "inference"
     limits: Limits = field(default_factory=Limits)
@@ -26,8 +28,14 @@ class Keys:
         return self.prefix(model_of(task_id) or "")
 
     def own(self, model: str) -> Command[tuple[str, int]]:
-        """Marks the keys as this installation's, if they are nobody's; answers whose they are, and the layout of the records."""
-        request = {"owner_key": f"{self.key_prefix}:owner", "installation": self.installation, "schema": SCHEMA}
+        """Marks the keys as this installation's, if they are nobody's; answers whose they are, and
+        the layout of the records.
+        """
+        request = {
+            "owner_key": f"{self.key_prefix}:owner",
+            "installation": self.installation,
+            "schema": SCHEMA,
+        }
         return Command("own", self.prefix(model), request, _owner)
 
     def tickets_published(self, model: str, published: int) -> Command[int]:
@@ -35,7 +43,9 @@ class Keys:
         return Command("tickets_published", self.prefix(model), {"published": published}, _missing)
 
     def retry_limits(self) -> dict[str, float]:
-        """What decides on the next run of a record that failed; the jitter is drawn here, for scripts draw nothing."""
+        """What decides on the next run of a record that failed; the jitter is drawn here, for
+        scripts draw nothing.
+        """
         return {
             "max_attempts": self.limits.max_attempts,
             "base_ms": self.limits.retry_base_ms,

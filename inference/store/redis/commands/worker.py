@@ -23,7 +23,9 @@ class WorkerCommands(Keys):
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> Command[tuple[str, ...]]:
         """Running → running: the records about to be run; answers those still held."""
-        return Command("begin", self.prefix(model), {"claim_id": claim_id, "task_ids": list(task_ids)}, _held)
+        return Command(
+            "begin", self.prefix(model), {"claim_id": claim_id, "task_ids": list(task_ids)}, _held
+        )
 
     def renew(self, model: str, claim_id: str, limit_ms: int) -> Command[messages.RenewAnswer]:
         """Running → running: the lease."""
@@ -33,12 +35,28 @@ class WorkerCommands(Keys):
     def settle(
         self, model: str, claim_id: str, outcomes: Sequence[messages.Outcome], version: str
     ) -> Command[messages.SettleAnswer]:
-        """Running → success, retry, failure or waiting. The payload of each outcome travels as bytes, in the same order."""
+        """Running → success, retry, failure or waiting.
+
+        The payload of each outcome travels as bytes, in the same order.
+        """
         told = [
-            {"task_id": o.task_id, "verb": messages.OutcomeKind(o.verb).value, "own": o.own, "run_ms": o.run_ms} for o in outcomes
+            {
+                "task_id": o.task_id,
+                "verb": messages.OutcomeKind(o.verb).value,
+                "own": o.own,
+                "run_ms": o.run_ms,
+            }
+            for o in outcomes
         ]
-        request = {"claim_id": claim_id, "version": version, "retry": self.retry_limits(), "outcomes": told}
-        return Command("settle", self.prefix(model), request, _settled, tuple(o.payload for o in outcomes))
+        request = {
+            "claim_id": claim_id,
+            "version": version,
+            "retry": self.retry_limits(),
+            "outcomes": told,
+        }
+        return Command(
+            "settle", self.prefix(model), request, _settled, tuple(o.payload for o in outcomes)
+        )
 
     def heartbeat(self, beat: messages.HeartbeatRequest) -> Command[messages.HeartbeatAnswer]:
         """A worker lives."""
