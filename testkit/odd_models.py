@@ -93,7 +93,9 @@ REASONS = {name: odd.words for name, odd in FILES.items()} | {
     NO_FILE: "the MLmodel file of models:/odd-no-file/1 can't be fetched",
     FILES_AWAY: "the MLmodel file of models:/odd-files-away/1 can't be fetched",
     NO_ALIAS: "has no models:/odd-no-alias@production: register it, or set its alias, first",
-    NOT_REGISTERED: "has no models:/odd-not-registered@production: register it, or set its alias, first",
+    NOT_REGISTERED: (
+        "has no models:/odd-not-registered@production: register it, or set its alias, first"
+    ),
 }
 
 

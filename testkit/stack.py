@@ -299,9 +299,8 @@ def answers(process: Process, path: str) -> bool:
     """Whether a process answers 200; a process that ended fails the test with what it said last."""
     assert process.popen is not None
     if process.popen.poll() is not None:
-        raise AssertionError(
-            f"{process.name} ended with {process.popen.returncode}:\n{process.log.read_text(errors='replace')[-3000:]}"
-        )
+        said = process.log.read_text(errors="replace")[-3000:]
+        raise AssertionError(f"{process.name} ended with {process.popen.returncode}:\n{said}")
     try:
         return httpx2.get(process.url + path, timeout=5, verify=False).status_code == 200
     except httpx2.TransportError:

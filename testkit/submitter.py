@@ -1,4 +1,4 @@
-"""A caller that goes on submitting to the fault model while a test does something to the service."""
+"""A caller that goes on submitting to the fault model while a test acts on the service."""
 
 from itertools import count
 

@@ -51,9 +51,15 @@ class Verdict:
         return not (self.lost or self.changed or self.innocents or self.outstanding or self.trouble)
 
     def __str__(self) -> str:
-        counts = f"{self.accepted} accepted, {len(self.lost)} lost, {len(self.changed)} changed, {len(self.innocents)} innocents"
+        counts = (
+            f"{self.accepted} accepted, {len(self.lost)} lost, {len(self.changed)} changed, "
+            f"{len(self.innocents)} innocents"
+        )
         went_on = "-" if self.recovery_s is None else f"{self.recovery_s:.1f} s"
-        said = f"{counts}, {self.outstanding} outstanding, {self.again} ran again, went on after {went_on}, took {self.seconds:.0f} s"
+        said = (
+            f"{counts}, {self.outstanding} outstanding, {self.again} ran again, "
+            f"went on after {went_on}, took {self.seconds:.0f} s"
+        )
         return f"{'ok  ' if self.good else 'FAIL'} {self.case}: {said}" + "".join(
             f"\n     {line}" for line in self.trouble
         )

@@ -18,43 +18,55 @@ HEAD = """# The kill matrix
 Real processes are struck in each named gap between two effects that others can see
 ([failpoints.py](../inference/failpoints.py)). Meanwhile records are submitted and run.
 
-- **The stand:** two gateways with calls alternating, some of them waiting, and two workers. The store and the
+- **The stand:** two gateways with calls alternating, some of them waiting, and two workers. The \
+store and the
   broker are two Valkeys with `appendfsync always`.
-- **The strike:** a process that stands in the gap is sent SIGKILL or SIGTERM. Or it is sent SIGSTOP for longer than
+- **The strike:** a process that stands in the gap is sent SIGKILL or SIGTERM. Or it is sent \
+SIGSTOP for longer than
   a lease ({lease:g} s) and then SIGCONT.
-- **In the gaps of a worker's child** that is the child alone, or the child with its parent, as when a pod or node
+- **In the gaps of a worker's child** that is the child alone, or the child with its parent, as \
+when a pod or node
   goes.
-- **After it:** a process that died is started again as a supervisor would. The last row of a table is a moment
+- **After it:** a process that died is started again as a supervisor would. The last row of a \
+table is a moment
   drawn by chance.
-- **The records:** one in a hundred is a poison that raises. In a tenth of the cases one ends the process of the
+- **The records:** one in a hundred is a poison that raises. In a tenth of the cases one ends the \
+process of the
   model. Each record has three attempts.
 
 Each of these must be 0, or the command fails, as it does when a gap is never hit:
 
 - *Lost*: a 2xx whose record is not there, has not ended or has the wrong result.
-- *Changed*: a record, or what its caller was told, differs from how it was first seen to end, up to the end of the
+- *Changed*: a record, or what its caller was told, differs from how it was first seen to end, up \
+to the end of the
   whole run.
 - *Innocents*: records that are no poison and became dead letters.
 - *Outstanding*: the records that are left when all is over.
 
-A cell has how long after the signal work went on, then how many innocent records ran more than once.
+A cell has how long after the signal work went on, then how many innocent records ran more than \
+once.
 
 - *Went on* means that a record which the struck worker had begun ended, or ran under another claim.
-- Where that worker held none, and for other processes, it means that any record ended. – means that nothing was
+- Where that worker held none, and for other processes, it means that any record ended. – means \
+that nothing was
   left to do.
 - Cells that begin with ✗ failed.
-- Where B = 8, most records that ran again are the poisons' batch mates. They are in doubt and run alone, strike or
+- Where B = 8, most records that ran again are the poisons' batch mates. They are in doubt and run \
+alone, strike or
   no strike.
 
 Broken once by hand, it finds:
 
-- a result written in two steps, by SIGKILL of the whole worker between them: 7 of 64 lost. SIGKILL of the child
+- a result written in two steps, by SIGKILL of the whole worker between them: 7 of 64 lost. \
+SIGKILL of the child
   alone loses none, for its parent's report heals it;
 - a write without the fence, by SIGSTOP of the whole worker: 8 of 169 changed;
 - a 202 before the record is written, by SIGKILL of the gateway: 10 of 63 lost.
 
-`python -m testkit.kill_matrix --all --side-by-side --write` makes this page; all cases take an hour on two cores.
-`--only REGEX` plays the cases whose name matches, and `--logs FOLDER` keeps what the processes said.
+`python -m testkit.kill_matrix --all --side-by-side --write` makes this page; all cases take an \
+hour on two cores.
+`--only REGEX` plays the cases whose name matches, and `--logs FOLDER` keeps what the processes \
+said.
 `tests/integration/test_kill_matrix.py` plays a sample on each commit.
 """
 
@@ -78,8 +90,14 @@ def document(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, co
 def _run(
     verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str
 ) -> list[str]:
-    machine = f"{psutil.cpu_count()} shared cores, {platform.machine()}, Python {platform.python_version()}, Valkey 9.1"
-    when = f"{datetime.now(UTC):%Y-%m-%d}, {machine}; `{command}`, seed `{seed}`, {len(verdicts)} of {len(all_cases())} cases."
+    machine = (
+        f"{psutil.cpu_count()} shared cores, {platform.machine()}, "
+        f"Python {platform.python_version()}, Valkey 9.1"
+    )
+    when = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {machine}; `{command}`, seed `{seed}`, "
+        f"{len(verdicts)} of {len(all_cases())} cases."
+    )
     rows = [f"| {what} | {figure} |" for what, figure in totals(verdicts)]
     return [
         when,
@@ -141,6 +159,7 @@ def _order(verdict: Verdict) -> str:
 
 def _cell(found: Sequence[Verdict]) -> str:
     return "; ".join(
-        f"{'' if one.good else '✗ '}{'–' if one.recovery_s is None else f'{one.recovery_s:.1f} s'}, {one.again}"
+        f"{'' if one.good else '✗ '}"
+        f"{'–' if one.recovery_s is None else f'{one.recovery_s:.1f} s'}, {one.again}"
         for one in found
     )

@@ -158,7 +158,10 @@ def hang_up(url: str, callers: int) -> None:
     """
     host, port = url.removeprefix("http://").split(":")
     body = b'{"features": {"do": "answer", "seconds": 0.01, "value": 1}}'
-    head = f"POST /predict/ HTTP/1.1\r\nHost: {host}\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        f"POST /predict/ HTTP/1.1\r\nHost: {host}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
     for sent in (body[:20], body):
         for _ in range(callers):
             with socket.create_connection((host, int(port)), timeout=CALL_S) as caller:

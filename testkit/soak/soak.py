@@ -68,7 +68,8 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
             _load(stand, ledger, random, [], plan.warm_up_s)
         start = come_to_rest(stand)
         _say(
-            f"warm: {ledger.accepted} accepted, {dict(ledger.ends)}, at rest after {start.expired_s:.0f} s"
+            f"warm: {ledger.accepted} accepted, {dict(ledger.ends)}, "
+            f"at rest after {start.expired_s:.0f} s"
         )
         with Ledger(stand.stack.valkey.port) as ledger:
             faults = _load(stand, ledger, random, schedule(plan.seconds, random), plan.seconds)

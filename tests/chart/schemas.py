@@ -54,7 +54,7 @@ def laid_out(folder: Path) -> Path:
 
 
 def _core(version: str, name: str) -> str:
-    """A schema whose references are to the file beside it: kubernetes-validate's are to addresses."""
+    """A schema that refers to the file beside it: kubernetes-validate's refers to addresses."""
     package = importlib.util.find_spec("kubernetes_validate")
     assert package is not None, "kubernetes-validate is not installed: it is in the extra `test`"
     source = (

@@ -165,7 +165,8 @@ TRAINING: list[tuple[dict[str, Any], str]] = [
     ),
     (
         IMAGES,
-        "workerPools.images serves models:/image-classifier@production, which nothing registers: add image-classifier to",
+        "workerPools.images serves models:/image-classifier@production, "
+        "which nothing registers: add image-classifier to",
     ),
     (
         training(models=["image-classifier"]),

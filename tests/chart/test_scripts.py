@@ -1,4 +1,4 @@
-"""The two programs that the chart carries: what `helm test` runs, and what the training waits with."""
+"""The two programs of the chart: what `helm test` runs, and what the training waits with."""
 
 import json
 import subprocess
@@ -17,7 +17,7 @@ from tests.chart.rendering import containers, scenario
 
 @contextmanager
 def answering(*answers: tuple[int, dict[str, Any]]) -> Iterator[tuple[str, list[str]]]:
-    """A gateway that answers so, one after the other; gives its address and the calls that it got."""
+    """A gateway that answers so, one by one; gives its address and the calls that it got."""
     left, calls = list(answers), []
 
     class Handler(BaseHTTPRequestHandler):

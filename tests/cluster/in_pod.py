@@ -3,8 +3,10 @@ standard library alone.
 
 Each call has a connection of its own, so that the Service may send it to any gateway.
     submit URL COUNT FEATURES       COUNT submissions; `value` counts up
-    ended URL SECONDS ID...         the record of each once it has ended, or what it was after so many seconds
-    load URL FILE PAUSE FEATURES    submissions and reads, with pauses, until FILE is there, each answer a line
+    ended URL SECONDS ID...         the record of each once it has ended, or what it was
+                                    after so many seconds
+    load URL FILE PAUSE FEATURES    submissions and reads, with pauses, until FILE is there,
+                                    each answer a line
     call URL METHOD PATH BODY       one call
 """
 

@@ -54,7 +54,7 @@ def delete(cluster: Cluster, pod: str) -> None:
 
 
 def kill_container(cluster: Cluster, pod: str) -> None:
-    """Kill -9 of the container's first process, from the node: a pod there that sees its processes."""
+    """Kill -9 of the container's first process, by a pod on its node that sees its processes."""
     uid = cluster.get("pods", pod)["metadata"]["uid"]
     image = cluster.pods(GATEWAYS)[0]["spec"]["containers"][0]["image"]
     container = {
@@ -86,8 +86,10 @@ def ours(entry):
         group, command = (entry / "cgroup").read_text(), (entry / "cmdline").read_bytes()
     except OSError:
         return False
-    return any(uid in group for uid in sys.argv[1:]) and (b"worker" in command or b"uvicorn" in command)
-found = sorted(int(entry.name) for entry in pathlib.Path("/proc").iterdir() if entry.name.isdecimal() and ours(entry))
+    return any(uid in group for uid in sys.argv[1:]) and \
+(b"worker" in command or b"uvicorn" in command)
+found = sorted(int(entry.name) for entry in pathlib.Path("/proc").iterdir() \
+if entry.name.isdecimal() and ours(entry))
 os.kill(found[0], signal.SIGKILL)
 """
 

@@ -73,7 +73,8 @@ def test_work_for_one_pool_brings_up_its_worker_alone_and_back_to_zero(
     assert told(record["result"]) in answers
     until(lambda: rests(both_pools, client, busy), f"{busy} to be at zero again", 240, 0.5)
     print(
-        f"{busy} from zero: its answer after {answered - began:.0f} s, zero again after {time.monotonic() - began:.0f}"
+        f"{busy} from zero: its answer after {answered - began:.0f} s, "
+        f"zero again after {time.monotonic() - began:.0f}"
     )
     assert changes(both_pools, busy) > before[busy], (
         "what is to show the other pool's workers does not show this one's"

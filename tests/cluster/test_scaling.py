@@ -34,7 +34,8 @@ def seconds(stamp: str) -> float:
 def keda_metric(cluster: Cluster, scaled: str) -> float:
     """The number that KEDA hands to the HPA, and the target beside it is not in it."""
     name = cluster.get("scaledobjects", scaled)["status"]["externalMetricNames"][0]
-    path = f"apis/external.metrics.k8s.io/v1beta1/namespaces/{cluster.namespace}/{quote(name, safe='')}"
+    group = "apis/external.metrics.k8s.io/v1beta1"
+    path = f"{group}/namespaces/{cluster.namespace}/{quote(name, safe='')}"
     answer = cluster.api.get(path, labelSelector=f"scaledobject.keda.sh/name={scaled}")
     value = str(answer["items"][0]["value"])
     return float(value[:-1]) / 1000 if value.endswith("m") else float(value)
@@ -86,10 +87,12 @@ def say_times(
     last = max(seconds(record["ended_at"]) for record in records.values())
     print(f"zero to {MOST} to zero with {len(records)} jobs, in seconds:")
     print(
-        f"  first pod {created - began:.0f} (KEDA), its container runs {ran - created:.0f} later (Kubernetes)"
+        f"  first pod {created - began:.0f} (KEDA), "
+        f"its container runs {ran - created:.0f} later (Kubernetes)"
     )
     print(
-        f"  first claim {claimed - ran:.1f} later (the worker: imports, model, warm-up), {claimed - began:.1f} in all"
+        f"  first claim {claimed - ran:.1f} later (the worker: imports, model, warm-up), "
+        f"{claimed - began:.1f} in all"
     )
     print(f"  last result {last - began:.1f}, zero {zero - began:.1f}")
 

@@ -136,7 +136,7 @@ class Waiter:
             self._look(task_id)
 
     def confirm(self) -> None:
-        """Subscribed, perhaps again: whatever was said meanwhile is lost, so all are watched anew."""
+        """Subscribed, perhaps again: what was said meanwhile is lost, so all are watched anew."""
         self.ear.confirm()
         if not self.habits.watches_before_confirmed:
             for task_id in list(self.known):

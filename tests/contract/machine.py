@@ -112,7 +112,7 @@ class StoreStateMachine(RuleBasedStateMachine):
         key=KEYS,
     )
     def ask_for_the_same(self, heads: tuple[int, int], expire: tuple[bool, bool], key: str) -> None:
-        """Two callers about one match, each with wishes of its own; the second perhaps with a key."""
+        """Two callers about one match, each with its own wishes; the second perhaps with a key."""
         for head, expires, own in zip(heads, expire, ("", key), strict=True):
             wishes = {"head_start_ms": head, "time_to_start_ms": 2_000 if expires else 0}
             self._submit(

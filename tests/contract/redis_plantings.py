@@ -1,4 +1,4 @@
-"""The bugs of the protocol's list as people would write them in the scripts of the store on Redis."""
+"""The bugs of the protocol's list as people would write them in the scripts on Redis."""
 
 from tests.contract.stores import Patch, Planting
 
@@ -12,10 +12,12 @@ LIST = (
 STALE_LIST = """local ids = redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)
   if index == RUNNING then
     for _, id in ipairs(redis.call('SMEMBERS', key('listed'))) do
-      if redis.call('ZSCORE', index, id) and tonumber(redis.call('ZSCORE', index, id)) > up_to then ids[#ids + 1] = id end
+      if redis.call('ZSCORE', index, id) \
+and tonumber(redis.call('ZSCORE', index, id)) > up_to then ids[#ids + 1] = id end
     end
     redis.call('DEL', key('listed'))
-    for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to + 2 * period)) do redis.call('SADD', key('listed'), id) end
+    for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to + 2 * period)) \
+do redis.call('SADD', key('listed'), id) end
   end
   for _, id in ipairs(ids) do"""
 LEAVE = "redis.call('ZREM', OUTSTANDING, id)\n  redis.call('ZREM', STARTS_BY, id)"
@@ -68,7 +70,8 @@ PLANTINGS = {
         (
             Patch(
                 "reap",
-                "for _, id in ipairs(redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do",
+                "for _, id in ipairs("
+                "redis.call('ZRANGEBYSCORE', index, '-inf', up_to, 'LIMIT', 0, budget)) do",
                 STALE_LIST,
             ),
         ),
@@ -136,7 +139,8 @@ PLANTINGS = {
         (
             Patch(
                 "submit",
-                "return r.began == '1' or r.starts_by == 0 or (starts_by > 0 and r.starts_by >= starts_by)",
+                "return r.began == '1' or r.starts_by == 0"
+                " or (starts_by > 0 and r.starts_by >= starts_by)",
                 "return true",
             ),
         ),

@@ -118,7 +118,8 @@ def difference(seen: StoreSnapshot, told: StoreSnapshot) -> str:
             for key in sorted({*mine, *yours}):
                 if mine.get(key) != yours.get(key):
                     said.append(
-                        f"{name}[{key}]: the store has {mine.get(key)}, the specification {yours.get(key)}"
+                        f"{name}[{key}]: the store has {mine.get(key)}, "
+                        f"the specification {yours.get(key)}"
                     )
         else:
             said.append(f"{name}: the store has {mine}, the specification {yours}")

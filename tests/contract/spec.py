@@ -71,7 +71,7 @@ class Spec(GatewayMoves, WorkerMoves):
             post.seen = min(post.seen, self.now)
 
     def _measure(self, age: int, period: int) -> None:
-        """Records ended in 10^9 s, smoothed over 30 runs; only while something waited both times."""
+        """Records ended in 10^9 s, smoothed over 30 runs; only while some waited both times."""
         backlog = int(bool(self.among(State.WAITING)))
         if backlog and self.backlog and self.stamp and 0 < age <= 2 * period:
             seen = (self.ended - self.ended_before) * 10**12 // age
@@ -119,7 +119,10 @@ class Spec(GatewayMoves, WorkerMoves):
     def picture(self) -> StoreSnapshot:
         """All that a store must hold, with every index derived from the records."""
         rows = self.records
-        names = "tickets batch stamp ahead quiet_until repair_at repair_step ended ended_before backlog rate"
+        names = (
+            "tickets batch stamp ahead quiet_until repair_at repair_step "
+            "ended ended_before backlog rate"
+        )
         meta = {"waiting_rows": self.waiting_rows()} | {
             name: getattr(self, name) for name in names.split()
         }

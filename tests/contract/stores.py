@@ -29,7 +29,7 @@ class Clock:
 
 @dataclass(frozen=True)
 class Patch:
-    """A change of one of the store's programs: the text `old` in the program `name` becomes `new`."""
+    """A change of a program of the store: the text `old` in the program `name` becomes `new`."""
 
     name: str
     old: str

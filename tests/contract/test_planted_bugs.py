@@ -16,8 +16,10 @@ from tests.contract.stores import StoreUnderTest
 PROOF = Path(__file__).parents[2] / "docs" / "planted-bugs.md"
 HEAD = """# Planted bugs
 
-`tests/contract/test_planted_bugs.py` writes this page. It plants each bug, and the state machine has to find it twice:
-by the invariants alone (the ledger), and with the specification beside them. There either of the two may speak first.
+`tests/contract/test_planted_bugs.py` writes this page. It plants each bug, and the state machine \
+has to find it twice:
+by the invariants alone (the ledger), and with the specification beside them. There either of the \
+two may speak first.
 
 | bug | how it is planted | found by the ledger | found with the specification |
 |---|---|---|---|

@@ -148,7 +148,8 @@ def test_a_body_cut_off_leaves_the_gateway_well(site: GatewayClient) -> None:
         host, port = site.urls[0].removeprefix("http://").split(":")
         _, writer = await asyncio.open_connection(host, int(port))
         writer.write(
-            b'POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{"fe'
+            b"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+            b'Content-Length: 100\r\n\r\n{"fe'
         )
         await writer.drain()
         writer.close()

@@ -19,7 +19,8 @@ import sys
 from app.main import Gateway
 from app.settings import GatewaySettings
 Gateway(GatewaySettings())
-print(sorted({name.partition(".")[0] for name in sys.modules} & {"examples", "pyarrow", "pandas", "numpy", "torch"}))
+print(sorted({name.partition(".")[0] for name in sys.modules} \
+& {"examples", "pyarrow", "pandas", "numpy", "torch"}))
 """
 
 
@@ -60,7 +61,8 @@ def test_arrow_is_not_imported_before_there_is_a_file_to_read(
         (f"{FOOTBALL},{FOOTBALL}", f"EXTENSIONS: {FOOTBALL} is there more than once"),
         (
             "examples.cricket:install",
-            "EXTENSIONS: examples.cricket:install can't be imported: No module named 'examples.cricket'",
+            "EXTENSIONS: examples.cricket:install can't be imported: "
+            "No module named 'examples.cricket'",
         ),
         (
             "examples.football.gateway:open",

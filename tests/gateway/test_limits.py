@@ -68,7 +68,8 @@ def test_retry_after_is_by_the_measured_rate_while_a_worker_lives(small: Gateway
         driver.beat(WorkerState.BUSY)
         again = int(small.post("/predict/async/", {"features": GOOD}).headers["retry-after"])
         assert 5 <= again <= 20, (
-            "what the reaper measures meanwhile, which is that nothing ends, makes it a little longer"
+            "what the reaper measures meanwhile, which is that nothing ends, "
+            "makes it a little longer"
         )
 
 
@@ -104,7 +105,8 @@ def test_what_waits_is_told_when_it_should_begin_and_never_while_no_worker_lives
         store.hset(META, "rate", 2_000_000)
         waits = [small.status(task_id)["estimated_wait_s"] for task_id in ids]
         assert waits[0] >= 500, (
-            "one record in 500 s, and what the reaper measures meanwhile, which is that nothing ends"
+            "one record in 500 s, and what the reaper measures meanwhile, "
+            "which is that nothing ends"
         )
         assert waits[0] < waits[1] < waits[2] <= 10_000
         driver.beat(WorkerState.GONE)
@@ -127,8 +129,9 @@ def test_what_has_not_begun_in_time_expires(site: GatewayClient, driver: FakeWor
 
 @pytest.mark.parametrize(
     ("field", "value"),
-    [("priority", 10), ("priority", -1), ("priority", 1.5), ("priority", True), ("time_to_start_s", 0), ("time_to_start_s", "1"),
-     ("time_to_start_s", 1e9), ("time_to_start_s", None)],
+    [("priority", 10), ("priority", -1), ("priority", 1.5), ("priority", True),
+     ("time_to_start_s", 0), ("time_to_start_s", "1"), ("time_to_start_s", 1e9),
+     ("time_to_start_s", None)],
 )  # fmt: skip
 def test_a_wrong_limit_is_named(site: GatewayClient, field: str, value: object) -> None:
     assert (

@@ -60,7 +60,7 @@ def test_an_object_store_is_read_by_its_url() -> None:
 
 
 def test_each_time_that_a_file_is_out_of_reach_is_logged_once(tmp_path: Path) -> None:
-    """The file stays the same, so that nothing is read meanwhile; what leads to it comes and goes."""
+    """The file stays the same, so nothing is read meanwhile; what leads to it comes and goes."""
     folder, way = tmp_path / "folder", tmp_path / "way"
     write_matches(folder / "matches.parquet", SEASON)
     way.symlink_to(folder)

@@ -27,7 +27,7 @@ def test_the_page_has_the_features_of_the_model(site: GatewayClient) -> None:
 
 
 def has_round_float(body: Any) -> bool:
-    """JSON Schema takes 1.0 for an integer and can't say otherwise; the gateway does not take it."""
+    """JSON Schema takes 1.0 for an integer and can't say otherwise; the gateway refuses it."""
     if isinstance(body, dict):
         return any(
             has_round_float(value) for name, value in body.items() if name != "time_to_start_s"

@@ -1,4 +1,4 @@
-"""What goes wrong with large payloads, at whatever moment, costs nothing else and leaves nothing."""
+"""What goes wrong with large payloads, at any moment, costs nothing else and leaves nothing."""
 
 import resource
 import signal
@@ -161,7 +161,10 @@ class Slow:
         host, _, port = url.removeprefix("http://").partition(":")
         self._socket = socket.create_connection((host, int(port)))
         how = f"Content-Length: {said}" if length else "Transfer-Encoding: chunked"
-        head = f"POST /predict/async/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n{how}\r\n\r\n"
+        head = (
+            "POST /predict/async/ HTTP/1.1\r\nHost: x\r\n"
+            f"Content-Type: application/json\r\n{how}\r\n\r\n"
+        )
         self._socket.sendall(
             head.encode() + (first if length else b"%x\r\n%s\r\n" % (len(first), first))
         )

@@ -48,8 +48,8 @@ def test_a_store_whose_keys_are_another_installation_s(valkey: Valkey) -> None:
         client.set("inference:owner", "production/scores")
     sentence = refused(STORE_URL=valkey.url(), INSTALLATION="staging/scores")
     assert (
-        "KEY_PREFIX=inference belong to the installation production/scores, and this is staging/scores"
-        in sentence
+        "KEY_PREFIX=inference belong to the installation production/scores, "
+        "and this is staging/scores" in sentence
     )
 
 
@@ -103,7 +103,8 @@ def test_importing_the_gateway_brings_neither_worker_nor_torch() -> None:
 def test_the_registry_is_read_where_numpy_and_pandas_are_not_installed(registry_url: str) -> None:
     code = f"""
 import sys
-for name in ("torch", "numpy", "pandas", "pyarrow", "sklearn", "scipy", "matplotlib", "flask", "sqlalchemy"):
+for name in ("torch", "numpy", "pandas", "pyarrow", \
+"sklearn", "scipy", "matplotlib", "flask", "sqlalchemy"):
     sys.modules[name] = None
 from app.model_version import MlflowReader, registered
 model = registered("{MODEL}", MlflowReader({registry_url!r})("models:/{MODEL}@production"))

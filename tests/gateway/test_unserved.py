@@ -34,6 +34,10 @@ S3_AWAY = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_MAX_ATTE
 BAD = "odd-map-column"
 
 
+def is_named(gateway: Process, name: str) -> bool:
+    return REASONS[name] in ready(gateway, 503)[name]["problem"]
+
+
 def uris(*names: str) -> str:
     return ",".join(f"models:/{name}@production" for name in names)
 
@@ -132,9 +136,7 @@ def test_a_gateway_that_can_serve_nothing_is_not_ready_and_says_why(stack: Stack
     gateway = stack.start_gateway(MODEL_URIS=uris(BAD, NOT_REGISTERED))
     until(partial(ready, gateway, 503), "the gateway to answer", 90)
     for name in (BAD, NOT_REGISTERED):
-        until(
-            lambda: REASONS[name] in (ready(gateway, 503)[name]["problem"]), f"{name} to be named"
-        )  # noqa: B023
+        until(partial(is_named, gateway, name), f"{name} to be named")
     told = problem(HTTP.get(f"{gateway.url}/readyz"), 503)
     assert all(model["problem"] in told["detail"] for model in told["models"].values())
     assert {

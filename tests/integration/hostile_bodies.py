@@ -39,7 +39,8 @@ BODIES = {
         "gzip": gzip.compress(GOOD),
         "a form": b"features=1&do=answer",
         "XML that expands": b'<!DOCTYPE x [<!ENTITY a "aaaa"><!ENTITY b "&a;&a;">]><x>&b;</x>',
-        "a pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00\x8c\x02os\x94\x8c\x06system\x94\x93\x94.",
+        "a pickle": b"\x80\x04\x95\x1a\x00\x00\x00\x00\x00\x00\x00"
+            b"\x8c\x02os\x94\x8c\x06system\x94\x93\x94.",
         "YAML": b"features: !!python/object/apply:os.system [id]",
         "two documents": GOOD + GOOD,
         "a line of JSON each": GOOD + b"\n" + GOOD,
@@ -91,9 +92,12 @@ BODIES = {
         "infinity": features('"seconds":-Infinity'),
         "NaN beside a number of 400 digits": features(f'"seconds":NaN,"value":{"9" * 400}'),
         "a float of 400 digits beside NaN": features(f'"seconds":{"9" * 400},"value":NaN'),
-        "a match_id of 400 digits beside NaN": b'{"features":{"do":"x","seconds":NaN},"match_id":%s}' % (b"9" * 400),
-        "a time to start of 400 digits beside NaN": b'{"features":{"do":"x","seconds":NaN},"time_to_start_s":%s}' % (b"9" * 400),
-        "a priority of 400 digits beside NaN": b'{"features":{"do":"x","seconds":NaN},"priority":%s}' % (b"9" * 400),
+        "a match_id of 400 digits beside NaN":
+            b'{"features":{"do":"x","seconds":NaN},"match_id":%s}' % (b"9" * 400),
+        "a time to start of 400 digits beside NaN":
+            b'{"features":{"do":"x","seconds":NaN},"time_to_start_s":%s}' % (b"9" * 400),
+        "a priority of 400 digits beside NaN":
+            b'{"features":{"do":"x","seconds":NaN},"priority":%s}' % (b"9" * 400),
         "features twice, the second wrong": b'{"features":{"do":"answer"},"features":1}',
         "a feature twice, the second wrong": features('"value":1,"value":"1"'),
         "a feature nobody knows": features('"__proto__":{"admin":true}'),
@@ -118,13 +122,15 @@ BODIES = {
         "a model a list": b'{"model":["fault"],"features":{"do":"x"}}',
         "match_id a float": b'{"match_id":1.5,"features":{"do":"x"}}',
         "match_id an object": b'{"match_id":{},"features":{"do":"x"}}',
-        "match_id of 64 bits without a sign": b'{"match_id":18446744073709551615,"features":{"do":"x"}}',
+        "match_id of 64 bits without a sign":
+            b'{"match_id":18446744073709551615,"features":{"do":"x"}}',
         "match_id alone, where no match is known": b'{"match_id":1}',
         "priority minus zero point": b'{"priority":-0.0,"features":{"do":"x"}}',
         "priority a string": b'{"priority":"9","features":{"do":"x"}}',
         "time_to_start_s NaN": b'{"time_to_start_s":NaN,"features":{"do":"x"}}',
         "time_to_start_s infinite": b'{"time_to_start_s":1e999,"features":{"do":"x"}}',
         "time_to_start_s below zero": b'{"time_to_start_s":-1,"features":{"do":"x"}}',
-        "task_id of the caller's": b'{"task_id":"fault-00000000000000000000000000000000","features":{"do":"x"}}',
+        "task_id of the caller's":
+            b'{"task_id":"fault-00000000000000000000000000000000","features":{"do":"x"}}',
     },
 }  # fmt: skip

@@ -157,7 +157,10 @@ def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same
         "the worker to refuse it",
         120,
     )
-    reason = f"models:/{NAME}/{versions.unchecked} can't be served: its signature has a type that can't be checked: 'map'"
+    reason = (
+        f"models:/{NAME}/{versions.unchecked} can't be served: "
+        "its signature has a type that can't be checked: 'map'"
+    )
     assert said == [f"version {versions.unchecked} could not be loaded: {reason}"]
     until(partial(hold, client, versions.first), "the version before to be held", 60)
     model = until(
@@ -177,7 +180,7 @@ def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same
     assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
 
 
-def test_a_registry_that_stands_still_under_load_costs_no_prediction_and_is_followed_when_it_is_back(
+def test_a_registry_that_stands_still_under_load_costs_no_prediction_and_is_followed_when_it_is_back(  # noqa: E501
     stack: Stack, versions: Versions, mlflow_server: MlflowServer
 ) -> None:
     worker, gateway, client = stack.add_worker(), stack.gateways[0], stack.client()

@@ -76,7 +76,7 @@ def kill_in_mid_batch(worker: Process, pid: Callable[[], int]) -> set[str]:
 
 
 def all_succeed_and_stay(client: Client, ids: list[str]) -> None:
-    """Every accepted record ends in success with its own value, once, and nothing is outstanding."""
+    """Every accepted record succeeds with its own value, once, and nothing is outstanding."""
     with ThreadPoolExecutor(8) as pool:
         first = list(pool.map(lambda task_id: client.ended(task_id, limit_s=120), ids))
     assert [record["status"] for record in first] == ["success"] * RECORDS

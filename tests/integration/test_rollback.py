@@ -102,5 +102,6 @@ def test_a_store_that_lost_its_last_second_holds_nothing_up_and_confuses_no_clai
         0,
     )
     print(
-        f"cut back by {CUT_S:g} s, B = {batch}: {len(accepted)} accepted, {len(accepted) - len(survivors)} of them gone with it"
+        f"cut back by {CUT_S:g} s, B = {batch}: {len(accepted)} accepted, "
+        f"{len(accepted) - len(survivors)} of them gone with it"
     )

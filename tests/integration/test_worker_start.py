@@ -108,7 +108,10 @@ def test_a_worker_that_waits_for_its_servers_ends_at_a_signal(
 
 def test_the_parent_imports_neither_torch_nor_mlflow() -> None:
     heavy = ("torch", "mlflow", "pandas", "numpy")
-    program = f"import sys, worker.main, worker.celery_edge.task; print([m for m in {heavy} if m in sys.modules])"
+    program = (
+        "import sys, worker.main, worker.celery_edge.task; "
+        f"print([m for m in {heavy} if m in sys.modules])"
+    )
     assert (
         subprocess.run(
             [sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=True

@@ -39,7 +39,8 @@ class Witness(mlflow.pyfunc.PythonModel):
         if isinstance(model_input, dict):
             return [repr([part.tolist() for part in parts]) for parts in zip(*model_input.values())]
         def seen(place):
-            return {name: [str(column.dtype), pformat(column[place])] for name, column in model_input.items()}
+            return {name: [str(column.dtype), pformat(column[place])] \
+for name, column in model_input.items()}
         return [seen(place) for place in range(len(model_input))]
 
 

@@ -70,7 +70,8 @@ import sys
 sys.modules["torch"] = None
 from inference.errors import Misconfigured
 from worker.models.loader import load, resolve
-print(load(resolve("models:/shop/1", sys.argv[1]), sys.argv[1]).predict([{"features": {"item": "tea", "price": 2.0}}]))
+print(load(resolve("models:/shop/1", sys.argv[1]), sys.argv[1])\
+.predict([{"features": {"item": "tea", "price": 2.0}}]))
 try:
     load(resolve("models:/scale/1", sys.argv[1]), sys.argv[1])
 except Misconfigured as error:

@@ -15,12 +15,17 @@ from uvicorn.server import ServerState
 
 from app.http.protocol import BoundedHttpProtocol
 
-H2C = b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
+H2C = (
+    b"Connection: Upgrade, HTTP2-Settings\r\nUpgrade: h2c\r\n"
+    b"HTTP2-Settings: AAMAAABkAAQAoAAAAAIAAAAA\r\n"
+)
 # What java.net.http.HttpClient of Java 17 sends, captured; its body comes in a second segment.
 JAVA = (
-    b"POST /java HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\nContent-Length: 17\r\nHost: 127.0.0.1:18232\r\n"
+    b"POST /java HTTP/1.1\r\nConnection: Upgrade, HTTP2-Settings\r\n"
+    b"Content-Length: 17\r\nHost: 127.0.0.1:18232\r\n"
     b"HTTP2-Settings: AAEAAEAAAAIAAAAAAAMAAAAAAAQBAAAAAAUAAEAAAAYABgAA\r\nUpgrade: h2c\r\n"
-    b'User-Agent: Java-http-client/17.0.15\r\nContent-Type: application/json\r\n\r\n{"match_id":6508}'
+    b"User-Agent: Java-http-client/17.0.15\r\n"
+    b'Content-Type: application/json\r\n\r\n{"match_id":6508}'
 )
 LAST = b"GET /last HTTP/1.1\r\nHost: x\r\n\r\n"
 SMUGGLED = b"GET /smuggled HTTP/1.1\r\nHost: x\r\nUpgrade: h2c\r\nConnection: Upgrade\r\n\r\n"
@@ -142,17 +147,38 @@ def cut_everywhere(said: bytes) -> list[list[bytes]]:
 
 
 TAKEN: dict[str, tuple[bytes, list[Seen]]] = {
-    "curl --http2": (post(b"/a", H2C[:-2]) + LAST, [("POST", "/a", SMUGGLED), ("GET", "/last", b"")]),
+    "curl --http2": (
+        post(b"/a", H2C[:-2]) + LAST,
+        [("POST", "/a", SMUGGLED), ("GET", "/last", b"")],
+    ),
     "Java": (JAVA + LAST, [("POST", "/java", b'{"match_id":6508}'), ("GET", "/last", b"")]),
-    "a web socket": (post(b"/a", *offer(b"websocket")) + LAST, [("POST", "/a", SMUGGLED), ("GET", "/last", b"")]),
-    "TLS": (post(b"/a", *offer(b"TLS/1.0")) + LAST, [("POST", "/a", SMUGGLED), ("GET", "/last", b"")]),
+    "a web socket": (
+        post(b"/a", *offer(b"websocket")) + LAST,
+        [("POST", "/a", SMUGGLED), ("GET", "/last", b"")],
+    ),
+    "TLS": (
+        post(b"/a", *offer(b"TLS/1.0")) + LAST,
+        [("POST", "/a", SMUGGLED), ("GET", "/last", b"")],
+    ),
     "several": (post(b"/a", *offer(b"foo/2, h2c"), *offer(b"bar")), [("POST", "/a", SMUGGLED)]),
-    "in capitals": (post(b"/a", b"UPGRADE:h2c", b"CONNECTION:\tUPGRADE") + LAST, [("POST", "/a", SMUGGLED), ("GET", "/last", b"")]),
+    "in capitals": (
+        post(b"/a", b"UPGRADE:h2c", b"CONNECTION:\tUPGRADE") + LAST,
+        [("POST", "/a", SMUGGLED), ("GET", "/last", b"")],
+    ),
     "HTTP/1.0": (post(b"/a", *offer(b"h2c"), version=b"1.0"), [("POST", "/a", SMUGGLED)]),
-    "and close": (post(b"/a", b"Upgrade: h2c", b"Connection: close, Upgrade") + LAST, [("POST", "/a", SMUGGLED)]),
-    "Expect": (post(b"/a", *offer(b"h2c"), b"Expect: 100-continue") + LAST, [("POST", "/a", SMUGGLED), ("GET", "/last", b"")]),
+    "and close": (
+        post(b"/a", b"Upgrade: h2c", b"Connection: close, Upgrade") + LAST,
+        [("POST", "/a", SMUGGLED)],
+    ),
+    "Expect": (
+        post(b"/a", *offer(b"h2c"), b"Expect: 100-continue") + LAST,
+        [("POST", "/a", SMUGGLED), ("GET", "/last", b"")],
+    ),
     "no body": (LAST[:-2] + H2C + b"\r\n" + LAST, [("GET", "/last", b"")] * 2),
-    "a body of no bytes": (post(b"/a", *offer(b"h2c"), body=b"") + LAST, [("POST", "/a", b""), ("GET", "/last", b"")]),
+    "a body of no bytes": (
+        post(b"/a", *offer(b"h2c"), body=b"") + LAST,
+        [("POST", "/a", b""), ("GET", "/last", b"")],
+    ),
     "each of three": (post(b"/a", *offer(b"h2c")) * 3, [("POST", "/a", SMUGGLED)] * 3),
     "chunks and trailers": (
         b"POST /a HTTP/1.1\r\nHost: x\r\n" + H2C + b"Transfer-Encoding: chunked\r\n\r\n" + CHUNKS
@@ -177,13 +203,26 @@ def test_an_offer_to_upgrade_is_ignored_and_the_body_read_however_it_is_cut(
 
 REFUSED: dict[str, tuple[bytes, list[Seen], list[bytes]]] = {
     "CONNECT": (b"CONNECT x:1 HTTP/1.1\r\nHost: x\r\n\r\n" + SMUGGLED, [], [b"400"]),
-    "CONNECT to a path": (b"CONNECT /a HTTP/1.1\r\nHost: x\r\n\r\n" + SMUGGLED, [("CONNECT", "/a", b"")], [b"200"]),
-    "CONNECT with an offer and a length": (
-        post(b"/a", *offer(b"websocket")).replace(b"POST", b"CONNECT") + SMUGGLED, [("CONNECT", "/a", b"")], [b"200"],
+    "CONNECT to a path": (
+        b"CONNECT /a HTTP/1.1\r\nHost: x\r\n\r\n" + SMUGGLED,
+        [("CONNECT", "/a", b"")], [b"200"],
     ),
-    "the preface of HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9) + SMUGGLED, [], [b"400"]),
-    "an offer and two lengths": (post(b"/a", *offer(b"h2c"), b"Content-Length: 1") + LAST, [], [b"400"]),
-    "an offer, a length and chunks": (post(b"/a", *offer(b"h2c"), b"Transfer-Encoding: chunked") + LAST, [], [b"400"]),
+    "CONNECT with an offer and a length": (
+        post(b"/a", *offer(b"websocket")).replace(b"POST", b"CONNECT") + SMUGGLED,
+        [("CONNECT", "/a", b"")], [b"200"],
+    ),
+    "the preface of HTTP/2": (
+        b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" + bytes(9) + SMUGGLED,
+        [], [b"400"],
+    ),
+    "an offer and two lengths": (
+        post(b"/a", *offer(b"h2c"), b"Content-Length: 1") + LAST,
+        [], [b"400"],
+    ),
+    "an offer, a length and chunks": (
+        post(b"/a", *offer(b"h2c"), b"Transfer-Encoding: chunked") + LAST,
+        [], [b"400"],
+    ),
     "an offer and two hosts": (post(b"/a", *offer(b"h2c"), b"Host: y") + LAST, [], [b"400"]),
 }  # fmt: skip
 

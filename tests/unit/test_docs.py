@@ -118,7 +118,7 @@ def without_code(text: str) -> str:
 
 
 def sentences_of(text: str) -> list[str]:
-    """The sentences of a page's paragraphs, list items and cells, without the addresses of links."""
+    """The sentences of a page's paragraphs, list items and cells, without links' addresses."""
     plain = re.sub(r"\]\([^)]*\)", "]", without_code(text))
     plain = re.sub(r"^ *(?:[-*#|]|\d+\.) ?", "\n\n", plain, flags=re.MULTILINE).replace(
         " | ", "\n\n"

@@ -178,7 +178,9 @@ def test_what_a_model_may_need_that_is_not_served_now_is_not_refused_for_good() 
 
 BODIES: dict[str, bytes] = {
     "right": b'{"features":{"a":1.5,"note":"x"},"match_id":7,"priority":3,"time_to_start_s":5}',
-    "of another order, with blanks": b' {"time_to_start_s":5 ,"priority":3,"match_id":7,"features":{"note":"x","a":1.5}}',
+    "of another order, with blanks": (
+        b' {"time_to_start_s":5 ,"priority":3,"match_id":7,"features":{"note":"x","a":1.5}}'
+    ),
     "of a match alone": b'{"match_id":7,"model":"one@production"}',
     "large": b'{"features":{"note":"' + "ä\\u20ac💩\\n".encode() * 50_000 + b'"}}',
     "wrong": b'{"features":{"a":"x","person":{"age":1.5}},"what":1}',
