@@ -2,7 +2,6 @@
 MLflow of the test's.
 """
 
-import json
 import os
 import signal
 import subprocess
@@ -16,6 +15,7 @@ from typing import Any
 import httpx2
 
 from testkit.preloaded import Forked, die_with_parent, forker
+from testkit.process_facts import children, command_line, events, kill, threads
 from testkit.servers import Valkey, free_port
 from testkit.waiting import until
 
@@ -64,8 +64,7 @@ class Process:
 
     def children(self) -> list[int]:
         """The ids of its child processes."""
-        tasks = Path(f"/proc/{self.pid}/task").glob("*/children")
-        return [int(pid) for task in tasks for pid in task.read_text().split()]
+        return children(self.pid)
 
     def model_process(self) -> int:
         """The id of a worker's child that holds the model or loads it; 0 while a dead one is not
@@ -73,17 +72,16 @@ class Process:
 
         It is told by its command line: billiard's helper beside it has another, a zombie none.
         """
-        found = [pid for pid in self.children() if b"spawn_main" in _command_line(pid)]
+        found = [pid for pid in self.children() if b"spawn_main" in command_line(pid)]
         return found[-1] if found else 0
 
     def threads(self) -> int:
         """How many threads it has."""
-        return len(list(Path(f"/proc/{self.pid}/task").iterdir()))
+        return threads(self.pid)
 
     def events(self, name: str) -> list[dict[str, Any]]:
         """The log lines of an event."""
-        lines = self.log.read_text(errors="replace").splitlines() if self.log.exists() else []
-        return [row for line in lines if name in line and (row := _json(line)).get("event") == name]
+        return events(self.log, name)
 
     def signal(self, number: signal.Signals) -> None:
         os.kill(self.pid, number)
@@ -98,7 +96,7 @@ class Process:
             return
         if self.popen.poll() is None:  # the id of one that was reaped may be a stranger's by now
             for pid in [self.pid, *self.children()]:
-                with_suppressed_kill(pid)
+                kill(pid)
         self.popen.wait()
         self.popen = None
 
@@ -106,21 +104,6 @@ class Process:
         """Returns its exit code."""
         assert self.popen is not None
         return self.popen.wait(limit_s)
-
-
-def _command_line(pid: int) -> bytes:
-    try:
-        return Path(f"/proc/{pid}/cmdline").read_bytes()
-    except (FileNotFoundError, ProcessLookupError):
-        return b""
-
-
-def with_suppressed_kill(pid: int) -> None:
-    """SIGKILL for a process of ours that may be gone."""
-    try:
-        os.kill(pid, signal.SIGKILL)
-    except ProcessLookupError:
-        return
 
 
 @dataclass
@@ -305,11 +288,3 @@ def answers(process: Process, path: str) -> bool:
         return httpx2.get(process.url + path, timeout=5, verify=False).status_code == 200
     except httpx2.TransportError:
         return False
-
-
-def _json(line: str) -> dict[str, Any]:
-    try:
-        row = json.loads(line)
-    except ValueError:
-        return {}
-    return row if isinstance(row, dict) else {}

@@ -8,10 +8,11 @@ from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
 from inference.store.messages import ALL, Outcome, OutcomeKind, WorkerState
+from tests.contract.findings import Finding
 from tests.contract.harness import MODEL, RUN_LIMIT_MS
-from tests.contract.invariants import Finding
-from tests.contract.machine import PICKS, VERBS, WORKERS, StoreStateMachine
+from tests.contract.machine import PICKS
 from tests.contract.snapshot import Move
+from tests.contract.worker_rules import VERBS, WORKERS, WorkerRules
 
 JUMPS = st.sampled_from(
     [-3_600_000, -30_000, -3_000, -400, 400, 600, 1_500, 2_500, 4_500, 61_000, 200_000, 3_600_000]
@@ -19,7 +20,7 @@ JUMPS = st.sampled_from(
 MOST_ROUNDS_TO_THE_END = 60
 
 
-class FaultRules(StoreStateMachine):
+class FaultRules(WorkerRules):
     """A whole life; see `StoreStateMachine`."""
 
     @rule(milliseconds=JUMPS)

@@ -22,7 +22,9 @@ from inference.store.messages import (
     WorkerState,
 )
 from tests.contract.actors import InjectedBugs, Parent, Waiter
-from tests.contract.invariants import Finding, Invariants, Step, needed
+from tests.contract.findings import Finding
+from tests.contract.indexes import needed
+from tests.contract.invariants import Invariants, Step
 from tests.contract.snapshot import Move, StoreSnapshot, difference
 from tests.contract.spec import Spec
 from tests.contract.spec_rows import NotAllowed

@@ -1,9 +1,8 @@
 """What must never be seen, whatever the specification says: judged from what was sent, and from the
 store before and after.
 
-Each finding has a name, which the proof in docs/planted-bugs.md quotes. The ledger trusts no field
-of a record that it can know better from the moves themselves: how many a claim named, and what was
-begun.
+The ledger trusts no field of a record that it can know better from the moves themselves: how many a
+claim named, and what was begun.
 """
 
 import math
@@ -24,15 +23,9 @@ from inference.store.messages import (
     SubmitAnswer,
     Submitted,
 )
+from tests.contract.findings import Finding
+from tests.contract.indexes import indexes
 from tests.contract.snapshot import Move, Row, StoreSnapshot
-
-
-class Finding(AssertionError):
-    """Something that must not be; `name` says what."""
-
-    def __init__(self, name: str, detail: object = "") -> None:
-        super().__init__(f"{name}: {detail}")
-        self.name = name
 
 
 @dataclass(frozen=True)
@@ -287,32 +280,3 @@ class Invariants:
             outcome.verb is OutcomeKind.FAIL_FOR_GOOD,
         )
         return int(alone or (outcome.own and not permanent)), permanent and (alone or outcome.own)
-
-
-def indexes(seen: StoreSnapshot) -> None:
-    """What is counted is what the records say."""
-    state = {task_id: row.state for task_id, row in seen.records.items()}
-    if set(seen.outstanding) != {
-        task_id for task_id, row in seen.records.items() if row.outstanding
-    }:
-        raise Finding("outstanding is not what the records say", sorted(seen.outstanding))
-    for name, held in (("waiting", seen.waiting), ("running", seen.running), ("retry", seen.retry)):
-        if set(held) != {task_id for task_id, word in state.items() if word == name}:
-            raise Finding(f"{name} is not what the records say", sorted(held))
-    for name, held in (("bytes", seen.outstanding), ("dead_bytes", seen.dead)):
-        if sum(len(seen.records[i].input or b"") for i in held) != seen.meta.get(name, 0):
-            raise Finding(f"{name} are not what the records say", seen.meta)
-    if left := [
-        i
-        for i, row in seen.records.items()
-        if row.history and not row.outstanding and row.state is not State.FAILURE
-    ]:
-        raise Finding("a history is left of what ended otherwise", left)
-    rows = sum(seen.records[i].rows for i in seen.waiting if not seen.records[i].suspect)
-    if rows != seen.meta.get("waiting_rows", 0):
-        raise Finding("waiting_rows is not what the records say", seen.meta)
-
-
-def needed(seen: StoreSnapshot, batch: int) -> int:
-    """Tickets that what waits needs."""
-    return math.ceil(seen.meta.get("waiting_rows", 0) / batch) + len(seen.suspects)

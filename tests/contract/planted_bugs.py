@@ -14,7 +14,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.actors import InjectedBugs
 from tests.contract.fault_rules import FaultRules
-from tests.contract.invariants import Finding
+from tests.contract.findings import Finding
 from tests.contract.stores import StoreUnderTest
 
 MOST_LIVES = 600

@@ -2,10 +2,8 @@
 the batch and leaves out what.
 """
 
-import json
-import math
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from copy import deepcopy
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,10 @@ from hypothesis import strategies as st
 from mlflow.types import ColSpec, DataType, Schema, TensorSpec
 from mlflow.types.schema import AnyType, Array, Object, Property
 
-from inference.errors import InvalidInput, Misconfigured, UnfitAnswer
-from inference.models.signature import Column, Tensor
+from inference.errors import InvalidInput
 from inference.outbound.input_limits import InputLimits
 from worker.models.loaded import LoadedModel
 from worker.models.mlmodel import MLmodel, read
-from worker.models.outputs import rows_of
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
 
@@ -263,109 +259,3 @@ def test_tensors_of_several_lengths_share_a_batch(tmp_path: Path) -> None:
         "[[1.0, 2.0], 'long']",
         "[[3.0], 'b']",
     ]
-
-
-def torch_model(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any], *inputs: Column | Tensor
-) -> LoadedModel:
-    """A model of the pytorch flavor that answers so."""
-    from worker.models import torch_model
-
-    monkeypatch.setattr(torch_model, "load_module", lambda *_: answer)
-    columns = tuple(part for part in inputs if isinstance(part, Column))
-    tensors = tuple(part for part in inputs if isinstance(part, Tensor))
-    mlmodel = MLmodel(Path(), frozenset({"pytorch"}), columns, tensors, (), None, None)
-    return LoadedModel("network", "1", mlmodel, torch_model.TorchEngine(mlmodel, "cpu"))
-
-
-def test_a_network_gets_nan_for_an_optional_column_that_is_left_out(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    columns = [Column("a", "double", True), Column("b", "long", False)]
-    model = torch_model(monkeypatch, lambda rows: rows.nan_to_num(-1.0), *columns)
-    features: list[dict[str, Any]] = [
-        {"a": 1.0},
-        {"a": 2.0, "b": 3},
-        {"a": 4.0, "b": None},
-        {"b": 5},
-    ]
-    *answers, refused = model.predict([{"features": one} for one in features])
-    assert answers == [[1, -1], [2, 3], [4, -1]]
-    assert isinstance(refused, InvalidInput)
-    assert refused.field == "features.a"
-
-
-def test_a_network_gets_tensors_of_several_lengths_each_length_by_itself(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    model = torch_model(monkeypatch, lambda rows: rows.sum(dim=1), Tensor("x", "float32", (-1, -1)))
-    assert model.predict([{"features": {"x": x}} for x in ([1.0], [1.0, 2.0], [4.0])]) == [1, 3, 4]
-
-
-@pytest.mark.parametrize(
-    "answer", [lambda rows: (rows, rows), lambda rows: rows.sum(), lambda rows: {"y": (rows, rows)}]
-)
-def test_a_network_that_answers_no_rows_is_refused_for_good(
-    monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]
-) -> None:
-    model = torch_model(monkeypatch, answer, Column("a", "double", True))
-    for count in (1, 2):
-        with pytest.raises(UnfitAnswer):
-            model.predict([{"features": {"a": 1.0}}] * count)
-
-
-class Stub:
-    """An engine of the column x, which is optional, that answers so."""
-
-    device = "cpu"
-    image: Any = None
-    labels: Any = None
-
-    def __init__(self, answer: Callable[[list[Any]], list[Any]]) -> None:
-        self.answer, self.seen = answer, list[Any]()
-
-    def row(self, features: Any, params: Any) -> Any:
-        assert params == {}
-        return features["x"]
-
-    def run(self, rows: list[Any]) -> list[Any]:
-        self.seen += rows
-        return rows_of(self.answer(rows), len(rows))
-
-
-def with_example(folder: Path, engine: Stub, *values: float | None) -> LoadedModel:
-    (folder / "example.json").write_text(
-        json.dumps({"columns": ["x"], "data": [[value] for value in values]})
-    )
-    mlmodel = MLmodel(
-        folder, frozenset(), (Column("x", "double", False),), (), (), None, folder / "example.json"
-    )
-    return LoadedModel("odd", "1", mlmodel, engine)
-
-
-@pytest.mark.parametrize("gap", [None, math.nan])
-def test_an_example_with_a_gap_in_its_first_row_warms_the_model_with_its_other_rows(
-    tmp_path: Path, gap: Any
-) -> None:
-    engine = Stub(list)
-    with_example(tmp_path, engine, gap, 2.0).warm_up(3)
-    assert engine.seen == [2.0] * 4
-
-
-@pytest.mark.parametrize("answer", [lambda rows: [rows[0] + 1], lambda _: []])
-def test_an_example_of_gaps_alone_stops_no_worker(
-    tmp_path: Path, answer: Callable[[list[Any]], list[Any]]
-) -> None:
-    engine = Stub(answer)
-    with_example(tmp_path, engine, None).warm_up(3)
-    assert engine.seen == [None]
-
-
-@pytest.mark.parametrize(
-    "answer", [tuple, lambda rows: {"y": rows, "version": "1.0"}, lambda _: 0.5, lambda _: [1, 2]]
-)
-def test_a_model_whose_answer_to_its_example_has_no_rows_is_not_loaded(
-    tmp_path: Path, answer: Callable[[list[Any]], Any]
-) -> None:
-    with pytest.raises(Misconfigured, match="odd 1 can't be served: the "):
-        with_example(tmp_path, Stub(answer), 1.0).warm_up(3)

@@ -1,8 +1,5 @@
 """Models as the runner uses them, loaded from a real registry with pickles refused."""
 
-import os
-from collections.abc import Callable
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +7,8 @@ import numpy as np
 import pytest
 
 from examples.football.features import FEATURES
-from inference.errors import DeviceBroken, InvalidInput, Misconfigured, OutOfMemory
+from inference.errors import InvalidInput, Misconfigured, OutOfMemory
 from worker.models import Model
-from worker.models.cache import KEPT, ModelCache, Resolved
 from worker.models.loader import load, resolve
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*Any type hint is inferred as AnyType:UserWarning")
@@ -202,44 +198,6 @@ def test_a_model_from_code_that_runs_out_of_memory_says_so(shop: Model) -> None:
         shop.predict([{"features": {"item": "sea", "price": -1}}])
 
 
-def test_an_example_that_is_refused_is_said_at_warm_up(tmp_path: Path) -> None:
-    from inference.models.signature import Column
-    from worker.models.loaded import LoadedModel
-    from worker.models.mlmodel import MLmodel
-
-    class Refuses:
-        device = "cpu"
-        image: Any = None
-        labels: Any = None
-
-        def row(self, features: Any, params: Any) -> Any:
-            assert params == {}
-            raise InvalidInput(f"{features} is refused")
-
-        def run(self, rows: list[Any]) -> list[Any]:
-            return rows
-
-    (tmp_path / "example.json").write_text('{"columns": ["x"], "data": [[1]]}')
-    mlmodel = MLmodel(
-        tmp_path,
-        frozenset(),
-        (Column("x", "double", True),),
-        (),
-        (),
-        None,
-        tmp_path / "example.json",
-    )
-    with pytest.raises(Misconfigured, match="example of odd 1 is refused"):
-        LoadedModel("odd", "1", mlmodel, Refuses()).warm_up(2)
-
-
-def test_the_gpu_is_taken_if_there_is_one() -> None:
-    from worker.models.torch_model import choose_device
-
-    assert choose_device(cuda_available=True) == "cuda:0"
-    assert choose_device(cuda_available=False) == "cpu"
-
-
 def test_an_exported_model_moves_to_another_device_as_a_whole(files: Path) -> None:
     from worker.models.torch_model import load_module
 
@@ -261,48 +219,6 @@ def test_mlflow_itself_serves_the_torch_model_from_the_same_columns(
         probabilities(match_outcome.predict([{"features": ROW}])[0]),
         rtol=1e-5,
     )
-
-
-def test_memory_that_is_too_small_is_told_apart_from_a_models_error() -> None:
-    import torch
-
-    from worker.models.device_errors import guarded
-
-    def raising(error: BaseException) -> Callable[[], None]:
-        def call() -> None:
-            raise error
-
-        return call
-
-    for error in (
-        torch.cuda.OutOfMemoryError("CUDA out of memory"),
-        MemoryError(),
-        RuntimeError("DefaultCPUAllocator: can't allocate"),
-    ):
-        with pytest.raises(OutOfMemory) as caught:
-            guarded(raising(error))
-        assert caught.value.__context__ is None, "the cause's frames would keep the batch in memory"
-    with pytest.raises(RuntimeError, match="shapes"):
-        guarded(raising(RuntimeError("shapes do not match")))
-
-
-def test_an_error_of_cuda_says_that_the_device_is_broken() -> None:
-    import torch
-
-    from worker.models.device_errors import guarded
-
-    def raising(error: BaseException) -> Callable[[], None]:
-        def call() -> None:
-            raise error
-
-        return call
-
-    for error in (
-        torch.AcceleratorError("CUDA error: device-side assert triggered"),
-        RuntimeError("CUDA error: unknown error"),
-    ):
-        with pytest.raises(DeviceBroken, match="CUDA error"):
-            guarded(raising(error))
 
 
 def test_a_torch_model_that_runs_out_of_memory_says_so(registry: str) -> None:
@@ -333,43 +249,3 @@ def test_a_model_of_scikit_learn_is_served_if_the_operator_trusts_the_registry(
     answers = churn.predict([{"features": features} for features in (stays, leaves, bad)])
     assert answers[:2] == [0, 1]
     assert isinstance(answers[2], InvalidInput)
-
-
-def test_a_version_is_downloaded_once_and_served_while_the_registry_is_away(
-    registry: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv(
-        "MLFLOW_HTTP_REQUEST_MAX_RETRIES", "0"
-    )  # MLflow's own patience with a download is four minutes
-    cache, shop = ModelCache(str(tmp_path)), resolve("models:/shop/1", registry)
-    load(shop, registry, cache=cache)
-    cache.remember("models:/shop@live", shop)
-    said = cache.recall("models:/shop@live", "shop")
-    assert said == shop
-    assert load(said, "http://127.0.0.1:1", cache=cache).predict(
-        [{"features": {"item": "tea", "price": 2.0}}]
-    )
-    moved = replace(shop, origin="another registry")
-    with pytest.raises(Misconfigured, match="can't be downloaded"):
-        load(moved, "http://127.0.0.1:1", cache=cache)
-
-
-def test_only_the_versions_used_last_are_kept(tmp_path: Path) -> None:
-    cache = ModelCache(str(tmp_path))
-    for version in map(str, range(1, KEPT + 3)):
-        cache.keep(Resolved("m", version, f"models:/m/{version}", version), _downloaded)
-        os.utime(
-            cache.find(Resolved("m", version, "", version)) or tmp_path,
-            (int(version), int(version)),
-        )
-    kept = [
-        version
-        for version in range(1, KEPT + 3)
-        if cache.find(Resolved("m", str(version), "", str(version)))
-    ]
-    assert kept == [3, 4, 5]
-
-
-def _downloaded(folder: Path) -> Path:
-    (folder / "model-files").mkdir()
-    return folder / "model-files"

@@ -1,0 +1,48 @@
+"""What the system and a log tell of a process of ours, and its end."""
+
+import json
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+
+def children(pid: int) -> list[int]:
+    """The ids of its child processes."""
+    tasks = Path(f"/proc/{pid}/task").glob("*/children")
+    return [int(child) for task in tasks for child in task.read_text().split()]
+
+
+def command_line(pid: int) -> bytes:
+    """Its words with a NUL after each; nothing of one that is gone."""
+    try:
+        return Path(f"/proc/{pid}/cmdline").read_bytes()
+    except (FileNotFoundError, ProcessLookupError):
+        return b""
+
+
+def threads(pid: int) -> int:
+    """How many threads it has."""
+    return len(list(Path(f"/proc/{pid}/task").iterdir()))
+
+
+def kill(pid: int) -> None:
+    """SIGKILL for a process that may be gone."""
+    try:
+        os.kill(pid, signal.SIGKILL)
+    except ProcessLookupError:
+        return
+
+
+def events(log: Path, name: str) -> list[dict[str, Any]]:
+    """The lines of an event in a log, which need not be there yet."""
+    lines = log.read_text(errors="replace").splitlines() if log.exists() else []
+    return [row for line in lines if name in line and (row := _json(line)).get("event") == name]
+
+
+def _json(line: str) -> dict[str, Any]:
+    try:
+        row = json.loads(line)
+    except ValueError:
+        return {}
+    return row if isinstance(row, dict) else {}
