@@ -1,5 +1,6 @@
-"""`python -m app dead-letters …`: what the HTTP calls do, for who has a shell and the store's
-address but no gateway.
+"""`python -m app dead-letters …`: what the HTTP calls do, without a gateway.
+
+It is for who has a shell and the store's address but no gateway.
 
     python -m app dead-letters list [--model M] [--error-type T] [--before B] [--limit N]
     python -m app dead-letters show ID
@@ -29,7 +30,7 @@ from inference.store.factory import gateway_store
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 1 for an id that is no dead letter, 2 for a call that makes no sense."""
+    """Returns the exit code: 1 for an id that is no dead letter, 2 for a senseless call."""
     options = _parser().parse_args(arguments)
     try:
         return asyncio.run(_run(options, read_settings(GatewaySettings)))
@@ -129,7 +130,8 @@ def _filter(options: argparse.Namespace) -> Filter:
     place = place_of(options.before) if options.before else None
     if options.before and place is None:
         raise ValueError(
-            "--before must be what an earlier page ended with, or a moment such as 2026-11-22T03:00:00Z"
+            "--before must be what an earlier page ended with,"
+            " or a moment such as 2026-11-22T03:00:00Z"
         )
     return Filter(options.model, options.error_type, place)
 

@@ -129,7 +129,8 @@ class Gateway:
         app = FastAPI(
             title="Inference service",
             version="1",
-            description="Predictions that take longer than an HTTP request should: submit, wait or come back.",
+            description="Predictions that take longer than an HTTP request should:"
+            " submit, wait or come back.",
             lifespan=self._lifespan,
             redirect_slashes=False,
         )
@@ -146,9 +147,9 @@ class Gateway:
         routes.add_problems(app)
         self._extensions = extensions.install(app, self.settings, self.metrics.registry)
         app.add_middleware(GatewayMiddleware, slashed=routes.slashed(app), metrics=self.metrics)
-        app.openapi = lambda: openapi.describe(
+        app.openapi = lambda: openapi.describe(  # type: ignore[method-assign]
             app, self.registry, self.settings.max_time_to_start_s
-        )  # type: ignore[method-assign]
+        )
         return app
 
     @asynccontextmanager
@@ -234,8 +235,9 @@ class Gateway:
 
 
 def _spare_the_collector() -> None:
-    """Takes all that was loaded till now (MLflow: a million objects) out of garbage collection;
-    each full one took 0.2 s.
+    """Takes all that was loaded till now out of garbage collection.
+
+    MLflow alone is a million objects, and each full collection took 0.2 s.
     """
     gc.collect()
     gc.freeze()

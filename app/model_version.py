@@ -1,5 +1,6 @@
-"""A model version as the registry describes it: read over HTTP, without torch, pandas or the model
-itself, or from what was kept.
+"""A model version as the registry describes it.
+
+It is read over HTTP, without torch, pandas or the model itself, or from what was kept.
 
 A `ModelVersion` is plain JSON, so that the store can keep it for a gateway that starts while the
 registry is away.
@@ -50,8 +51,9 @@ class WrongRegistry(Misconfigured):
 
 @dataclass(frozen=True, slots=True)
 class ModelVersion:
-    """What a registry says of a model version; `inputs`, `outputs` and `params` are the
-    signature's.
+    """What a registry says of a model version.
+
+    `inputs`, `outputs` and `params` are the signature's.
     """
 
     uri: str
@@ -109,8 +111,9 @@ class Registered:
 
 
 def registered(pool: str, card: ModelVersion, fetch_allowed: Sequence[Network] = ()) -> Registered:
-    """Returns a version with its checkers; raises `Misconfigured` for a signature that can't be
-    checked.
+    """Returns a version with its checkers.
+
+    Raises `Misconfigured` for a signature that can't be checked.
     """
     with judging(model_of_uri(card.uri)[0], card.version):
         checkers = compile_checkers(
@@ -135,8 +138,9 @@ class MlflowReader:
 
     @staticmethod
     def prepare() -> None:
-        """Imports MLflow, on a thread: it takes seconds, and whatever of numpy and pandas is
-        installed.
+        """Imports MLflow, on a thread, since it takes seconds.
+
+        It imports whatever of numpy and pandas is installed, too.
         """
         importlib.import_module("mlflow.artifacts")
 
@@ -160,7 +164,8 @@ class MlflowReader:
         except MlflowException as error:
             if error.error_code in NOT_REGISTERED:
                 raise NotRegistered(
-                    f"the registry at {self._shown} has no {uri}: register it, or set its alias, first"
+                    f"the registry at {self._shown} has no {uri}: register it, or set its alias,"
+                    " first"
                 ) from error
             raise _unavailable(
                 f"the registry at {self._shown} did not give {uri}", error
@@ -197,8 +202,9 @@ class MlflowReader:
         )
 
     def _described(self, mlflow: Any, name: str, found: Any) -> Description:
-        """A registry that was set up anew counts its versions from 1 again, so a file is told by
-        where it is and since when.
+        """A file is told by where it is and since when.
+
+        A registry that was set up anew counts its versions from 1 again.
         """
         version = str(found.version)
         key = (name, version, str(found.source), str(found.creation_timestamp))
@@ -246,8 +252,9 @@ def _without_user(text: str) -> str:
 
 
 def _metrics(client: Any, found: Any) -> dict[str, float]:
-    """The version's own metrics (MLflow 3 keeps them on the logged model), else its run's, if that
-    is still there.
+    """The version's own metrics, else its run's, if that is still there.
+
+    MLflow 3 keeps a version's own on the logged model.
     """
     from mlflow.exceptions import MlflowException
 

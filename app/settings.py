@@ -16,8 +16,10 @@ class GatewaySettings(ContractSettings):
 
     model_uris: Annotated[tuple[str, ...], NoDecode] = Field(
         ("models:/match-outcome@production",),
-        description="The models served, with commas: models:/name@alias or models:/name/version, the first is the default;"
-        " a worker with a POOL of its own name needs it here too, as in canary=models:/name@canary.",
+        description="The models served, with commas: models:/name@alias or models:/name/version,"
+        " the first is the default;"
+        " a worker with a POOL of its own name needs it here too,"
+        " as in canary=models:/name@canary.",
     )
     sync_slo_s: float = Field(
         30.0,
@@ -28,18 +30,21 @@ class GatewaySettings(ContractSettings):
     max_body_bytes: int = Field(
         16 * 1024 * 1024,
         ge=1024,
-        description="The largest body taken, in bytes; above it 413. Parsing one takes up to 20 times that in memory.",
+        description="The largest body taken, in bytes; above it 413."
+        " Parsing one takes up to 20 times that in memory.",
     )
     receiving_max_bytes: int = Field(
         64 * 2**20,
         ge=1024,
-        description="Bytes of large bodies that may be in memory before they are written down; others wait up to 10 s, then 503.",
+        description="Bytes of large bodies that may be in memory before they are written down;"
+        " others wait up to 10 s, then 503.",
     )
     arrival_timeout_s: float = Field(
         60.0,
         gt=0,
         le=600,
-        description="How long a request's head may take to arrive, and its body again, in seconds; then 408.",
+        description="How long a request's head may take to arrive, and its body again, in seconds;"
+        " then 408.",
     )
     max_depth: int = Field(32, ge=4, le=512, description="How deep a body may be nested.")
     broker_timeout_s: float = Field(
@@ -49,12 +54,14 @@ class GatewaySettings(ContractSettings):
         1.0,
         gt=0,
         le=60,
-        description="How long a broker that failed is left alone, in seconds; workers repair what is missed.",
+        description="How long a broker that failed is left alone, in seconds;"
+        " workers repair what is missed.",
     )
     registry_refresh_s: float = Field(
         30.0,
         ge=0.1,
-        description="How often the registry is asked for a newer version, in seconds; an outage keeps the last one known."
+        description="How often the registry is asked for a newer version, in seconds;"
+        " an outage keeps the last one known."
         " A model that is not served is asked for every 2 s.",
     )
     backlog_max_records: int = Field(
@@ -69,7 +76,8 @@ class GatewaySettings(ContractSettings):
         10.0,
         ge=0,
         le=86_400,
-        description="The head start that each step of a request's priority, 0 to 9, gives, in seconds.",
+        description="The head start that each step of a request's priority, 0 to 9, gives,"
+        " in seconds.",
     )
     max_time_to_start_s: float = Field(
         7 * 86_400.0,
@@ -79,17 +87,20 @@ class GatewaySettings(ContractSettings):
     payload_sweep_s: float = Field(
         60.0,
         ge=0.1,
-        description="How often payloads that nobody needs are looked for, in seconds; one goes when two looks have found it.",
+        description="How often payloads that nobody needs are looked for, in seconds;"
+        " one goes when two looks have found it.",
     )
     reread_s: float = Field(
         15.0,
         gt=0,
-        description="How often a waiting caller's record is read again in case a notice was lost, in seconds.",
+        description="How often a waiting caller's record is read again in case a notice was lost,"
+        " in seconds.",
     )
 
     extensions: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
-        description="Functions that add calls of their own to the gateway, with commas: package.module:function,"
+        description="Functions that add calls of their own to the gateway, with commas:"
+        " package.module:function,"
         " as in examples.football.gateway:install.",
     )
     pod_namespace: str = Field(
@@ -97,7 +108,8 @@ class GatewaySettings(ContractSettings):
     )
     pod_selector: str = Field(
         "",
-        description="The labels of the workers' pods: /monitoring/workers then says why a wanted one is not there yet.",
+        description="The labels of the workers' pods: /monitoring/workers then says why a wanted"
+        " one is not there yet.",
     )
 
     @field_validator("model_uris", "extensions", mode="before")
@@ -136,7 +148,8 @@ class GatewaySettings(ContractSettings):
                 raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
         if self.receiving_max_bytes < self.max_body_bytes:
             raise ValueError(
-                f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below MAX_BODY_BYTES={self.max_body_bytes}"
+                f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below"
+                f" MAX_BODY_BYTES={self.max_body_bytes}"
             )
         return self
 

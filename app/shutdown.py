@@ -1,5 +1,4 @@
-"""How a gateway ends: within seconds, at whatever moment it is told to, and whatever a part of it
-does.
+"""How a gateway ends: within seconds, whenever it is told to, whatever a part of it does.
 
 While it starts it has accepted nothing, so a signal ends the process at once. Later a signal ends
 the waits, the server closes its connections, and the background tasks are cancelled. What holds all
@@ -19,14 +18,17 @@ from types import FrameType
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 ANSWERING_S = 30.0
-"""How long open requests may take after a signal. The image gives uvicorn 20 s; without such a
-limit it waits for ever for a client that does not read its answer.
+"""How long open requests may take after a signal.
+
+The image gives uvicorn 20 s. Without such a limit it waits for ever for a client that does not read
+its answer.
 """
 
 CLOSING_S = 5.0
-"""How long the process may take from the last answer to its end. A thread that hangs in a call to
-MLflow or a network's folder would hold it up, since Python waits for the threads of its
-executors.
+"""How long the process may take from the last answer to its end.
+
+A thread that hangs in a call to MLflow or a network's folder would hold it up, since Python waits
+for the threads of its executors.
 """
 
 TASKS_END_S = 1.0
@@ -35,8 +37,9 @@ _CANCEL_AGAIN_S = 0.1
 
 @contextmanager
 def ending_at_once() -> Iterator[None]:
-    """Has SIGTERM and SIGINT end the process while inside: nothing was accepted yet, so there is
-    nothing to tidy up.
+    """Has SIGTERM and SIGINT end the process while inside.
+
+    Nothing was accepted yet, so there is nothing to tidy up.
     """
 
     def end(number: int, _frame: FrameType | None) -> None:
@@ -56,8 +59,9 @@ def ending_at_once() -> Iterator[None]:
 
 @contextmanager
 def ending_early(stop: Callable[[], None]) -> Iterator[None]:
-    """Has SIGTERM and SIGINT call `stop` at once: the server ends only when every open request has
-    its answer.
+    """Has SIGTERM and SIGINT call `stop` at once.
+
+    The server ends only when every open request has its answer.
 
     A SIGINT after another signal ends the process at once. uvicorn would wait for nobody either,
     but cancel its tasks, and log a traceback for each.
@@ -111,8 +115,9 @@ async def end_tasks(tasks: Iterable[asyncio.Task[None]], within_s: float = TASKS
 
 
 def end_within(seconds: float) -> None:
-    """Ends the process by force, with one sentence and code 1, if it has not ended by itself after
-    `seconds`.
+    """Ends the process by force if it has not ended by itself after `seconds`.
+
+    It says one sentence, and the code is 1.
     """
 
     def end() -> None:
@@ -123,7 +128,8 @@ def end_within(seconds: float) -> None:
             if not thread.daemon and thread.name != "MainThread"
         ]
         _say(
-            f"ended by force after {seconds:g} s, with these threads: {', '.join(threads) or 'none but its own'}"
+            f"ended by force after {seconds:g} s, with these threads:"
+            f" {', '.join(threads) or 'none but its own'}"
         )
         os._exit(1)
 
@@ -131,5 +137,8 @@ def end_within(seconds: float) -> None:
 
 
 def _say(sentence: str) -> None:
-    """Writes past Python's buffers: a signal may have come while one of them was being written to."""
+    """Writes past Python's buffers.
+
+    A signal may have come while one of them was being written to.
+    """
     os.write(2, f"error: {sentence}\n".encode())

@@ -1,5 +1,6 @@
-"""`python -m bench [--seconds 4] [--rounds 3] [--write]`: prints the table, and writes it to
-bench/RESULTS.md if asked.
+"""Prints the table of the bench: `python -m bench [--seconds 4] [--rounds 3] [--write]`.
+
+With --write it goes to bench/RESULTS.md too.
 
 All with `appendfsync always`. The contestants take turns, round after round, and the median ratio
 counts.
@@ -106,8 +107,9 @@ def round_trips(at: Stands, seconds: float, rounds: int) -> ROWS:
 
 
 def model_ms() -> float:
-    """What the model itself takes for one input, in a process of its own: subtracted from the round
-    trips.
+    """What the model itself takes for one input, in a process of its own.
+
+    It is subtracted from the round trips.
     """
     program = """
 import time, pandas as pd
@@ -208,7 +210,10 @@ def memory(at: Stands, worker: int) -> ROWS:
         return float(psutil.Process(pid).memory_info().rss) / 2**20
 
     child = max(psutil.Process(worker).children(), key=lambda process: process.memory_info().rss)
-    parts = f"worker parent {mib(worker):.0f}, child with the model {mib(child.pid):.0f} (no torch: a model from code)"
+    parts = (
+        f"worker parent {mib(worker):.0f}, child with the model {mib(child.pid):.0f} (no torch:"
+        " a model from code)"
+    )
     return [("MiB resident, gateway", f"{mib(at.stack.gateways[0].pid):.0f}", parts)]
 
 

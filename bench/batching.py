@@ -1,5 +1,6 @@
-"""How much of a model's speed the service keeps: `python -m bench.batching [--seconds 10] [--rounds
-3] [--write]`.
+"""How much of a model's speed the service keeps.
+
+`python -m bench.batching [--seconds 10] [--rounds 3] [--write]`
 
 The image classifier on the CPU behind the whole service (a Valkey that syncs, a gateway, a worker;
 callers who wait) against a plain loop that opens and runs the same photograph with the batch size
@@ -135,8 +136,9 @@ def bare(at: Stand, seconds: float, *sizes: int) -> dict[int, float]:
 
 
 async def latencies_ms(url: str, rate: float, seconds: float) -> list[float]:
-    """Sends at a steady rate, whether answers come or not, as many callers that know nothing of
-    each other do.
+    """Sends at a steady rate, whether answers come or not.
+
+    So do many callers that know nothing of each other.
     """
     seen: list[float] = []
 
@@ -162,16 +164,22 @@ async def latencies_ms(url: str, rate: float, seconds: float) -> list[float]:
     return sorted(seen)
 
 
+def in_turns(at: Stand, seconds: float, rounds: int, best: int) -> tuple[list[float], list[float]]:
+    """Images a second of the service and of the plain loop, round after round."""
+    ours, theirs = [], []
+    for _ in range(rounds):
+        ours.append(loaded(at, seconds))
+        theirs.append(bare(at, seconds, best)[best])
+    return ours, theirs
+
+
 def measured(at: Stand, seconds: float, rounds: int) -> list[tuple[str, str, str]]:
     """The rows of the table."""
     loaded(at, min(seconds, 2))
     search = bare(at, seconds / 3)
     best = max(search, key=lambda size: search[size])
-    ours, theirs = [], []
     before = at.spent()
-    for _ in range(rounds):
-        ours.append(loaded(at, seconds))
-        theirs.append(bare(at, seconds, best)[best])
+    ours, theirs = in_turns(at, seconds, rounds, best)
     spent = {name: value - before[name] for name, value in at.spent().items()}
     ratios = [mine / other for mine, other in zip(ours, theirs, strict=True)]
     half = median(ours) / 2
@@ -219,7 +227,10 @@ def measured(at: Stand, seconds: float, rounds: int) -> list[tuple[str, str, str
 def table(rows: list[tuple[str, str, str]]) -> str:
     """The page as Markdown."""
     cpu = f"{psutil.cpu_count()} cores, {platform.machine()}, Python {platform.python_version()}"
-    head = f"{datetime.now(UTC):%Y-%m-%d}, {cpu}; `python -m bench.batching` says how; medians of the rounds, their range in brackets."
+    head = (
+        f"{datetime.now(UTC):%Y-%m-%d}, {cpu}; `python -m bench.batching` says how;"
+        " medians of the rounds, their range in brackets."
+    )
     lines = [f"| {what} | {figure} | {note} |" for what, figure, note in rows]
     return "\n".join(
         [

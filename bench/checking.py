@@ -1,5 +1,6 @@
-"""What checking a body's features costs by each checker: `python -m bench.checking [--write]`.
-jsonschema-rs comes with the tests.
+"""What checking a body's features costs by each checker.
+
+`python -m bench.checking [--write]`; jsonschema-rs comes with the tests.
 
 Each gets what orjson parsed: a row of match-outcome's columns, and pictures as tensors [3, 224,
 224]. Time is the thread's CPU time, the median of rounds; memory is what a process of its own has
@@ -134,8 +135,9 @@ CHECKERS: dict[str, Callable[[bool], Check]] = {
 
 
 def bodies_here() -> dict[str, bytes]:
-    """The costliest bodies that the event loop judges itself: as large and as dense as one may be
-    there.
+    """The costliest bodies that the event loop judges itself.
+
+    They are as large and as dense as one may be there.
     """
     size, most = MOST_BYTES_HERE - 100, FREE_WEIGHT - 20
     longs = [CHANCE.randrange(10**4, 10**5) for _ in range(min(size // 6, most))]
@@ -214,19 +216,8 @@ def measured(checker: str, given: str) -> tuple[float, float]:
     return median(times), more
 
 
-def main() -> None:
-    """Measures each in a process of its own, and prints."""
-    parser = argparse.ArgumentParser(prog="python -m bench.checking", description=__doc__)
-    parser.add_argument(
-        "--one", nargs=2, metavar=("CHECKER", "INPUT"), help="measure this alone, in this process"
-    )
-    parser.add_argument(
-        "--write", action="store_true", help="write the section of bench/RESULTS.md"
-    )
-    options = parser.parse_args()
-    if options.one:
-        print(*measured(*options.one))
-        return
+def rows_of_checkers() -> ROWS:
+    """Measures each checker on each input in a process of its own."""
     rows: ROWS = []
     for given, make in INPUTS.items():
         # From a pipe, so that making it leaves no memory that the check could use.
@@ -246,6 +237,12 @@ def main() -> None:
             )
             rows.append((f"{given}: {checker}", figure, f"{more:.1f} MiB more"))
             print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
+    return rows
+
+
+def rows_of_bodies() -> ROWS:
+    """Measures whole bodies in this process."""
+    rows: ROWS = []
     for name, raw in bodies_here().items():
         rows.append(
             (
@@ -255,7 +252,27 @@ def main() -> None:
             )
         )
         print(*rows[-1], sep=" | ", file=sys.stderr, flush=True)
-    about = "CPU time of one check of what orjson parsed; the last rows are whole bodies, as large as the event loop judges itself."
+    return rows
+
+
+def main() -> None:
+    """Measures all and prints."""
+    parser = argparse.ArgumentParser(prog="python -m bench.checking", description=__doc__)
+    parser.add_argument(
+        "--one", nargs=2, metavar=("CHECKER", "INPUT"), help="measure this alone, in this process"
+    )
+    parser.add_argument(
+        "--write", action="store_true", help="write the section of bench/RESULTS.md"
+    )
+    options = parser.parse_args()
+    if options.one:
+        print(*measured(*options.one))
+        return
+    rows = [*rows_of_checkers(), *rows_of_bodies()]
+    about = (
+        "CPU time of one check of what orjson parsed; the last rows are whole bodies,"
+        " as large as the event loop judges itself."
+    )
     text = section(
         "## Checking a body's features", about, rows, ("input: checker", "time", "memory")
     )

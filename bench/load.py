@@ -1,5 +1,6 @@
-"""A load generator in a process of its own: `python -m bench.load URL SECONDS CONNECTIONS BODY`,
-one JSON line of what it saw.
+"""A load generator in a process of its own: it prints one JSON line of what it saw.
+
+`python -m bench.load URL SECONDS CONNECTIONS BODY`
 
 Each connection sends, waits for the whole answer and sends again. It parses no more of HTTP than it
 must, so that it does not become what is measured.
@@ -57,15 +58,14 @@ class Caller(asyncio.Protocol):
 
 
 async def run(url: str, seconds: float, connections: int, body: bytes) -> dict[str, object]:
-    """Returns requests a second, p50 and p99 in milliseconds, and how many answers there were of
-    each status.
-    """
+    """Returns requests a second, p50 and p99 in milliseconds, and the number of each status."""
     place = urlsplit(url)
     length = f"Content-Length: {len(body)}"
-    request = (
-        f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\nContent-Type: application/json\r\n{length}\r\n\r\n".encode()
-        + body
+    head = (
+        f"POST {place.path} HTTP/1.1\r\nHost: {place.netloc}\r\n"
+        f"Content-Type: application/json\r\n{length}\r\n\r\n"
     )
+    request = head.encode() + body
     latencies: list[float] = []
     codes: dict[str, int] = {}
     started = time.perf_counter()
@@ -73,8 +73,10 @@ async def run(url: str, seconds: float, connections: int, body: bytes) -> dict[s
     callers = [Caller(request, started + seconds, latencies, codes) for _ in range(connections)]
     for caller in callers:
         await loop.create_connection(
-            lambda caller=caller: caller, place.hostname or "", place.port or 80
-        )  # type: ignore[misc]
+            lambda caller=caller: caller,  # type: ignore[misc]
+            place.hostname or "",
+            place.port or 80,
+        )
     await asyncio.gather(*(caller.done for caller in callers))
     took = time.perf_counter() - started
     latencies.sort()

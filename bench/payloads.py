@@ -1,5 +1,6 @@
-"""`python -m bench.payloads [--images 1000] [--write]`: what 1,000 images of 1 MB in flight cost
-gateway and store in memory.
+"""What 1,000 images of 1 MB in flight cost gateway and store in memory.
+
+`python -m bench.payloads [--images 1000] [--write]`
 
 As many callers as images, all at once, each waiting for its result, and no worker: so all are
 outstanding and none of their callers gone when it is measured. A caller that is refused for want of
@@ -53,7 +54,10 @@ def request(megabytes: float) -> bytes:
     """A POST of an image that does not compress, as base64."""
     image = base64.b64encode(random.Random(1).randbytes(int(megabytes * MB * 3 / 4)))
     body = b'{"features":{"do":"answer","note":"' + image + b'"},"model":"fault"}'
-    head = f"POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    head = (
+        "POST /predict/ HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\n"
+        f"Content-Length: {len(body)}\r\n\r\n"
+    )
     return head.encode() + body
 
 
@@ -76,8 +80,9 @@ async def call(port: int, message: bytes, refused: Counter[bytes]) -> None:
 async def fill(
     port: int, store: redis.Redis, message: bytes, count: int
 ) -> tuple[float, Counter[bytes]]:
-    """Has `count` outstanding, their callers waiting; returns how long that took and what was
-    refused.
+    """Has `count` outstanding, their callers waiting.
+
+    Returns how long that took and what was refused.
     """
     refused: Counter[bytes] = Counter()
     started = time.monotonic()
@@ -203,7 +208,10 @@ def main() -> None:
         "MiB more: gateway at most / while they wait / store",
         "one body of 12 MiB alone · time",
     )
-    said = f"{options.images} callers at once, each with an image of 1 MiB as base64, all waiting; no worker."
+    said = (
+        f"{options.images} callers at once, each with an image of 1 MiB as base64, all waiting;"
+        " no worker."
+    )
     text = section("## Large payloads", said, rows(ways), columns)
     print(text)
     if options.write:

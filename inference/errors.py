@@ -2,19 +2,19 @@
 
     ServiceError
     ├── Temporary                  trying again may help
-    │   ├── StoreUnavailable       the store did not answer, or refused to write: the outcome may be unknown
+    │   ├── StoreUnavailable       the store did not answer, or refused to write
     │   ├── BrokerUnavailable      the broker did not take tickets, or did not answer
     │   ├── PayloadUnavailable     a large input or result can't be read or written where it is kept
     │   ├── OutOfMemory            the device could not hold this batch: halve it
     │   ├── InputUnavailable       what this input points at could not be fetched for now
-    │   └── DeviceBroken           the device's context is broken: nothing runs in this process any more, another one may
+    │   └── DeviceBroken           the device's context is broken: only another process may run
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
         ├── PayloadGone            a large input or result is no longer where it was kept
         ├── UnfitAnswer            the model did not answer each input with one row
         └── Misconfigured          said once at start, in one sentence, with what to do
-            ├── PrefixTaken        the store's keys under KEY_PREFIX belong to another installation: stay away from them
-            └── SchemaTooNew       the store's records are laid out by a newer program: stay unready and say so
+            ├── PrefixTaken        the keys under KEY_PREFIX are another installation's
+            └── SchemaTooNew       the records are laid out by a newer program
 
 What a model raises is foreign: the runner turns it into an `Outcome`, it never travels as an
 exception. There, a permanent error ends a prediction at once; any other, a lost worker and a
@@ -42,8 +42,9 @@ class StoreUnavailable(Temporary):
 
 
 class BrokerUnavailable(Temporary):
-    """The broker did not answer, or did not take tickets: idle workers ask for them later (protocol
-    rule 3).
+    """The broker did not answer, or did not take tickets.
+
+    Idle workers ask for them later (protocol rule 3).
     """
 
 
@@ -56,8 +57,9 @@ class OutOfMemory(Temporary):
 
 
 class InputUnavailable(Temporary):
-    """What an input points at could not be fetched, and may be later; `field` names the part that
-    points there.
+    """What an input points at could not be fetched, and may be later.
+
+    `field` names the part that points there.
     """
 
     def __init__(self, message: str, field: str | None = None) -> None:
@@ -66,7 +68,10 @@ class InputUnavailable(Temporary):
 
 
 class DeviceBroken(Temporary):
-    """A call left the device's context unusable, as CUDA's errors do: the process must be replaced."""
+    """A call left the device's context unusable, as CUDA's errors do.
+
+    The process must be replaced.
+    """
 
 
 class InvalidInput(Permanent):
@@ -82,8 +87,9 @@ class PayloadGone(Permanent):
 
 
 class UnfitAnswer(Permanent, ValueError):
-    """The model's answer has no row for each input, or can't be cut into rows: another run would
-    get the same.
+    """The model's answer has no row for each input, or can't be cut into rows.
+
+    Another run would get the same.
     """
 
 
@@ -92,20 +98,23 @@ class Misconfigured(Permanent):
 
 
 class PrefixTaken(Misconfigured):
-    """The keys under KEY_PREFIX belong to another installation (protocol rule 12): this program may
-    touch none of them.
+    """The keys under KEY_PREFIX belong to another installation (protocol rule 12).
+
+    This program may touch none of them.
     """
 
 
 class SchemaTooNew(Misconfigured):
-    """The store holds records of a newer layout (protocol rule 12): whoever finds that stays
-    unready and touches none of them.
+    """The store holds records of a newer layout (protocol rule 12).
+
+    Whoever finds that stays unready and touches none of them.
     """
 
 
 def error_text(error: BaseException) -> str:
-    """Returns an exception's text, '' if it has none or can't make one: `__str__` of a foreign
-    exception may raise itself.
+    """Returns an exception's text, '' if it has none or can't make one.
+
+    `__str__` of a foreign exception may raise itself.
     """
     try:
         return str(error)
@@ -114,7 +123,7 @@ def error_text(error: BaseException) -> str:
 
 
 def first_line(error: BaseException) -> str:
-    """Returns the first line of an exception's text that is not blank, else the name of its type."""
+    """Returns the first line of an exception's text that is not blank, else its type's name."""
     return next(
         (line for line in map(str.strip, error_text(error).splitlines()) if line),
         type(error).__name__,

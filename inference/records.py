@@ -20,8 +20,9 @@ class PredictionRequest:
     task_id: str
     model: str
     input: bytes
-    """JSON: `{"features": … , "match_id": …, "params": …}`, as the worker will read it; params only
-    if there are any.
+    """JSON as the worker will read it: `{"features": … , "match_id": …, "params": …}`.
+
+    `params` only if there are any.
     """
     rows: int = 1
     """How many rows of a batch it fills (>= 1)."""
@@ -64,15 +65,17 @@ class Record:
     run_ms: int = 0
     version: str = ""
     result: Any = None
-    """A `Reference` as the store has it where it is kept elsewhere; to those who read it, JSON's
-    bytes in an `orjson.Fragment`.
+    """The result as JSON's bytes in an `orjson.Fragment`, to those who read it.
+
+    The store has a `Reference` where it is kept elsewhere.
     """
     error: dict[str, Any] | None = None
     position: int | None = None
     """How many stand before it, while it waits."""
     starts_in_ms: int | None = None
-    """When it should have been claimed, by its position and the measured rate; None where no rate
-    is known or no worker lives.
+    """When it should have been claimed, by its position and the measured rate.
+
+    None where no rate is known or no worker lives.
     """
 
     @property
@@ -121,7 +124,10 @@ class DeadLetter:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """A place in the list of dead letters, which is newest first: what stands after it comes next."""
+    """A place in the list of dead letters.
+
+    The list is newest first, and what stands after the place comes next.
+    """
 
     ended_ms: int
     task_id: str

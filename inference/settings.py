@@ -55,19 +55,23 @@ class ContractSettings(BaseSettings):
     installation: str = Field(
         "",
         pattern=r"^\S{0,128}$",
-        description="Name of this installation, the same for all its gateways and workers, as in `namespace/release`."
-        " It marks the keys under KEY_PREFIX as its own, and one of another name, or of none, is refused there.",
+        description="Name of this installation, the same for all its gateways and workers,"
+        " as in `namespace/release`."
+        " It marks the keys under KEY_PREFIX as its own, and one of another name, or of none,"
+        " is refused there.",
     )
     store_timeout_s: float = Field(
         1.5,
         gt=0,
         le=5,
-        description="How long the store may take to answer, in seconds; then a request gets 503, a worker tries again.",
+        description="How long the store may take to answer, in seconds;"
+        " then a request gets 503, a worker tries again.",
     )
     lease_s: float = Field(
         10.0,
         gt=0,
-        description="How long a worker may be silent before its records are taken over, in seconds.",
+        description="How long a worker may be silent before its records are taken over,"
+        " in seconds.",
     )
     reaper_period_s: float = Field(
         1.0, ge=0.1, description="How often lost work is looked for, in seconds."
@@ -87,7 +91,8 @@ class ContractSettings(BaseSettings):
     tombstone_ttl_s: float = Field(
         86400.0,
         gt=0,
-        description="How long an id answers 410, and its idempotency key counts, in seconds; then 404.",
+        description="How long an id answers 410, and its idempotency key counts, in seconds;"
+        " then 404.",
     )
     dead_letter_ttl_s: float = Field(
         7 * 86400.0,
@@ -102,8 +107,10 @@ class ContractSettings(BaseSettings):
     )
     payload_url: str = Field(
         "",
-        description="Where large inputs and results go, of this store's services alone. `file:///a/folder` that all share,"
-        " or `s3://bucket/prefix` and the like (fsspec, with its package installed, or the extra s3). Empty: into the store.",
+        description="Where large inputs and results go, of this store's services alone."
+        " `file:///a/folder` that all share,"
+        " or `s3://bucket/prefix` and the like (fsspec, with its package installed,"
+        " or the extra s3). Empty: into the store.",
     )
     payload_threshold_bytes: int = Field(
         65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."
@@ -111,13 +118,15 @@ class ContractSettings(BaseSettings):
     start_timeout_s: float = Field(
         30.0,
         gt=0,
-        description="How long the store, and for a worker the registry, may take to answer at start, in seconds.",
+        description="How long the store, and for a worker the registry,"
+        " may take to answer at start, in seconds.",
     )
     fetch_allowed_networks: Annotated[
         tuple[Network, ...], NoDecode, WithJsonSchema({"type": "string"})
     ] = Field(
         (),
-        description="Networks in CIDR, with commas, that inputs may be fetched from although they are not public.",
+        description="Networks in CIDR, with commas, that inputs may be fetched from although they"
+        " are not public.",
     )
 
     @field_validator("mlflow_tracking_uri")
@@ -141,7 +150,8 @@ class ContractSettings(BaseSettings):
         if self.lease_s <= needed:
             raise ValueError(
                 f"LEASE_S={self.lease_s:g} is too short: it must be above {needed:g}"
-                f" (a heartbeat of {BEAT_S:g} s, three periods of REAPER_PERIOD_S and {RECONNECT_S:g} s to reconnect)"
+                f" (a heartbeat of {BEAT_S:g} s, three periods of REAPER_PERIOD_S and"
+                f" {RECONNECT_S:g} s to reconnect)"
             )
         if self.retry_cap_s < self.retry_base_s:
             raise ValueError(
@@ -177,8 +187,9 @@ def _ms(seconds: float) -> int:
 
 
 def model_of_uri(uri: str) -> tuple[str, str]:
-    """Splits `models:/name@alias` or `models:/name/version` into the name and the rest; raises
-    ValueError for anything else.
+    """Splits `models:/name@alias` or `models:/name/version` into the name and the rest.
+
+    Raises ValueError for anything else.
     """
     scheme, _, rest = uri.partition("models:/")
     name, mark, which = rest.partition("@") if "@" in rest else rest.partition("/")
@@ -191,8 +202,9 @@ def model_of_uri(uri: str) -> tuple[str, str]:
 
 
 def check_tracking_uri(uri: str) -> str:
-    """Returns the address of a registry; raises ValueError for what is none. Other schemes than
-    http are MLflow's to judge.
+    """Returns the address of a registry; raises ValueError for what is none.
+
+    Other schemes than http are MLflow's to judge.
 
     Without a scheme MLflow takes it for a folder, and a gateway would wait for ever for models to
     appear in there.
@@ -210,8 +222,9 @@ def check_tracking_uri(uri: str) -> str:
 
 
 def pool_of(entry: str) -> tuple[str, str]:
-    """Splits `pool=models:/name@alias` into the pool's name and the model's address; without a name
-    it is the model's.
+    """Splits `pool=models:/name@alias` into the pool's name and the model's address.
+
+    Without a name the pool has the model's.
 
     Raises ValueError for anything else. One pool = one queue, whose keys, task ids and metrics have
     its name.
@@ -231,8 +244,9 @@ def check_pool(name: str) -> str:
 
 
 def read_settings(kind: type[S]) -> S:
-    """Reads the environment; raises `Misconfigured` with one sentence that names every variable
-    that is wrong.
+    """Reads the environment; raises `Misconfigured` for what is wrong in it.
+
+    The error is one sentence that names every variable that is wrong.
     """
     try:
         return kind()

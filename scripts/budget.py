@@ -1,5 +1,6 @@
-"""What the tests may cost: a pytest plugin that fails a whole run in which something exceeds
-tests/budget.toml by half.
+"""What the tests may cost.
+
+A pytest plugin that fails a whole run in which something exceeds tests/budget.toml by half.
 
 Machines differ and are shared, so nothing is compared with a clock alone: where at least two suites
 take longer than their share, the machine is slow, and every allowance grows by the factor of the
@@ -21,8 +22,10 @@ _stash: pytest.StashKey["Spent"] = pytest.StashKey()
 
 @dataclass(frozen=True)
 class Budget:
-    """Seconds: what a test may take that is not named, what each named one may, and each suite with
-    its fixtures.
+    """Seconds that tests and suites may take.
+
+    What a test may take that is not named, what each named one may, and each suite with its
+    fixtures.
     """
 
     test_s: float
@@ -87,7 +90,10 @@ class Spent:
             (suite, spent, budget.suites.get(suite, 0.0)) for suite, spent in self.suites.items()
         ]
         return [
-            f"{name} took {spent:.0f} s, {allowed * factor:.0f} are allowed: make it shorter, or say why in tests/budget.toml"
+            (
+                f"{name} took {spent:.0f} s, {allowed * factor:.0f} are allowed:"
+                " make it shorter, or say why in tests/budget.toml"
+            )
             for name, spent, allowed in [*suites, *tests]
             if spent > max(EXCESS * allowed * factor, allowed * factor + NOISE_S)
         ]

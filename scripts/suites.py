@@ -40,7 +40,9 @@ LEFT_OUT = {
     "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
     "clock": "needs libfaketime (on Debian: apt install libfaketime)",
     "chart": "needs helm, helm-docs and kubeconform (scripts/chart --tools)",
-    "cluster": "needs a cluster with KEDA and our images, named by KUBECONFIG, and a quarter of an hour",
+    "cluster": (
+        "needs a cluster with KEDA and our images, named by KUBECONFIG, and a quarter of an hour"
+    ),
 }
 """Marks that are left out unless asked for, and why."""
 
@@ -60,8 +62,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is slow, unless the person asked for every suite, by a mark or by a test's
-    own address.
+    """Leaves out what is slow, unless the person asked for it.
+
+    One asks for every suite, by a mark or by a test's own address.
     """
     in_lanes = hasattr(config, "workerinput")
     items.sort(key=_longest_group_first(items) if in_lanes else _suite)
@@ -83,8 +86,9 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
-    """Hands out groups of tests. (`--dist loadgroup` says it by the tests' ids, which pytest 9.2 no
-    longer lets it change.)
+    """Hands out groups of tests.
+
+    (`--dist loadgroup` says it by the tests' ids, which pytest 9.2 no longer lets it change.)
     """
 
     def _split_scope(self, nodeid: str) -> str:
@@ -143,7 +147,8 @@ def pytest_terminal_summary(
     """Says what did not run and what the checks beside the tests found, right above the summary."""
     for mark, count in _left_out_of(config).items():
         terminalreporter.write_line(
-            f"left out: {count} tests marked {mark}: {LEFT_OUT[mark]}; run them with scripts/test -m {mark}"
+            f"left out: {count} tests marked {mark}: {LEFT_OUT[mark]};"
+            f" run them with scripts/test -m {mark}"
         )
     if config.option.every_suite and (skipped := _skipped(config)):
         terminalreporter.write_line(

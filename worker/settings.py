@@ -1,5 +1,6 @@
-"""The worker's settings, read once by its parent process and again, from the same environment, by
-its child.
+"""The worker's settings.
+
+Its parent process reads them once, and its child again, from the same environment.
 """
 
 import os
@@ -13,7 +14,10 @@ from inference.outbound.input_limits import InputLimits
 from inference.settings import ContractSettings, check_pool, model_of_uri
 
 RUN_MARGIN_S = 5.0
-"""What begin, the write and a late look at the clock may add to a run before its lease is refused."""
+"""What begin, the write and a late look at the clock may add to a run.
+
+Beyond that its lease is refused.
+"""
 
 
 class WorkerSettings(ContractSettings):
@@ -25,28 +29,33 @@ class WorkerSettings(ContractSettings):
     )
     pool: str = Field(
         "",
-        description="The name under which it is served, as in MODEL_URIS, if not the model's: two aliases are two pools.",
+        description="The name under which it is served, as in MODEL_URIS, if not the model's:"
+        " two aliases are two pools.",
     )
     model_refresh_s: float = Field(
         60.0,
         ge=0.5,
-        description="How often the alias is looked at, in seconds; when it moved, the model's process is replaced.",
+        description="How often the alias is looked at, in seconds; when it moved,"
+        " the model's process is replaced.",
     )
     model_cache_dir: str = Field(
         "",
-        description="A folder for downloaded versions, so that a registry that is away stops no restart; empty keeps none.",
+        description="A folder for downloaded versions, so that a registry that is away stops no"
+        " restart; empty keeps none.",
     )
     model_memory_max_bytes: int = Field(
         0,
         ge=0,
-        description="Bytes of memory that the model's process may have for itself; above it is replaced after its batch; 0: any.",
+        description="Bytes of memory that the model's process may have for itself;"
+        " above it is replaced after its batch; 0: any.",
     )
     worker_id: str = Field(
         default_factory=lambda: (
             f"{os.environ.get('HOSTNAME') or socket.gethostname()}-{os.getpid()}"
         ),
         pattern=r"^\S{1,128}$",
-        description="The name of this worker in /monitoring/workers; the default is host name and process id.",
+        description="The name of this worker in /monitoring/workers;"
+        " the default is host name and process id.",
     )
     max_batch_size: int = Field(
         8, ge=1, le=1024, description="Rows that the model runs at once (B)."
@@ -55,17 +64,20 @@ class WorkerSettings(ContractSettings):
         0,
         ge=0,
         le=60_000,
-        description="How long the oldest waiting record may wait for a fuller batch, in milliseconds.",
+        description="How long the oldest waiting record may wait for a fuller batch,"
+        " in milliseconds.",
     )
     run_limit_s: float = Field(
         120.0,
         gt=0,
-        description="How long the model may take for a batch, in seconds; then its process is replaced.",
+        description="How long the model may take for a batch, in seconds;"
+        " then its process is replaced.",
     )
     fetch_limit_s: float = Field(
         10.0,
         gt=0,
-        description="How long an input's URL may take to fetch, in seconds; half of RUN_LIMIT_S at most, whatever is set.",
+        description="How long an input's URL may take to fetch, in seconds;"
+        " half of RUN_LIMIT_S at most, whatever is set.",
     )
     image_max_bytes: int = Field(
         16 * 2**20, ge=1024, description="Bytes of an image, fetched or sent; more are refused."
@@ -81,12 +93,14 @@ class WorkerSettings(ContractSettings):
     drain_timeout_s: float = Field(
         25.0,
         ge=0,
-        description="How long a stopping worker lets a run go on before it hands it back, in seconds.",
+        description="How long a stopping worker lets a run go on before it hands it back,"
+        " in seconds.",
     )
     stuck_after_s: float = Field(
         30.0,
         gt=0,
-        description="How long the parent's event loop may stand still while the broker answers, in seconds; then /livez fails.",
+        description="How long the parent's event loop may stand still while the broker answers,"
+        " in seconds; then /livez fails.",
     )
     probe_host: str = Field(
         "127.0.0.1", description="Address of the port for /livez, /readyz and /metrics."
@@ -116,11 +130,13 @@ class WorkerSettings(ContractSettings):
     def _times_agree(self) -> Self:
         if self.max_batch_wait_ms > self.run_limit_s * 1000:
             raise ValueError(
-                f"MAX_BATCH_WAIT_MS={self.max_batch_wait_ms} is longer than RUN_LIMIT_S={self.run_limit_s:g}"
+                f"MAX_BATCH_WAIT_MS={self.max_batch_wait_ms} is longer than"
+                f" RUN_LIMIT_S={self.run_limit_s:g}"
             )
         if self.store_timeout_s * 2 >= self.lease_s:
             raise ValueError(
-                f"STORE_TIMEOUT_S={self.store_timeout_s:g} must be below half of LEASE_S={self.lease_s:g}"
+                f"STORE_TIMEOUT_S={self.store_timeout_s:g} must be below half of"
+                f" LEASE_S={self.lease_s:g}"
             )
         return self
 
@@ -151,8 +167,9 @@ class WorkerSettings(ContractSettings):
 
     @property
     def input_limits(self) -> InputLimits:
-        """The fetch ends well before the run limit, which counts from begin: who hangs is told from
-        a model that does.
+        """The fetch ends well before the run limit, which counts from begin.
+
+        So who hangs is told from a model that does.
         """
         fetch_s = min(self.fetch_limit_s, self.run_limit_s / 2)
         return InputLimits(
@@ -161,14 +178,16 @@ class WorkerSettings(ContractSettings):
 
     @property
     def start_limit_s(self) -> float:
-        """What a new child may take before it counts as hung: waiting for the registry, then
-        loading.
+        """What a new child may take before it counts as hung.
+
+        It waits for the registry, then it loads.
         """
         return self.start_timeout_s + self.load_timeout_s
 
     @property
     def backstop_s(self) -> float:
-        """Celery's own limit, above all that a task may take: batch wait, run, and the write
-        through an outage of the store.
+        """Celery's own limit, above all that a task may take.
+
+        That is batch wait, run, and the write through an outage of the store.
         """
         return self.max_batch_wait_ms / 1000 + self.run_limit_s + 300.0

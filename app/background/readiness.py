@@ -1,5 +1,6 @@
-"""Whether this gateway can serve, and what people should know of its store: asked at start, and
-again every so often.
+"""Whether this gateway can serve, and what people should know of its store.
+
+It is asked at start, and again every so often.
 """
 
 import asyncio
@@ -12,13 +13,14 @@ from inference.store.protocols import GatewayStore
 
 log = structlog.get_logger()
 OWNER_PERIOD_S = 1.0
-"""How often it is asked whose the store's keys are: a store that came back empty may be another
-installation's by then.
+"""How often it is asked whose the store's keys are.
+
+A store that came back empty may be another installation's by then.
 """
 
 
 class Readiness:
-    """`refusal` is why nothing may be written ('' if it may); `warnings` are sentences for /readyz."""
+    """`refusal`: why nothing may be written, '' if it may; `warnings`: sentences for /readyz."""
 
     def __init__(
         self, store: GatewayStore, payloads: LargePayloads, models: tuple[str, ...], period_s: float
@@ -36,8 +38,9 @@ class Readiness:
         return self._taken or self._too_new
 
     async def check(self) -> None:
-        """Asks the store; raises `StoreUnavailable` or `Misconfigured`, but remembers records of a
-        newer layout (rule 12).
+        """Asks the store, and remembers records of a newer layout (rule 12).
+
+        Raises `StoreUnavailable` or `Misconfigured`.
         """
         found: list[str] = []
         too_new = ""

@@ -77,8 +77,9 @@ class Waiters:
             wait.wake()
 
     def saw(self, task_id: str, record: Record | None) -> None:
-        """Takes what the record says now: it sets the sequence number, also back (the store may
-        have lost its last second).
+        """Takes what the record says now.
+
+        It sets the sequence number, also back: the store may have lost its last second.
         """
         wait = self._waits.get(task_id)
         if wait is None:
@@ -111,8 +112,9 @@ class ResultWaiter:
     async def until_final(
         self, task_id: str, event: asyncio.Event, deadline: float
     ) -> Record | None:
-        """Returns the record when it has ended, or as it stands at the deadline (the event loop's
-        time); None when it is gone.
+        """Returns the record when it has ended, or as it stands at the deadline.
+
+        The deadline is a time of the event loop. None when the record is gone.
 
         To be called inside `waiters.register(task_id)`, which gave the event.
         """
@@ -146,7 +148,10 @@ class ResultWaiter:
         await self._notifications.listen(self)
 
     async def on_subscribed(self) -> None:
-        """Watches all that is waited for: what was announced before the subscription stood is lost."""
+        """Watches all that is waited for.
+
+        What was announced before the subscription stood is lost.
+        """
         failpoint(Failpoint.SUBSCRIBED)
         ids = self.waiters.ids
         records = await asyncio.gather(

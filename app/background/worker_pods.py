@@ -1,5 +1,6 @@
-"""Why a wanted worker is not there yet, by its pod: asked of the Kubernetes API, which may only be
-read, and only for pods.
+"""Why a wanted worker is not there yet, by its pod.
+
+The Kubernetes API is asked, which may only be read, and only for pods.
 
 A worker says how it is doing from when its process runs (`inference.store.messages.WorkerState`).
 What comes before (no GPU free, the image on its way, a container that ends again and again) only
@@ -62,8 +63,9 @@ class WorkerPods:
         self._lock = asyncio.Lock()
 
     async def coming(self) -> tuple[PendingPod, ...] | None:
-        """Returns the pods that are not ready; None off Kubernetes, or when it doesn't answer (the
-        log says why).
+        """Returns the pods that are not ready.
+
+        None off Kubernetes, or when it doesn't answer (the log says why).
         """
         if self._lister is None:
             return None
@@ -84,8 +86,9 @@ class WorkerPods:
 
 
 class KubernetesPods:
-    """Lists the pods of a namespace that a label selector picks, with the pod's own service
-    account.
+    """Lists the pods that a label selector picks in a namespace.
+
+    It asks with the pod's own service account.
     """
 
     def __init__(self, namespace: str, selector: str) -> None:
@@ -151,7 +154,8 @@ def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[Reason, str
         said = (ended.get("message") or ended.get("reason") or "").strip()
         return (
             "crashing",
-            f"ended with {ended.get('exitCode', '?')} ({said}), started {waiting.get('restartCount', 0) + 1} times",
+            f"ended with {ended.get('exitCode', '?')} ({said}),"
+            f" started {waiting.get('restartCount', 0) + 1} times",
         )
     return "creating", why.get(
         "message"

@@ -1,5 +1,6 @@
-"""Checks bodies: a small one on the event loop, one that takes time or memory in a process beside
-it, one after the other.
+"""Checks bodies: a small one on the event loop, a costly one in a process beside it.
+
+Costly is what takes time or memory. The process checks one after the other.
 """
 
 import asyncio
@@ -30,10 +31,14 @@ from inference.outbound.address_policy import Network
 
 log = structlog.get_logger()
 MOST_BYTES_HERE = 65_536
-"""What the event loop parses itself, unless it is dense: 5 ms at most (python -m bench.checking)."""
+"""What the event loop parses itself, unless it is dense.
+
+It takes 5 ms at most (python -m bench.checking).
+"""
 LIMIT_S = 60.0
-"""How long the process may take for a body; 16 MiB of numbers take a second or two of a free
-processor.
+"""How long the process may take for a body.
+
+16 MiB of numbers take a second or two of a free processor.
 """
 _SLICE = 65_536
 _LINE = 2**20
@@ -57,8 +62,9 @@ class BodyChecks:
         self._turn = asyncio.Lock()
 
     async def check(self, raw: bytes | bytearray, *, keyed: bool, whole: bool) -> Checked:
-        """As `app.checking.request_check.check`; raises `Refused`, `Unserved` with its reason, or
-        `ChecksUnavailable`.
+        """As `app.checking.request_check.check`.
+
+        Raises `Refused`, `Unserved` with its reason, or `ChecksUnavailable`.
         """
         try:
             return await self._check(raw, keyed, whole)
@@ -84,8 +90,9 @@ class BodyChecks:
         raise ChecksUnavailable("large bodies can't be checked now")
 
     async def _asked(self, raw: bytes | bytearray, keyed: bool, whole: bool) -> Checked:
-        """Whatever interrupts an exchange ends the process: the next must not get this one's
-        answer.
+        """Whatever interrupts an exchange ends the process.
+
+        The next must not get this one's answer.
         """
         process = await self._running()
         try:

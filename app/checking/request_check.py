@@ -18,20 +18,16 @@ from typing import Any, Protocol
 
 import orjson
 
+from app.checking.body_fields import Model, wrong_fields
 from inference.blobs.blob_names import input_of
-from inference.field_errors import MOST_ERRORS, FieldError, shown
-from inference.models.input_schema import PartSchema
-
-FIELDS = frozenset({"match_id", "features", "params", "model", "priority", "time_to_start_s"})
-HIGHEST_PRIORITY = 9
+from inference.field_errors import MOST_ERRORS, FieldError
 
 FREE_WEIGHT = 10_000
-"""What any body may have beyond what a model needs, so that what is wrong with an ordinary one is
-named.
-"""
+"""What any body may have beyond a model's need: so an ordinary one's faults can be named."""
 BYTES_PER_WEIGHT = 8
-"""For a model that sets no bound, by a list of any length or a column of any type, a body may have
-MAX_BODY_BYTES / 8.
+"""For a model without a bound a body may have MAX_BODY_BYTES / 8.
+
+Without one is a model that takes a list of any length or a column of any type.
 """
 
 _MOST_READ_TWICE = 65_536
@@ -39,22 +35,10 @@ _WEIGHTS = ((b",", 1), (b":", 1), (b"[", 4), (b"{", 4))
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
-class Model(Protocol):
-    """What a body is checked by."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def features(self) -> PartSchema: ...
-    @property
-    def params(self) -> PartSchema: ...
-    @property
-    def has_feature_table(self) -> bool: ...
-
-
 class Served(Protocol):
-    """The models that a body may ask for: `models` are those that can be checked now, by the names
-    of their pools.
+    """The models that a body may ask for.
+
+    `models` are those that can be checked now, by the names of their pools.
     """
 
     @property
@@ -103,7 +87,10 @@ class Checked:
 
     model: str
     entity_key: int | None
-    """The request's `match_id`: it selects features from a feature table, and joins equal requests."""
+    """The request's `match_id`.
+
+    It selects features from a feature table, and joins equal requests.
+    """
     priority: int
     """0 to 9: each step is a head start in the queue."""
     time_to_start_s: float
@@ -126,7 +113,7 @@ def check(
     """
     body, unreadable = parsed(raw, bounds.max_depth)
     model = chosen_model(body, served)
-    if errors := _errors(body, model, bounds.max_time_to_start_s):
+    if errors := wrong_fields(body, model, bounds.max_time_to_start_s):
         raise Refused("", errors[:MOST_ERRORS], model.name)
     if unreadable:
         raise Refused(unreadable, model=model.name)
@@ -158,8 +145,9 @@ def digest(*parts: object, **more: object) -> str:
 
 
 def parsed(raw: bytes | bytearray, max_depth: int) -> tuple[Any, str]:
-    """Returns what a body says, and what is wrong when only a lenient reader could read it (NaN,
-    infinities); raises `Refused`.
+    """Returns what a body says, and what is wrong when only a lenient reader could read it.
+
+    Such a reader takes NaN and infinities. Raises `Refused`.
     """
     try:
         body, problem = orjson.loads(raw), ""
@@ -177,8 +165,7 @@ def _too_deep(max_depth: int) -> Refused:
 def _read_leniently(
     raw: bytes | bytearray, error: orjson.JSONDecodeError, max_depth: int
 ) -> tuple[Any, str]:
-    """NaN and infinities are no JSON; they are read all the same so that the answer can name the
-    field that has them.
+    """Reads NaN and infinities, which are no JSON, so that the answer can name their field.
 
     Half a surrogate pair would be read as well, and is in no answer: what has one is not read.
     """
@@ -196,7 +183,7 @@ def _read_leniently(
 
 
 def _deeper(body: Any, most: int) -> bool:
-    """Says whether containers are nested deeper than `most`, looking at one level after the other."""
+    """Says whether containers are nested deeper than `most`, level after level."""
     level = [body]
     for _ in range(most + 1):
         level = [
@@ -229,38 +216,6 @@ def chosen_model(body: Any, served: Served) -> Model:
     return served.models[pool]
 
 
-def _errors(body: dict[str, Any], model: Model, longest_to_start_s: float) -> list[FieldError]:
-    """Returns what is wrong with which fields."""
-    errors = [
-        FieldError(shown(name), "is not a field of this request")
-        for name in sorted(body.keys() - FIELDS)[:MOST_ERRORS]
-    ]
-    entity_key = body.get("match_id")
-    if "match_id" in body and (type(entity_key) is not int or not -(2**63) <= entity_key < 2**63):
-        errors.append(FieldError("match_id", "must be an integer of 64 bits"))
-    if "features" in body:
-        errors += model.features.errors(body["features"])
-    elif entity_key is None or not model.has_feature_table:
-        errors.append(FieldError("features", "is missing"))
-    if "params" in body:
-        errors += model.params.errors(body["params"])
-    priority = body.get("priority", 0)
-    if type(priority) is not int or not 0 <= priority <= HIGHEST_PRIORITY:
-        errors.append(FieldError("priority", f"must be an integer from 0 to {HIGHEST_PRIORITY}"))
-    if "time_to_start_s" in body and not _is_time(body["time_to_start_s"], longest_to_start_s):
-        errors.append(
-            FieldError(
-                "time_to_start_s", f"must be a number above 0 and at most {longest_to_start_s:g}"
-            )
-        )
-    return errors
-
-
-def _is_time(value: Any, longest_s: float) -> bool:
-    """NaN is no time: it fails the comparison."""
-    return type(value) in (int, float) and 0 < value <= longest_s
-
-
 def refuse_weight(
     raw: bytes, models: Iterable[Model], unserved: Sequence[str], bounds: Bounds
 ) -> None:
@@ -280,8 +235,9 @@ def refuse_weight(
 
 
 def most_weight(model: Model, max_body_bytes: int) -> int:
-    """Returns what the heaviest of a model's inputs weighs; what its signature leaves open is
-    bounded by the size of a body.
+    """Returns what the heaviest of a model's inputs weighs.
+
+    What its signature leaves open is bounded by the size of a body.
     """
     parts = [_weight(part.json_schema) for part in (model.features, model.params)]
     is_open = any(open_ for _, open_ in parts)
@@ -296,8 +252,9 @@ def rough_weight(raw: bytes | bytearray, start: int = 0, end: int | None = None)
 
 
 def _is_heavier(raw: bytes, most: int) -> bool:
-    """Says whether what stands outside of strings weighs more, looking at thousands of strings at a
-    time.
+    """Says whether what stands outside of strings weighs more than `most`.
+
+    It looks at thousands of strings at a time.
     """
     strings, at, weight = _STRING.finditer(raw), 0, 0
     while ends := [string.span() for string in islice(strings, 10_000)]:
@@ -312,8 +269,9 @@ def _is_heavier(raw: bytes, most: int) -> bool:
 
 
 def _weight(schema: dict[str, Any]) -> tuple[int, bool]:
-    """Returns the weight of a value of a JSON schema (`inference.models.input_schema`), and whether
-    a part's length is open.
+    """Returns the weight of a value of a JSON schema, and whether a part's length is open.
+
+    The schema is one of `inference.models.input_schema`.
     """
     if "properties" in schema:
         parts = [_weight(part) for part in schema["properties"].values()]

@@ -12,10 +12,7 @@ from typing_extensions import TypedDict
 from app.background.readiness import Readiness
 from app.dead_letters import MOST_IN_A_PAGE, DeadLetterBox, Filter
 from app.http.body_memory import SMALL_BYTES, BodyMemory
-from app.http.problems import Kind, Problem, invalid, status_url, unknown_model
-from app.http.request_body import read_body, small_body
-from app.http.responses import entity, json_response, rfc3339, task_error
-from app.http.schemas import (
+from app.http.dead_letter_schemas import (
     DeadLetterPage,
     DeadLetterRow,
     DeadLetterWhole,
@@ -24,6 +21,9 @@ from app.http.schemas import (
     ReplayedOne,
     UnreadInput,
 )
+from app.http.problems import Kind, Problem, invalid, status_url, unknown_model
+from app.http.request_body import read_body, small_body
+from app.http.responses import entity, json_response, rfc3339, task_error
 from app.settings import GatewaySettings
 from inference.field_errors import FieldError, shown
 from inference.ids import model_of
@@ -66,8 +66,9 @@ class DeadLetterCalls:
         self._settings = settings
 
     def _check_writable(self) -> None:
-        """A store whose keys are another's, or laid out by a newer program, is read and not
-        changed.
+        """Refuses a store whose keys are another's, or laid out by a newer program.
+
+        Such a store is read and not changed.
         """
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
@@ -231,8 +232,9 @@ def whole(letter: DeadLetter) -> DeadLetterWhole:
 
 
 def _shown(given: Any) -> Any:
-    """Returns an input without the entity key that its request did not give; a record keeps a null
-    in its place.
+    """Returns an input without the entity key that its request did not give.
+
+    A record keeps a null in its place.
     """
     if isinstance(given, dict) and "match_id" in given and given["match_id"] is None:
         return {name: value for name, value in given.items() if name != "match_id"}

@@ -1,4 +1,7 @@
-"""The model that a gateway serves: what the registry says of it, and what the workers have loaded."""
+"""The model that a gateway serves.
+
+What the registry says of it, and what the workers have loaded.
+"""
 
 from typing import Annotated
 

@@ -1,5 +1,6 @@
-"""The OpenAPI page, with what FastAPI can't know: the bodies of predictions, made from the
-registered signatures.
+"""The OpenAPI page, with what FastAPI can't know.
+
+That is the bodies of predictions, made from the registered signatures.
 """
 
 from typing import Any
@@ -19,7 +20,10 @@ _ENTITY_KEY = {
     "type": "integer",
     "minimum": -(2**63),
     "maximum": 2**63 - 1,
-    "description": "What it is about. The same match and features give the same task, unless Cache-Control says no-cache.",
+    "description": (
+        "What it is about. The same match and features give the same task,"
+        " unless Cache-Control says no-cache."
+    ),
 }
 _PRIORITY = {
     "type": "integer",
@@ -101,8 +105,9 @@ def _one_of(names: list[str]) -> dict[str, Any]:
 
 
 def _body(model: Registered, default: bool, time_to_start: dict[str, Any]) -> dict[str, Any]:
-    """The closed body of one model; `features` may be left out where an entity key is enough,
-    `model` where it is the default.
+    """The closed body of one model.
+
+    `features` may be left out where an entity key is enough, `model` where it is the default.
     """
     fields: dict[str, Any] = {
         "features": model.features.json_schema,

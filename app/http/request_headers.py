@@ -1,5 +1,6 @@
-"""What a client may ask of an answer by header: Prefer (RFC 7240), Idempotency-Key (the IETF
-draft), Cache-Control.
+"""What a client may ask of an answer by header.
+
+The headers are Prefer (RFC 7240), Idempotency-Key (the IETF draft) and Cache-Control.
 
 What is malformed in Prefer is ignored, as the RFC says; a malformed key is refused, for its caller
 relies on it.
@@ -37,8 +38,9 @@ class WaitPreference:
 
     @property
     def waits(self) -> bool:
-        """Whether the end is waited for at all; who must not get a 202 does, if only for an
-        instant.
+        """Whether the end is waited for at all.
+
+        Who must not get a 202 waits, if only for an instant.
         """
         return self.wait_s > 0 or not self.background
 
@@ -60,8 +62,9 @@ def parse_prefer(values: Iterable[str]) -> dict[str, str]:
 
 
 def wish_of(headers: Headers, slo_s: float) -> WaitPreference:
-    """Returns what a caller of POST /predict/ wants: a shorter wait than `slo_s` is honoured, a
-    longer one is not.
+    """Returns what a caller of POST /predict/ wants.
+
+    A shorter wait than `slo_s` is honoured, a longer one is not.
     """
     if "prefer" not in headers:
         return WaitPreference(slo_s)
@@ -89,14 +92,18 @@ def idempotency_key(headers: Headers) -> str:
     ):
         raise Problem(
             Kind.BAD_REQUEST,
-            f"Idempotency-Key must be a quoted string of 1 to {LONGEST_KEY} printable ASCII characters",
+            (
+                f"Idempotency-Key must be a quoted string of 1 to {LONGEST_KEY} printable ASCII"
+                " characters"
+            ),
         )
     return key
 
 
 def trace_id(headers: Headers) -> str:
-    """Returns the trace that the caller's `traceparent` names (W3C Trace Context, version 00), ''
-    without one.
+    """Returns the trace that the caller's `traceparent` names, '' without one.
+
+    The header is that of W3C Trace Context, version 00.
     """
     given = headers.get("traceparent")
     found = _TRACEPARENT.fullmatch(given) if given else None

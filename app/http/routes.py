@@ -9,6 +9,12 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
 from app.http import problems, schemas
+from app.http.dead_letter_schemas import (
+    DeadLetterPage,
+    DeadLetterWhole,
+    ReplayedAll,
+    ReplayedOne,
+)
 from app.http.dead_letters import DeadLetterCalls
 from app.http.fast_route import DirectRoute
 from app.http.health import HealthCalls
@@ -40,8 +46,9 @@ def add(
     tagged: bool = False,
     operation_id: str = "",
 ) -> None:
-    """Adds a call such as `GET /livez`, described by the bodies of its answers and the statuses of
-    its problems.
+    """Adds a call such as `GET /livez`.
+
+    It is described by the bodies of its answers and the statuses of its problems.
 
     `kinds` are an extension's own problems. `tagged` answers have an ETag, so there is a 304 too.
     Clients that are made from the OpenAPI page name the call by its `operation_id`, which the
@@ -117,10 +124,10 @@ def add_dead_letters(app: FastAPI, calls: DeadLetterCalls) -> None:
     The path that ends in a word comes before the one with an id in its place.
     """
     gone = (404, 409, 410, 503)
-    add(app, "GET /dead-letters", calls.page, {200: schemas.DeadLetterPage}, (422, 503))
-    add(app, "POST /dead-letters/replay", calls.replay_all, {202: schemas.ReplayedAll}, _REFUSED)
-    add(app, "GET /dead-letters/{task_id}", calls.one, {200: schemas.DeadLetterWhole}, gone)
-    add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: schemas.ReplayedOne}, gone)
+    add(app, "GET /dead-letters", calls.page, {200: DeadLetterPage}, (422, 503))
+    add(app, "POST /dead-letters/replay", calls.replay_all, {202: ReplayedAll}, _REFUSED)
+    add(app, "GET /dead-letters/{task_id}", calls.one, {200: DeadLetterWhole}, gone)
+    add(app, "POST /dead-letters/{task_id}/replay", calls.replay, {202: ReplayedOne}, gone)
     add(app, "DELETE /dead-letters/{task_id}", calls.delete, {}, gone)
 
 

@@ -32,7 +32,10 @@ class WrongField(TypedDict):
 
 
 class TaskError(TypedDict):
-    """Why a prediction failed; `type` is one of model_error, timeout, worker_lost, invalid_input, …"""
+    """Why a prediction failed.
+
+    `type` is one of model_error, timeout, worker_lost, invalid_input, …
+    """
 
     type: str
     message: str
@@ -128,8 +131,9 @@ class TaskOutlook(TypedDict, total=False):
 
 
 class TaskStatus(TaskProgress, TaskOutlook):
-    """How a task stands. `result` is there after success, `error` after a run that failed,
-    `position` while it waits.
+    """How a task stands.
+
+    `result` is there after success, `error` after a run that failed, `position` while it waits.
 
     `estimated_wait_s` is then when it should begin, by the rate of the workers under this backlog;
     null where nobody knows.
@@ -174,73 +178,10 @@ class Worker(TypedDict):
     problem: str | None
 
 
-class FailedRun(TypedDict):
-    """A run that ended badly; `batch` is how many its claim named, `version` null when the worker
-    was lost.
-    """
-
-    epoch: int
-    worker: str
-    version: str | None
-    began_at: str | None
-    ended_at: str | None
-    batch: int
-    charged: bool
-    error: TaskError | None
-
-
-class DeadLetterRow(TypedDict):
-    """A prediction that failed for good."""
-
-    task_id: str
-    model: str
-    match_id: NotRequired[int]
-    error: TaskError | None
-    attempts: int
-    epoch: int
-    created_at: str | None
-    ended_at: str | None
-    trace_id: str | None
-
-
-class DeadLetterPage(TypedDict):
-    """The newest first; `next` goes on from here, null at the end."""
-
-    items: list[DeadLetterRow]
-    next: str | None
-
-
-class UnreadInput(TypedDict, total=False):
-    """Why a large input can't be read."""
-
-    input_error: str
-
-
-class DeadLetterWhole(DeadLetterRow, UnreadInput):
-    """With its input and every failed run.
-
-    `input_error` is there when a large input can't be read, and says why.
-    """
-
-    input: Any
-    history: list[FailedRun]
-
-
-class ReplayedOne(Accepted):
-    """The epoch that now runs."""
-
-    epoch: int
-
-
-class ReplayedAll(TypedDict):
-    """How many."""
-
-    replayed: int
-
-
 class Starting(TypedDict):
-    """A worker's pod that is not ready, and why: no node for it, its image, its volumes, its end
-    again and again, or its model.
+    """A worker's pod that is not ready, and why.
+
+    No node for it, its image, its volumes, its end again and again, or its model.
     """
 
     pod: str

@@ -36,8 +36,9 @@ class TaskCalls:
         return json_response(_status(_known(await self._predictions.wait(task_id, wait), task_id)))
 
     async def result(self, task_id: str) -> Response:
-        """Answers the same record in Celery's words; an id that was never issued is a 404, not
-        PENDING.
+        """Answers the same record in Celery's words.
+
+        An id that was never issued is a 404, not PENDING.
         """
         return json_response(_celery_result(_known(await self._predictions.read(task_id), task_id)))
 
@@ -78,7 +79,10 @@ def _outlook(record: Record) -> TaskOutlook:
 
 
 def _celery_result(record: Record) -> CeleryResult:
-    """The same record for those who know AsyncResult: `result` is what was returned, or the error."""
+    """The same record for those who know AsyncResult.
+
+    `result` is what was returned, or the error.
+    """
     result = record.result if record.state is State.SUCCESS else record.error
     return {"task_id": record.task_id, "status": CELERY_WORDS[record.state], "result": result}
 

@@ -1,5 +1,6 @@
-"""Registers the models of the device bench: `python -m bench.device.graphs URL ROW_BYTES TOKENS
-WIDTH LAYERS`.
+"""Registers the models of the device bench.
+
+`python -m bench.device.graphs URL ROW_BYTES TOKENS WIDTH LAYERS`
 
 Each is an exported torch graph, as a user's would be. A program of its own: MLflow warns as it
 logs.
@@ -45,8 +46,9 @@ class Lookup(torch.nn.Module):
 
 
 class Dense(torch.nn.Module):
-    """Much arithmetic on one number: what a batch costs is the device's time, hardly any of the
-    host's.
+    """Much arithmetic on one number.
+
+    What a batch costs is the device's time, hardly any of the host's.
     """
 
     def __init__(self, size: DenseSize) -> None:
@@ -66,13 +68,15 @@ class Dense(torch.nn.Module):
 
 
 class NoExample(ColumnsFlavor):
-    """Without an example a worker does not warm up, so that the first batch that is too large comes
-    from callers.
+    """Without an example a worker does not warm up.
+
+    So the first batch that is too large comes from callers.
     """
 
     def save_model(self, path: str, mlflow_model: Model, *arguments: Any, **options: Any) -> None:
         super().save_model(path, mlflow_model, *arguments, **options)
-        mlflow_model.saved_input_example_info = None  # type: ignore[assignment]  # MLflow writes None too
+        # MLflow writes None too.
+        mlflow_model.saved_input_example_info = None  # type: ignore[assignment]
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
 

@@ -1,5 +1,6 @@
-"""What this machine has for a device, looked at by processes of their own: the bench itself must
-hold no CUDA context.
+"""What this machine has for a device.
+
+Processes of their own look at it, for the bench itself must hold no CUDA context.
 """
 
 import json
@@ -13,21 +14,24 @@ from testkit.stack import ROOT
 
 LOOK = """
 import json, platform, time, torch
-seen = {"torch": torch.__version__, "cuda": torch.version.cuda or "", "device": "cpu", "name": platform.processor() or "CPU"}
+seen = {"torch": torch.__version__, "cuda": torch.version.cuda or ""}
+seen |= {"device": "cpu", "name": platform.processor() or "CPU"}
 if torch.cuda.is_available():
     began = time.perf_counter()
     torch.zeros(1, device="cuda:0").add(1).cpu()
     seen["context_s"] = round(time.perf_counter() - began, 2)
     own = torch.cuda.get_device_properties(0)
-    seen |= {"device": "cuda:0", "name": own.name, "memory_bytes": own.total_memory, "multiprocessors": own.multi_processor_count}
+    seen |= {"device": "cuda:0", "name": own.name, "memory_bytes": own.total_memory}
+    seen["multiprocessors"] = own.multi_processor_count
 print(json.dumps(seen))
 """
 
 
 @dataclass(frozen=True)
 class Machine:
-    """`device` is `cuda:0` or `cpu`; `context_s` is how long a bare process takes to open the
-    device.
+    """`device` is `cuda:0` or `cpu`.
+
+    `context_s` is how long a bare process takes to open the device.
     """
 
     torch: str

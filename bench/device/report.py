@@ -29,7 +29,7 @@ The whole service runs on one machine: gateways, one worker at a time, MLflow, a
 `python -m bench.device --write` makes this page, in some six minutes. Without a GPU the same steps run on the CPU,
 and the two faults are simulated. `--patience 3` is for a machine that is busy with other things: each step may take
 three times as long.
-"""
+"""  # noqa: E501
 
 
 @dataclass
@@ -81,12 +81,21 @@ def as_json(machine: Machine, results: Sequence[Result]) -> str:
 
 
 def _where(machine: Machine, command: str) -> str:
-    host = f"{machine.cores} cores, {platform.machine()}, Python {platform.python_version()}, torch {machine.torch}"
+    host = (
+        f"{machine.cores} cores, {platform.machine()}, Python {platform.python_version()},"
+        f" torch {machine.torch}"
+    )
     when = f"{datetime.now(UTC):%Y-%m-%d}, {host}; `{command}`."
     if not machine.has_gpu:
         return f"{when} No GPU: the faults are simulated."
-    device = f"{machine.name}, {machine.memory_bytes / 2**30:.0f} GiB, {machine.multiprocessors} multiprocessors"
-    return f"{when} {device}, CUDA {machine.cuda}, driver {machine.driver}; a bare process opens it in {machine.context_s:g} s."
+    device = (
+        f"{machine.name}, {machine.memory_bytes / 2**30:.0f} GiB,"
+        f" {machine.multiprocessors} multiprocessors"
+    )
+    return (
+        f"{when} {device}, CUDA {machine.cuda}, driver {machine.driver};"
+        f" a bare process opens it in {machine.context_s:g} s."
+    )
 
 
 def _cell(text: str) -> str:

@@ -1,5 +1,6 @@
-"""The steps, in the order of what matters most: where the model is, what a failing device costs,
-then how fast it is.
+"""The steps, in the order of what matters most.
+
+Where the model is, what a failing device costs, then how fast it is.
 
 Each raises an AssertionError with a sentence for what is not as it should be, and says its figures
 as it finds them.
@@ -119,7 +120,10 @@ def replaced(stand: Stand, say: Say) -> None:
 
 
 def too_large(stand: Stand, say: Say) -> None:
-    """A batch that the device can't hold is halved until it fits: nobody is charged, all succeed."""
+    """A batch that the device can't hold is halved until it fits.
+
+    Nobody is charged, all succeed.
+    """
     fault = ONE_TOO_MANY if stand.machine.has_gpu else ONLY_ALONE
     worker = stand.only(fault.model, ROWS, WAIT_MS)
     child = worker.model_process()
@@ -135,7 +139,10 @@ def too_large(stand: Stand, say: Say) -> None:
         bad = [record for value, record in enumerate(records) if not _good(record, fault, value)]
         check(
             not bad,
-            f"turn {turn}: {len(bad)} of {ROWS} did not succeed uncharged with their own answer: {bad[:1]}",
+            (
+                f"turn {turn}: {len(bad)} of {ROWS} did not succeed uncharged with their own"
+                f" answer: {bad[:1]}"
+            ),
         )
     check(
         _largest_batch(worker) == ROWS,
@@ -151,9 +158,7 @@ def too_large(stand: Stand, say: Say) -> None:
 
 
 def broken(stand: Stand, say: Say) -> None:
-    """A broken context is found and its process replaced; the innocents succeed, the guilty is
-    charged once.
-    """
+    """A broken context costs a process and the guilty one an attempt; the innocents succeed."""
     fault = OUT_OF_TABLE if stand.machine.has_gpu else BREAK_DEVICE
     worker = stand.only(fault.model, ROWS, WAIT_MS)
     child, parent = worker.model_process(), worker.pid

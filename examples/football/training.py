@@ -1,5 +1,6 @@
-"""Trains the match-outcome model and registers it: `python -m examples.football.training --name
-match-outcome --alias production`.
+"""Trains the match-outcome model and registers it.
+
+`python -m examples.football.training --name match-outcome --alias production`
 
 Run again, it registers another version and moves the alias. `--if-missing` leaves an alias that
 exists alone and ends at once, before torch is imported: a deployment may run it each time.
@@ -31,8 +32,10 @@ if TYPE_CHECKING:
 DATA = Path(__file__).with_name("data") / "matches.csv"
 _REPORT_EPOCHS = 5
 _CHOICE = (
-    "Parameters chosen on three rolling periods before 2016-07-01. The test period from then on was scored before, with an"
-    " earlier network that lost to Elo alone (log loss 0.9562 against 0.9479); so it is not quite unseen."
+    "Parameters chosen on three rolling periods before 2016-07-01."
+    " The test period from then on was scored before, with an"
+    " earlier network that lost to Elo alone (log loss 0.9562 against 0.9479);"
+    " so it is not quite unseen."
 )
 
 
@@ -86,8 +89,9 @@ def train(data: Path, tracking_uri: str, name: str, alias: str, epochs: int | No
 
 
 def _register(network: Any, tables: Sequence[Any], name: str, alias: str, plan: "Plan") -> str:
-    """With the features of all matches, and beside them which matches these are: batch inference
-    needs no other data then.
+    """With the features of all matches, and beside them which matches these are.
+
+    Batch inference needs no other data then.
     """
     from examples.football.features import OUTCOMES
     from worker.models.mlflow_export import register

@@ -1,4 +1,7 @@
-"""Writes a file that others read meanwhile: they see the old content or the new one, never a part."""
+"""Writes a file that others read meanwhile: they see the old content or the new one.
+
+They never see a part.
+"""
 
 import os
 import secrets

@@ -1,5 +1,6 @@
-"""Where large inputs and results are kept: a folder that all share, or an object store by fsspec.
-Blocking; safe between threads.
+"""Where large inputs and results are kept: a shared folder, or an object store by fsspec.
+
+Its calls block. They are safe between threads.
 
 A folder has its own few lines, since fsspec's local files are neither synced nor written beside and
 renamed: accepted must mean on disk here as in the store (protocol rule 4). An object store's PUT is
@@ -26,8 +27,9 @@ class Payloads(Protocol):
     """A place for payloads by name."""
 
     def write(self, name: str, data: bytes | bytearray) -> None:
-        """Keeps a payload, whole or not at all, on disk when it returns; raises
-        `PayloadUnavailable`.
+        """Keeps a payload, whole or not at all, on disk when it returns.
+
+        Raises `PayloadUnavailable`.
         """
 
     def read(self, name: str) -> bytes:
@@ -37,8 +39,9 @@ class Payloads(Protocol):
         """Drops a payload that may be there or not; raises `PayloadUnavailable`."""
 
     def names(self) -> Iterator[str]:
-        """Lists what is there, drafts of writes that never ended included; raises
-        `PayloadUnavailable`.
+        """Lists what is there, drafts of writes that never ended included.
+
+        Raises `PayloadUnavailable`.
         """
 
 
@@ -63,7 +66,8 @@ def content(place: Payloads | None, reference: Reference) -> bytes:
     data = place.read(reference.name)
     if len(data) != reference.bytes:
         raise PayloadGone(
-            f"the payload {reference.name} has {len(data)} bytes and was written with {reference.bytes}"
+            f"the payload {reference.name} has {len(data)} bytes and was written with"
+            f" {reference.bytes}"
         )
     return data
 
@@ -79,8 +83,9 @@ def weakness(place: Payloads) -> str:
 
 
 def owner(place: Payloads, identity: str) -> str:
-    """Returns the store that a place belongs to, which is the one named if it had none yet; raises
-    `PayloadUnavailable`.
+    """Returns the store that a place belongs to; it is the one named if it had none yet.
+
+    Raises `PayloadUnavailable`.
     """
     try:
         return place.read(_OWNER).decode("ascii", "replace")
@@ -173,8 +178,9 @@ class Bucket:
             raise _unavailable("be read from", self._url, error) from error
 
     def _is_there(self) -> bool:
-        """Of a bucket that is missing, objects are said to be missing; that is somebody's mistake,
-        and may be mended.
+        """Of a bucket that is missing, objects are said to be missing.
+
+        That is somebody's mistake, and may be mended.
         """
         try:
             return bool(self._fs.exists(self._bucket))

@@ -22,8 +22,9 @@ def queue_name(key_prefix: str, model: str) -> str:
 
 
 def check_broker_url(broker_url: str) -> None:
-    """Raises `Misconfigured` for a BROKER_URL of no kind of broker that both gateways and workers
-    know.
+    """Raises `Misconfigured` for a BROKER_URL that is of no known kind of broker.
+
+    Both gateways and workers must know the kind.
     """
     if not broker_url.startswith(BROKER_SCHEMES):
         raise Misconfigured(
@@ -34,32 +35,14 @@ def check_broker_url(broker_url: str) -> None:
 def celery_config(
     broker_url: str, queue: str, load_timeout_s: float, backstop_s: float
 ) -> dict[str, Any]:
-    """Returns the settings of a worker's Celery app; each that is not a default is there for a
-    reason of docs/facts/celery.md.
+    """Returns the settings of a worker's Celery app.
 
+    Each that is not a default is there for a reason of docs/facts/celery.md.
     Raises as `check_broker_url` does.
     """
     check_broker_url(broker_url)
     return {
-        "broker_url": broker_url,
-        "broker_connection_retry_on_startup": True,
-        # An outage ends no worker, however long it lasts; Celery would give up after 100 tries.
-        "broker_connection_max_retries": None,
-        # So with one that answers with an error: it is read-only after a failover, or full.
-        "broker_channel_error_retry": True,
-        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that
-        # broke are told by use alone.
-        "broker_pool_limit": 1,
-        "broker_transport_options": {
-            "socket_timeout": 5.0,
-            "socket_connect_timeout": 2.0,
-            "socket_keepalive": True,
-            # Else one set for all services on the server; a worker of another would restore our
-            # tickets, and we theirs.
-            "unacked_key": f"{queue}.unacked",
-            "unacked_index_key": f"{queue}.unacked_index",
-            "unacked_mutex_key": f"{queue}.unacked_mutex",
-        },
+        **_connection(broker_url, queue),
         "task_default_queue": queue,
         "task_ignore_result": True,
         "task_serializer": "json",
@@ -85,4 +68,29 @@ def celery_config(
         "worker_send_task_events": False,
         "worker_hijack_root_logger": False,
         "worker_redirect_stdouts": False,
+    }
+
+
+def _connection(broker_url: str, queue: str) -> dict[str, Any]:
+    """Returns the settings of the connection to the broker."""
+    return {
+        "broker_url": broker_url,
+        "broker_connection_retry_on_startup": True,
+        # An outage ends no worker, however long it lasts; Celery would give up after 100 tries.
+        "broker_connection_max_retries": None,
+        # So with one that answers with an error: it is read-only after a failover, or full.
+        "broker_channel_error_retry": True,
+        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that
+        # broke are told by use alone.
+        "broker_pool_limit": 1,
+        "broker_transport_options": {
+            "socket_timeout": 5.0,
+            "socket_connect_timeout": 2.0,
+            "socket_keepalive": True,
+            # Else one set for all services on the server; a worker of another would restore our
+            # tickets, and we theirs.
+            "unacked_key": f"{queue}.unacked",
+            "unacked_index_key": f"{queue}.unacked_index",
+            "unacked_mutex_key": f"{queue}.unacked_mutex",
+        },
     }

@@ -1,5 +1,6 @@
-"""Tickets on a Redis broker, laid out as kombu's Redis transport does, so that a worker's Celery
-takes them from the list.
+"""Tickets on a Redis broker, laid out as kombu's Redis transport does.
+
+So a worker's Celery takes them from the list.
 
 Celery's own producer would block the gateway's event loop.
 """
@@ -28,7 +29,10 @@ _EMPTY_BODY = base64.b64encode(
 
 
 def connect(url: str, timeout_s: float) -> redis.Redis:
-    """Returns a client that answers or fails within about `timeout_s`, reconnecting once by itself."""
+    """Returns a client that answers or fails within about `timeout_s`.
+
+    It reconnects once by itself.
+    """
     retry = Retry(NoBackoff(), 1)
     return redis.Redis.from_url(
         url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
@@ -64,8 +68,9 @@ def _answering() -> Iterator[None]:
 
 
 def ticket(queue: str) -> bytes:
-    """Returns a ticket as kombu's Redis transport lays a message out: Celery's message protocol 2,
-    an empty call of TASK_NAME.
+    """Returns a ticket as kombu's Redis transport lays a message out.
+
+    It is Celery's message protocol 2, an empty call of TASK_NAME.
 
     Source: https://docs.celeryq.dev/en/stable/internals/protocol.html; tested against a stock
     worker.
@@ -75,8 +80,9 @@ def ticket(queue: str) -> bytes:
 
 @cache
 def _ticket_form(queue: str) -> bytes:
-    """All of a ticket but its id, which is made for each: the rest is always the same, and a
-    gateway makes thousands a second.
+    """All of a ticket but its id, which is made for each.
+
+    The rest is always the same, and a gateway makes thousands a second.
     """
     task_id = _ID.decode()
     headers = {

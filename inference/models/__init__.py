@@ -1,1 +1,1 @@
-"""A model as its `MLmodel` file describes it: the signature, and the checks that are made from it."""
+"""A model as its `MLmodel` file describes it: the signature, and the checks made from it."""

@@ -1,5 +1,6 @@
-"""A model's signature, made into checkers of `features` and `params` and the JSON schemas that the
-OpenAPI page shows.
+"""A model's signature, made into checkers and JSON schemas of `features` and `params`.
+
+The OpenAPI page shows the schemas.
 
 A checker is compiled once a version. It takes what is right at once (`quick_check`); of anything
 else it names every field that is wrong (`value_checks`). Null means left out, for a column or an
@@ -35,7 +36,10 @@ from inference.outbound.address_policy import Network
 
 _IMAGE_SCHEMA = {
     "type": "string",
-    "description": "An image (JPEG, PNG, WebP, GIF, BMP) as base64, as a data: URL, or as an http(s) URL that the worker fetches.",
+    "description": (
+        "An image (JPEG, PNG, WebP, GIF, BMP) as base64, as a data: URL,"
+        " or as an http(s) URL that the worker fetches."
+    ),
 }
 
 
@@ -64,7 +68,7 @@ class PartSchema:
         self._quick = quick
 
     def errors(self, given: Any) -> list[FieldError]:
-        """Returns what is wrong, at most MOST_ERRORS of it; an empty list for what the model takes."""
+        """Returns what is wrong, at most MOST_ERRORS of it; nothing for what the model takes."""
         return [] if self._quick(given) else self.exact_errors(given)
 
     def exact_errors(self, given: Any) -> list[FieldError]:
@@ -118,8 +122,9 @@ def features_schema(
 
 
 def params_schema(params: Sequence[Param]) -> PartSchema:
-    """Returns the checker of the parameters; raises `Misconfigured` for a default that JSON has no
-    words for.
+    """Returns the checker of the parameters.
+
+    Raises `Misconfigured` for a default that JSON has no words for.
     """
     try:
         fields = [Field(one.name, check_of(one.kind), False, _param_schema(one)) for one in params]

@@ -1,5 +1,6 @@
-"""A quick yes: msgspec looks at a whole part of a body at once, and knows no more than that
-something is wrong.
+"""A quick yes: msgspec looks at a whole part of a body at once.
+
+It knows no more than that something is wrong.
 
 Whatever it does not take is looked at again by the exact checks (`value_checks`), which name what
 is wrong. So it need not take all that is right, but must take nothing that is wrong:
@@ -31,8 +32,9 @@ class NoQuickCheck(Exception):
 def quick_check_of(
     properties: Iterable[Property], *, nullable: bool = True
 ) -> Callable[[Any], bool]:
-    """Returns what says whether a value is surely an object of these properties; `nullable`: an
-    optional one may be null.
+    """Returns what says whether a value is surely an object of these properties.
+
+    `nullable`: an optional one may be null.
 
     The value is one that orjson parsed, so its integers have 64 bits at most: larger ones would be
     rounded before they are bounded.
@@ -81,7 +83,10 @@ def _value(kind: DataType) -> Any:
 
 
 def _object(properties: Iterable[Property], nullable: bool = True) -> Any:
-    """A struct: its fields have names of their own, since a property's may be no name of Python's."""
+    """A struct whose fields have names of their own.
+
+    A property's may be no name of Python's.
+    """
     fields: list[Any] = []
     for place, one in enumerate(properties):
         kind = _type(one.kind)

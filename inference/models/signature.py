@@ -1,5 +1,6 @@
-"""A model's signature as MLflow registers it, read from its JSON: columns, tensors and parameters,
-each with its kind of value.
+"""A model's signature as MLflow registers it, read from its JSON.
+
+It has columns, tensors and parameters, each with its kind of value.
 
 A kind is a type, a list of a kind, or an object whose properties have kinds. Checkers, JSON schemas
 and the worker's conversion are made from kinds, so that nobody else reads the signature's JSON.
@@ -99,7 +100,10 @@ Part = TypeVar("Part", Param, Column | Tensor)
 
 
 def read_inputs(inputs: Any) -> tuple[Column | Tensor, ...]:
-    """Reads a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs); raises `Misconfigured`."""
+    """Reads a signature's `inputs` (MLflow: ColSpecs or named TensorSpecs).
+
+    Raises `Misconfigured`.
+    """
     if not inputs:
         raise Misconfigured("it has no signature that names its inputs: register it with one")
     if not isinstance(inputs, list) or not all(
@@ -113,8 +117,9 @@ def read_inputs(inputs: Any) -> tuple[Column | Tensor, ...]:
 
 
 def read_params(params: Any) -> tuple[Param, ...]:
-    """Reads a signature's `params` (MLflow: ParamSpecs, each with a default); raises
-    `Misconfigured`.
+    """Reads a signature's `params` (MLflow: ParamSpecs, each with a default).
+
+    Raises `Misconfigured`.
     """
     specs = [dict(spec) for spec in params or ()]
     try:

@@ -11,8 +11,9 @@ _ONLY_HELM = re.compile(
 
 
 def rendered(values: str, template: str = "") -> str:
-    """Returns the objects that a file of `ci/` makes of the chart, or of one template; the first
-    line says where they are from.
+    """Returns the objects that a file of `ci/` makes of the chart, or of one template.
+
+    The first line says where they are from.
     """
     source = f"ci/{values}-values.yaml"
     options = [
@@ -24,5 +25,8 @@ def rendered(values: str, template: str = "") -> str:
         *(["--show-only", template] * bool(template)),
     ]
     text = output("helm", "template", "inference", str(CHART), *options)
-    head = f"# Rendered from charts/inference with {source} for the namespace inference: change those, then run scripts/chart.\n"
+    head = (
+        f"# Rendered from charts/inference with {source} for the namespace inference:"
+        " change those, then run scripts/chart.\n"
+    )
     return head + _ONLY_HELM.sub("", text)

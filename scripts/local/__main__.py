@@ -19,7 +19,10 @@ class Console:
         self.steady = False
 
     def line(self, text: str) -> None:
-        """A line with the time since the start or, for what happens long after it, the time of day."""
+        """A line with the time since the start.
+
+        What happens long after it has the time of day.
+        """
         when = (
             time.strftime("%H:%M:%S")
             if self.steady

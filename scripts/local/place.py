@@ -1,5 +1,6 @@
-"""Where a run keeps what it writes, and the port it serves: both must be its own, and that is
-checked before anything long.
+"""Where a run keeps what it writes, and the port it serves.
+
+Both must be its own, and that is checked before anything long.
 
 Only the standard library, for `scripts/run` asks here before the packages are installed.
 """
@@ -18,14 +19,16 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[2]
 HOST = "127.0.0.1"
 INNER_PORTS = range(20_000, 30_000)
-"""Below the ports that the kernel hands to clients: one of those, while its server is down, can be
-taken by the very client that tries to reach it.
+"""Below the ports that the kernel hands to clients.
+
+One of those, while its server is down, can be taken by the very client that tries to reach it.
 """
 
 
 class Refused(Exception):
-    """A run cannot begin, or cannot go on; the message is one sentence for the person who started
-    it.
+    """A run cannot begin, or cannot go on.
+
+    The message is one sentence for the person who started it.
     """
 
 
@@ -42,8 +45,9 @@ class Place:
         return self.folder / "logs"
 
     def lock(self, patience_s: float = 1.0) -> int:
-        """Takes the folder and returns the descriptor that holds it; a run killed just now needs a
-        moment to let go.
+        """Takes the folder and returns the descriptor that holds it.
+
+        A run killed just now needs a moment to let go.
         """
         try:
             self.logs.mkdir(parents=True, exist_ok=True)
@@ -61,7 +65,8 @@ class Place:
                 if time.monotonic() > end:
                     os.close(held)
                     raise Refused(
-                        f"STATE_DIR={self.folder} is in use by another run: stop that one, or choose another STATE_DIR and PORT."
+                        f"STATE_DIR={self.folder} is in use by another run:"
+                        " stop that one, or choose another STATE_DIR and PORT."
                     ) from None
             time.sleep(0.05)
 
@@ -77,8 +82,9 @@ class Place:
             raise Refused(f"PORT={self.port} cannot be used: {error.strerror}.") from error
 
     def installation(self) -> str:
-        """Returns the name of this run in the store: the same as last time, whatever the folder is
-        called now.
+        """Returns the name of this run in the store.
+
+        It is the same as last time, whatever the folder is called now.
         """
         file = self.folder / "installation"
         if not file.exists():

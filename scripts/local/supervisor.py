@@ -81,8 +81,9 @@ class Supervisor:
         }
 
     def start(self, complete: Callable[[], bool]) -> bool:
-        """Returns True when all parts are ready and found each other, False when asked to stop
-        before; raises `Refused` when one cannot start.
+        """Returns True when all parts are ready and found each other.
+
+        False when asked to stop before. Raises `Refused` when one cannot start.
         """
         while not self._stop.asked():
             self._look_round()
@@ -105,8 +106,9 @@ class Supervisor:
             time.sleep(STEADY_STEP_S)
 
     def stop(self) -> None:
-        """Ends the parts one after the other: the gateway takes nothing new, the workers finish,
-        then what these rely on.
+        """Ends the parts one after the other.
+
+        The gateway takes nothing new, the workers finish, then what these rely on.
         """
         for standing in self._standings.values():
             standing.child.stop(self._stop.hurry)
@@ -147,7 +149,8 @@ class Supervisor:
         elif now > standing.next_word:
             standing.next_word = now + PATIENCE_S
             self._say(
-                f"waiting for {standing.part.name}, {now - standing.since:.0f} s: {standing.child.last_line()}"
+                f"waiting for {standing.part.name}, {now - standing.since:.0f} s:"
+                f" {standing.child.last_line()}"
             )
 
     def _ready(self, standing: Standing) -> None:
@@ -163,18 +166,21 @@ class Supervisor:
         if part.beside and code >= 0:
             standing.phase = Phase.READY
             self._say(
-                f"{part.name} {how_it_ended(code)}, and the run goes on without it: {last or 'it said nothing'}"
+                f"{part.name} {how_it_ended(code)}, and the run goes on without it:"
+                f" {last or 'it said nothing'}"
             )
             return
         if not standing.was_ready and code >= 0:
             raise Refused(
-                f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in {standing.child.log})"
+                f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in"
+                f" {standing.child.log})"
             )
         if standing.phase is Phase.READY and now - standing.since > SOUND_AFTER_S:
             standing.pause_s = FIRST_PAUSE_S
         pause = standing.pause_s
         self._say(
-            f"{part.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line: {last or '(none)'}"
+            f"{part.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line:"
+            f" {last or '(none)'}"
         )
         standing.phase, standing.not_before = Phase.WAITING, now + pause
         standing.pause_s = min(2 * pause, LONGEST_PAUSE_S)

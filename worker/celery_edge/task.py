@@ -1,5 +1,6 @@
-"""Celery's edge in the child: the model is loaded once when the process starts, and each ticket is
-handed to the runner.
+"""Celery's edge in the child: it loads the model once, and hands the runner each ticket.
+
+The model is loaded when the process starts.
 
 The parent imports this module too, for the task's name and its request class, so what is heavy is
 imported only on loading.
@@ -29,8 +30,9 @@ from worker.tickets import Tickets
 log = structlog.get_logger()
 
 _loaded: list[Runner] = []
-"""The child's one runner. A list, since Celery offers a task no other place to keep what its
-process holds.
+"""The child's one runner.
+
+A list, since Celery offers a task no other place to keep what its process holds.
 """
 
 
@@ -65,7 +67,9 @@ def _build(settings: WorkerSettings, folder: Path) -> Runner:
     )
 
 
-@shared_task(bind=True, name=TASK_NAME, Request="worker.celery_edge.request:TicketRequest")  # type: ignore[untyped-decorator]
+@shared_task(  # type: ignore[untyped-decorator]
+    bind=True, name=TASK_NAME, Request="worker.celery_edge.request:TicketRequest"
+)
 def run_ticket(self: Any) -> None:
     """A ticket: claim what waits and run it."""
     try:

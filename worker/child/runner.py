@@ -1,5 +1,6 @@
-"""One ticket from claim to write: up to B records under one claim id, prepared and run together,
-ended in one write.
+"""One ticket from claim to write.
+
+Up to B records under one claim id are prepared and run together, and ended in one write.
 
 The model is foreign code: whatever it raises becomes the outcome of the records that it ran, and
 nothing of it leaves here, since a MemoryError or SystemExit that reached Celery would take the
@@ -49,8 +50,9 @@ log = structlog.get_logger()
 T = TypeVar("T")
 
 CLAIM_TIMEOUT_S = 5.0
-"""How long a claim tries to reach the store; then the ticket is dropped, and heartbeats ask for
-another.
+"""How long a claim tries to reach the store.
+
+Then the ticket is dropped, and heartbeats ask for another.
 """
 
 BROKEN_DEVICE = 70
@@ -136,7 +138,10 @@ class Runner:
         return answer
 
     def _outcomes(self, records: Sequence[ClaimedRecord], alone: bool) -> list[Outcome]:
-        """Those whose inputs can't be read or prepared fail alone, whatever becomes of the others."""
+        """Those whose inputs can't be read or prepared fail alone.
+
+        It does not matter what becomes of the others.
+        """
         lost, records, inputs = _apart(records, self._payloads.inputs(records))
         if not records:
             return lost
@@ -182,8 +187,9 @@ class Runner:
         return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
 
     def _run_model(self, rows: Sequence[Any]) -> list[Any]:
-        """Runs the batch, in halves if the device can't hold it; a single one that it can't hold is
-        that record's failure.
+        """Runs the batch, in halves if the device can't hold it.
+
+        A single one that it can't hold is that record's failure.
         """
         return predict_in_halves(
             self._model.run, rows, metrics.HALVED.labels(self._settings.model).inc
@@ -212,8 +218,9 @@ class Runner:
 def _apart(
     records: Sequence[ClaimedRecord], values: Sequence[Any]
 ) -> tuple[list[Outcome], list[ClaimedRecord], list[Any]]:
-    """The outcomes of records that are errors of their own by now, and the other records with what
-    they have come to.
+    """The outcomes of records that are errors of their own by now, and the other records.
+
+    Those come with what they have come to.
     """
     both = list(zip(records, values, strict=True))
     failed = [

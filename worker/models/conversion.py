@@ -1,5 +1,6 @@
-"""From a value of JSON to the one that MLflow takes for a kind of a signature, however deep it
-stands.
+"""From a value of JSON to the one that MLflow takes for a kind, however deep it stands.
+
+The kind is one of a signature.
 
 Null stands for what is left out: an optional value that is either is None, so that a model finds
 every name of its signature in each input. Inside an array or an object MLflow converts nothing, so
@@ -20,8 +21,9 @@ from inference.models.signature import Kind, ListOf, ObjectOf, Property
 
 
 class Unfit(ValueError):
-    """Says what is wrong with a value; `path` leads from the value to the part to blame, as in
-    `.size[2]`.
+    """Says what is wrong with a value.
+
+    `path` leads from the value to the part to blame, as in `.size[2]`.
     """
 
     def __init__(self, problem: str, path: str = "") -> None:
@@ -30,8 +32,9 @@ class Unfit(ValueError):
 
 
 def given_or_none(kind: Kind, required: bool, name: str, given: Mapping[str, Any]) -> Any:
-    """Returns the value of that name, converted; None for an optional one that is null or not
-    there. Raises `Unfit`.
+    """Returns the value of that name, converted; raises `Unfit`.
+
+    None for an optional one that is null or not there.
     """
     value = given.get(name)
     if not is_missing(value):
@@ -125,8 +128,9 @@ def _binary(_kind: DataType, value: Any) -> bytes:
 
 
 def _datetime(_kind: DataType, value: Any) -> pd.Timestamp:
-    """MLflow takes no time zones and counts nanoseconds: what has a zone is given in UTC, what does
-    not fit is refused.
+    """MLflow takes no time zones and counts nanoseconds.
+
+    What has a zone is given in UTC, what does not fit is refused.
     """
     time = pd.Timestamp(
         value if isinstance(value, datetime) else datetime.fromisoformat(value)
@@ -161,4 +165,7 @@ _EXACT: dict[str, Callable[[Any], Any]] = {
     "integer": np.int32,
     "datetime": pd.Timestamp.to_datetime64,
 }
-"""MLflow takes a value inside an array or an object only if NumPy's type of it is the signature's."""
+"""MLflow takes a value inside an array or an object only by its NumPy type.
+
+It must be the type that the signature has.
+"""

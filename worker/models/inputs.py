@@ -1,5 +1,6 @@
-"""From one input's JSON to the values that a model takes, or to an `InvalidInput` that names the
-part to blame.
+"""From one input's JSON to the values that a model takes.
+
+Or to an `InvalidInput` that names the part to blame.
 
 The gateway has checked requests against the same signature. It is checked again because a record
 may be older than the model that now runs it, and because features taken from a table pass no
@@ -20,8 +21,9 @@ from worker.models.mlmodel import MLmodel
 
 
 class FeatureTable:
-    """Finds an input's features: its own, or those that the model has on record for its entity key
-    (`match_id`).
+    """Finds an input's features: its own, or those on record for its entity key.
+
+    The model has those on record by `match_id`.
     """
 
     def __init__(self, mlmodel: MLmodel) -> None:
@@ -36,7 +38,8 @@ class FeatureTable:
             ) from error
         if not self._rows.index.is_unique:
             raise Misconfigured(
-                f"the model's feature_table {mlmodel.feature_table.name} has two rows for one match_id"
+                f"the model's feature_table {mlmodel.feature_table.name} has two rows for one"
+                " match_id"
             )
 
     def features(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -61,15 +64,17 @@ class FeatureTable:
 
 
 def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> list[Any]:
-    """Returns a value for each column, in order; None for an optional one that is null or not
-    there.
+    """Returns a value for each column, in order.
+
+    None for an optional one that is null or not there.
     """
     return [_column_value(column, features) for column in columns]
 
 
 def param_values(params: Sequence[Param], given: Any) -> dict[str, Any]:
-    """Returns a value for each parameter, the model's own where a request sets none; raises
-    `InvalidInput`.
+    """Returns a value for each parameter, the model's own where a request sets none.
+
+    Raises `InvalidInput`.
     """
     given = {} if given is None else given
     if not isinstance(given, Mapping):

@@ -36,19 +36,22 @@ sys.modules.setdefault("app.contract.errors", errors)
 
 
 class RegistryUnavailable(Misconfigured):
-    """The registry does not answer or does not know the model: a mistake in a setting, or just not
-    yet.
+    """The registry does not answer or does not know the model.
+
+    A mistake in a setting, or just not yet.
     """
 
 
 def resolve(model_uri: str, tracking_uri: str) -> Resolved:
-    """Resolves `models:/name@alias` or `models:/name/version`; raises `Misconfigured`, within about
-    15 s, if it can't.
+    """Resolves `models:/name@alias` or `models:/name/version`.
+
+    Raises `Misconfigured`, within about 15 s, if it can't.
     """
     found = find(model_uri, tracking_uri)
     if found is None:
         raise RegistryUnavailable(
-            f"the registry at {tracking_uri} has no {model_uri}: register it, or set its alias, first"
+            f"the registry at {tracking_uri} has no {model_uri}:"
+            " register it, or set its alias, first"
         )
     return found
 
@@ -76,15 +79,19 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
         except MlflowException as error:
             if error.error_code in NOT_REGISTERED:
                 return None
-            sentence = f"the MLflow registry at {tracking_uri} does not answer: is MLFLOW_TRACKING_URI right?"
+            sentence = (
+                f"the MLflow registry at {tracking_uri} does not answer:"
+                " is MLFLOW_TRACKING_URI right?"
+            )
             raise RegistryUnavailable(sentence) from error
     origin = f"{tracking_uri} {found.source} {found.creation_timestamp}"
     return Resolved(name, str(found.version), f"models:/{name}/{found.version}", origin)
 
 
 def keep_patience_short() -> None:
-    """For the whole process and for good: a thread that asks beside a model must not change the
-    environment each time.
+    """For the whole process and for good.
+
+    A thread that asks beside a model must not change the environment each time.
     """
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", str(TIMEOUT_S))
     os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", str(RETRIES))
@@ -129,8 +136,9 @@ def _files(resolved: Resolved, tracking_uri: str, cache: ModelCache) -> tuple[Pa
 
 
 def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
-    """Downloads by the address of the files: for a `models:/` address MLflow asks its global
-    default server, not this one.
+    """Downloads by the address of the files.
+
+    For a `models:/` address MLflow asks its global default server, not this one.
     """
     from mlflow import MlflowClient
     from mlflow.artifacts import download_artifacts
@@ -149,7 +157,10 @@ def _download(resolved: Resolved, tracking_uri: str, folder: Path) -> Path:
 
 
 def _engine(mlmodel: Any, resolved: Resolved) -> Callable[[], Any]:
-    """Imports what the model's kind needs, which takes seconds, and returns what makes its engine."""
+    """Imports what the model's kind needs, and returns what makes its engine.
+
+    The imports take seconds.
+    """
     try:
         if "pytorch" in mlmodel.flavors:
             import torch
@@ -179,7 +190,10 @@ def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
 
 @contextmanager
 def _environment(**defaults: str) -> Iterator[None]:
-    """Sets variables that MLflow reads at each use, unless the operator did, and takes them back."""
+    """Sets variables that MLflow reads at each use, and takes them back.
+
+    What the operator set stays as it is.
+    """
     defaults["MLFLOW_DISABLE_TELEMETRY"] = "true"
     added = {name: value for name, value in defaults.items() if name not in os.environ}
     os.environ.update(added)

@@ -24,8 +24,9 @@ from inference.models.signature import Column, Param, Tensor
 
 @dataclass(frozen=True, slots=True)
 class MLmodel:
-    """A model's description; the signature is in columns or in tensors, never both, and both empty
-    if there is none.
+    """A model's description.
+
+    The signature is in columns or in tensors, never both, and both empty if there is none.
     """
 
     folder: Path
@@ -61,14 +62,16 @@ class MLmodel:
                 return [content] if isinstance(content, dict) else content
             case _:
                 raise Misconfigured(
-                    f"the registered example {self.example_file.name} has a form that this worker does not know"
+                    f"the registered example {self.example_file.name} has a form that this worker"
+                    " does not know"
                 )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
 
 def read(folder: Path) -> MLmodel:
-    """Reads the description; raises `Misconfigured` if the folder holds no model, or one whose
-    requests can't be checked.
+    """Reads the description; raises `Misconfigured` for a folder that can't be served.
+
+    Such a folder holds no model, or one whose requests can't be checked.
     """
     file = folder / "MLmodel"
     if not file.is_file():

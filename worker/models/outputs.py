@@ -20,19 +20,24 @@ from pandas.api.extensions import ExtensionArray
 from inference.errors import InvalidInput, UnfitAnswer
 
 NOT_FINITE = "the model answered a number that is not finite"
-FORMS = "a data frame, a series, an array of one or more dimensions, a list, a generator, or a mapping whose every part is one of these"
+FORMS = (
+    "a data frame, a series, an array of one or more dimensions, a list, a generator,"
+    " or a mapping whose every part is one of these"
+)
 
 
 def rows_of(output: Any, count: int) -> list[Any]:
-    """Splits an output into `count` rows; raises `UnfitAnswer` if it is none of FORMS, or has
-    another number of rows.
+    """Splits an output into `count` rows.
+
+    Raises `UnfitAnswer` if it is none of FORMS, or has another number of rows.
     """
     return [_plain(row) for row in _split(output, count, "")]
 
 
 def named(row: Any, names: Sequence[str]) -> Any:
-    """Makes a row of scores `{name: score, …, "outcome": the name of the highest}`; without names
-    it stays as it is.
+    """Makes a row of scores `{name: score, …, "outcome": the name of the highest}`.
+
+    Without names it stays as it is.
     """
     if not names or isinstance(row, InvalidInput):
         return row
@@ -63,7 +68,8 @@ def _split(output: Any, count: int, part: str) -> list[Any]:
             else len(rows)
         )
         raise UnfitAnswer(
-            f"the model answered {said} rows for {count} inputs{f' in its part {part:.80}' if part else ''}"
+            f"the model answered {said} rows for {count}"
+            f" inputs{f' in its part {part:.80}' if part else ''}"
         )
     return rows
 

@@ -1,5 +1,6 @@
-"""Any other model that MLflow can load, by its `python_function` flavor: one data frame, or named
-arrays, for a batch.
+"""Any other model that MLflow can load, by its `python_function` flavor.
+
+It gets one data frame, or named arrays, for a batch.
 
 What a row leaves out is there for the model as NaN, NaT or None. MLflow alone has no integer that
 may be missing: it takes a frame with the whole column or one without it. And a column's dtype must
@@ -46,7 +47,8 @@ class PyfuncEngine:
     def __init__(self, mlmodel: MLmodel) -> None:
         if mlmodel.image is not None or mlmodel.labels_file is not None:
             raise Misconfigured(
-                "metadata.image and metadata.labels are for torch models alone: this one reads and names by itself"
+                "metadata.image and metadata.labels are for torch models alone:"
+                " this one reads and names by itself"
             )
         self._columns = mlmodel.columns
         self._tensors = mlmodel.tensors
@@ -120,8 +122,9 @@ def _present(column: Column, values: Sequence[Any]) -> bool:
 
 
 def _series(column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
-    """A column in the type that MLflow will check; gaps become NaN or NaT, in other columns they
-    stay None.
+    """A column in the type that MLflow will check.
+
+    Gaps become NaN or NaT, in other columns they stay None.
 
     MLflow changes objects in place, and the same rows may run again in halves.
     """

@@ -1,5 +1,6 @@
-"""What the programs that register a model share: their arguments, and whether there is anything to
-do.
+"""What the programs that register a model share.
+
+Their arguments, and whether there is anything to do.
 """
 
 import argparse
@@ -12,8 +13,9 @@ from worker.models.loader import find
 
 
 def arguments(prog: str, description: str, name: str) -> argparse.ArgumentParser:
-    """Returns a parser that knows the server, the name (`name` unless told otherwise), the alias,
-    and --if-missing.
+    """Returns a parser that knows the server, the name, the alias and --if-missing.
+
+    The name is `name` unless told otherwise.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {prog}", description=description)
     parser.add_argument("--tracking-uri", required=True, help="the MLflow server")
@@ -26,8 +28,9 @@ def arguments(prog: str, description: str, name: str) -> argparse.ArgumentParser
 
 
 def run(options: argparse.Namespace, register: Callable[[], str]) -> int:
-    """Has a version registered and returns the exit status; a setting that can't work is one
-    sentence on stderr.
+    """Has a version registered and returns the exit status.
+
+    A setting that can't work is one sentence on stderr.
 
     With --if-missing an alias that exists is left alone, before anything heavy is imported: a
     deployment may do it each time.
@@ -44,6 +47,7 @@ def run(options: argparse.Namespace, register: Callable[[], str]) -> int:
     started = time.monotonic()
     version = register()
     print(
-        f"{options.name} version {version} is @{options.alias} now, after {time.monotonic() - started:.1f} s"
+        f"{options.name} version {version} is @{options.alias} now,"
+        f" after {time.monotonic() - started:.1f} s"
     )
     return 0

@@ -26,8 +26,9 @@ class _Report:
 
 
 class ClaimReports:
-    """The event loop queues reports, the parent's thread sends them; those that the store did not
-    take are sent again.
+    """The event loop queues reports, the parent's thread sends them.
+
+    Those that the store did not take are sent again.
 
     `version` answers the model version that the child holds. `wake` is set when there is something
     to send.
@@ -50,7 +51,10 @@ class ClaimReports:
         self._reasons: dict[str, str] = {}
 
     def expect_failure(self, claim_id: str, reason: str) -> None:
-        """Celery is going to say that a claim ended badly, about which the store is told already."""
+        """Celery is going to say that a claim ended badly.
+
+        The store is told about that already.
+        """
         self._reasons[claim_id] = reason
 
     def ended_badly(self, claim_id: str, cause: BaseException, timed_out: bool) -> None:

@@ -1,4 +1,7 @@
-"""Says once a second that this worker lives and what it does, and acts on what the store answers."""
+"""Says once a second that this worker lives and what it does.
+
+It acts on what the store answers.
+"""
 
 from collections.abc import Callable
 
@@ -19,8 +22,9 @@ log = structlog.get_logger()
 
 
 class Heartbeat:
-    """`state` answers what this worker does now, `version` the model version that its child holds,
-    '' while it loads.
+    """`state` answers what this worker does now.
+
+    `version` answers the model version that its child holds, '' while it loads.
     """
 
     def __init__(

@@ -1,5 +1,6 @@
-"""Restarts a child whose memory has grown past MODEL_MEMORY_MAX_BYTES: a leak ends as a short
-pause, not as a kill by the kernel.
+"""Restarts a child whose memory has grown past MODEL_MEMORY_MAX_BYTES.
+
+So a leak ends as a short pause, not as a kill by the kernel.
 
 What counts is the memory that only the process itself can give back (`private_bytes`). It is
 measured after each batch and with each heartbeat. The child is killed when no claim is in it, so no
@@ -96,8 +97,14 @@ class MemoryLimit:
         most = f"the {self.max_bytes // MIB} MiB of MODEL_MEMORY_MAX_BYTES"
         if self.too_large_when_loaded:
             size = self.sample.bytes_when_loaded // MIB
-            return f"its process has {size} MiB right after loading, more than {most}, and is left alone"
+            return (
+                f"its process has {size} MiB right after loading, more than {most},"
+                " and is left alone"
+            )
         if not self._restarts:
             return ""
         last = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._restarts[-1]))
-        return f"its process outgrew {most} and was replaced, {len(self._restarts)} times by now, last at {last}: the model leaks"
+        return (
+            f"its process outgrew {most} and was replaced, {len(self._restarts)} times by now,"
+            f" last at {last}: the model leaks"
+        )

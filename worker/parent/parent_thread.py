@@ -1,5 +1,6 @@
-"""The thread of the parent that speaks for the child: once a second it reports, renews, beats,
-drains and watches, in this order.
+"""The thread of the parent that speaks for the child.
+
+Once a second it reports, renews, beats, drains and watches, in this order.
 
 It has the store to itself on its own connection, so neither a busy model nor a slow broker can
 silence it. An unreachable store stops nothing: the child goes on, and what is to be reported is
@@ -89,15 +90,7 @@ class ParentThread:
             wake=self._wake,
             exit_process=exit_process,
         )
-        self._child_watch = ChildWatch(
-            model_uri=settings.model_uri,
-            child_status=child_status,
-            claims=claims,
-            reports=self.reports,
-            version_switch=switch,
-            liveness=liveness,
-            give_up=self.give_up,
-        )
+        self._child_watch = self._watch_for_child(switch)
 
     def start(self) -> None:
         """Starts the threads."""
@@ -124,11 +117,25 @@ class ParentThread:
         return WorkerState.BUSY if self.claims.current is not None else WorkerState.IDLE
 
     def give_up(self, sentence: str) -> None:
-        """Ends a worker that can't go on, with one sentence, whichever thread finds it out first."""
+        """Ends a worker that can't go on, with one sentence.
+
+        Whichever thread finds it out first calls it.
+        """
         self._ending.acquire()
         print(f"worker: {sentence}", file=sys.stderr, flush=True)
         self.heartbeat.say_goodbye()
         self._exit_process(1)
+
+    def _watch_for_child(self, switch: VersionSwitch) -> ChildWatch:
+        return ChildWatch(
+            model_uri=self.settings.model_uri,
+            child_status=self.child_status,
+            claims=self.claims,
+            reports=self.reports,
+            version_switch=switch,
+            liveness=self.liveness,
+            give_up=self.give_up,
+        )
 
     def _run(self) -> None:
         while True:

@@ -1,5 +1,6 @@
-"""A gateway's extension that looks scored matches up:
-`EXTENSIONS=examples.football.gateway:install`.
+"""A gateway's extension that looks scored matches up.
+
+It is `EXTENSIONS=examples.football.gateway:install`.
 """
 
 from importlib.util import find_spec
@@ -24,7 +25,8 @@ def install(app: FastAPI, _settings: GatewaySettings, metrics: CollectorRegistry
     """
     if find_spec("pyarrow") is None:
         raise Misconfigured(
-            "the look-ups of examples.football need pyarrow: install the extra football of this project"
+            "the look-ups of examples.football need pyarrow:"
+            " install the extra football of this project"
         )
     settings = read_settings(LookupSettings)
     matches = Matches(settings.batch_output_url, settings.batch_refresh_s, LookupMetrics(metrics))

@@ -1,5 +1,6 @@
-"""The upcoming matches and their scores, from the file that the scoring job writes: one by its id,
-and pages of them.
+"""The upcoming matches and their scores, from the file that the scoring job writes.
+
+It gives one by its id, and pages of them.
 
 The file is read whole, on a thread, and kept as Arrow's columns: a look-up is a bisection and a
 page a slice, neither asks anybody. A million matches cost some 110 MB, and 300 MB while a new file
@@ -25,32 +26,21 @@ from typing import Any
 import structlog
 
 from examples.football import file_layout as layout
+from examples.football.gateway.match_file import EPOCH, Unfit, content_of, parsed
 from examples.football.gateway.metrics import LookupMetrics
-from inference.blobs.url_files import File, file_at, without_secrets
+from inference.blobs.url_files import file_at, without_secrets
 from inference.errors import Misconfigured, Temporary
 
 log = structlog.get_logger()
 
-MOST_MATCHES = 1_000_000
-MOST_BYTES = 256 * 2**20
 FIRST_LOOK_S = 5.0
 """How long a look-up right after the start waits for the file to be read."""
 
-_EPOCH = date(1970, 1, 1).toordinal()
 _LEAST, _MOST = -(2**63), 2**63 - 1
-_SPANS = {
-    "date": ("int32", 1 - _EPOCH, date.max.toordinal() - _EPOCH),
-    "scored_at": ("int64", 1, 253_402_300_799_999),
-}
-"""What Python can write: the years 1 to 9999, the time since 1970, as Arrow keeps them."""
 
 
 class MatchesUnavailable(Temporary):
     """There is no file to look matches up in; the text says why."""
-
-
-class Unfit(ValueError):
-    """A file is there, and is none that can be served."""
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -81,7 +71,7 @@ class MatchTable:
         import pyarrow as pa
         import pyarrow.compute as pc
 
-        table, metadata = _parsed(content)
+        table, metadata = parsed(content)
         self.etag = blake2b(content, digest_size=16).hexdigest()
         self.version = metadata.get(layout.VERSION_KEY, b"").decode(errors="replace")
         self.written_s = _seconds(metadata.get(layout.WRITTEN_KEY, b""))
@@ -125,8 +115,9 @@ class MatchTable:
     def _order(
         self, division: str
     ) -> tuple[Callable[[int], int], Callable[[int], tuple[int, Place]]]:
-        """How to find the row at a place of an order, and what that place is called: its division's
-        number, then the place.
+        """How to find the row at a place of an order, and what that place is called.
+
+        It is called by its division's number, then the place.
 
         Without a division all have the number 0, so that both orders are bisected alike; one that
         no match has is -1.
@@ -180,13 +171,14 @@ class Matches:
             file = file_at(self._url)
             token = file.token()
             if token != self._token:
-                self._serve(MatchTable(_content(file)), token)
+                self._serve(MatchTable(content_of(file)), token)
             elif self._table:
                 self._why = ""
         except FileNotFoundError:
             self._refuse(
                 "",
-                f"nothing is at {without_secrets(self._url)} (yet): python -m examples.football.scoring writes it",
+                f"nothing is at {without_secrets(self._url)} (yet):"
+                " python -m examples.football.scoring writes it",
             )
         except Unfit as error:
             self._refuse(token, f"what is at {without_secrets(self._url)} {error}")
@@ -220,90 +212,16 @@ class Matches:
         self._metrics.written.set(written_s)
 
 
-def _content(file: File) -> bytes:
-    if file.size() > MOST_BYTES:
-        raise Unfit(f"is larger than the {MOST_BYTES} bytes that a gateway reads")
-    return file.read()
-
-
-def _parsed(content: bytes) -> tuple[Any, dict[bytes, bytes]]:
-    """Returns the columns that are known, and the metadata."""
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    wanted = layout.arrow_schema()
-    # A team's name once, and not in every row.
-    words = [field.name for field in wanted if field.type == pa.string()]
-    try:
-        found = pq.read_schema(pa.BufferReader(content))
-        _check_schema(found, wanted)
-        file = pq.ParquetFile(pa.BufferReader(content), read_dictionary=words)
-        if file.metadata.num_rows > MOST_MATCHES:
-            raise Unfit(f"has more than the {MOST_MATCHES} matches that a gateway keeps")
-        table = (
-            file.read(columns=wanted.names, use_threads=False)
-            .select(wanted.names)
-            .unify_dictionaries()
-            .combine_chunks()
-        )
-    except Unfit:
-        raise
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise Unfit(f"is no whole Parquet file: {str(error).partition(chr(10))[0]}") from error
-    _check_values(table)
-    # Written out as a number: its zone would need a database.
-    place = table.schema.get_field_index("scored_at")
-    return table.set_column(place, "scored_at", table["scored_at"].cast("int64")), dict(
-        found.metadata
-    )
-
-
-def _check_schema(found: Any, wanted: Any) -> None:
-    number = (found.metadata or {}).get(layout.LAYOUT_KEY, b"none").decode(errors="replace")
-    if number != layout.LAYOUT:
-        raise Unfit(
-            f"has the layout {number}, and this gateway reads {layout.LAYOUT}: run the scoring job of the same release"
-        )
-    wrong = [
-        field.name
-        for field in wanted
-        if found.get_field_index(field.name) < 0 or found.field(field.name).type != field.type
-    ]
-    if wrong:
-        raise Unfit(f"has another schema: {', '.join(wrong)} missing or of another type")
-
-
-def _check_values(table: Any) -> None:
-    import pyarrow.compute as pc
-
-    gaps = [name for name in table.column_names if table[name].null_count]
-    gaps += [
-        name for name in layout.SCORES if not pc.all(pc.is_finite(table[name]), min_count=0).as_py()
-    ]
-    gaps += [
-        name for name, span in _SPANS.items() if not _within(table[name].cast(span[0]), *span[1:])
-    ]
-    if gaps:
-        raise Unfit(f"has gaps, or what can't be, in {', '.join(gaps)}")
-
-
-def _within(numbers: Any, least: int, most: int) -> bool:
-    import pyarrow.compute as pc
-
-    ends = pc.min_max(numbers).as_py()
-    return ends["min"] is None or (least <= ends["min"] and ends["max"] <= most)
-
-
 def _ascending(names: Iterable[str]) -> list[tuple[str, str]]:
     return [(name, "ascending") for name in names]
 
 
 def _start(first: date | None) -> Place:
-    return Place(first.toordinal() - _EPOCH if first else _LEAST, _LEAST)
+    return Place(first.toordinal() - EPOCH if first else _LEAST, _LEAST)
 
 
 def _end(last: date | None) -> Place:
-    return Place(last.toordinal() - _EPOCH if last else _MOST, _MOST)
+    return Place(last.toordinal() - EPOCH if last else _MOST, _MOST)
 
 
 def _seconds(written: bytes) -> float:

@@ -11,7 +11,8 @@ class LookupSettings(BaseSettings):
 
     batch_output_url: str = Field(
         "",
-        description="The file that the scoring job writes, for GET /predict/{match_id} and /predict/matches/: a path or a URL.",
+        description="The file that the scoring job writes, for GET /predict/{match_id} and"
+        " /predict/matches/: a path or a URL.",
     )
     batch_refresh_s: float = Field(
         2.0, ge=0.1, description="How often that file is looked at for a newer one, in seconds."

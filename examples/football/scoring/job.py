@@ -1,4 +1,6 @@
-"""One run: the model from the registry, its upcoming matches batch by batch, and the file in one
+"""One run, from the model to the file.
+
+It takes the model from the registry and its upcoming matches batch by batch. The file comes in one
 step at the end.
 
 A file that was made of the same things already is left as it is: the same model says the same of
@@ -29,8 +31,9 @@ log = structlog.get_logger()
 
 
 def run(settings: ScoringSettings) -> None:
-    """Leaves the file up to date; raises `Misconfigured` with a sentence, and whatever the model
-    raises.
+    """Leaves the file up to date.
+
+    Raises `Misconfigured` with a sentence, and whatever the model raises.
     """
     output = file_at(settings.batch_output_url)
     resolved = wait_at_start(
@@ -108,7 +111,8 @@ def _scores(result: Any, model: Model) -> dict[str, Any]:
     wanted = (*layout.SCORES, "outcome")
     if not isinstance(result, dict) or set(wanted) - set(result):
         raise Misconfigured(
-            f"{model.name} {model.version} is no model of matches: its results need {', '.join(wanted)}"
+            f"{model.name} {model.version} is no model of matches:"
+            f" its results need {', '.join(wanted)}"
         )
     return {name: result[name] for name in wanted}
 

@@ -34,14 +34,16 @@ class ScoringSettings(BaseSettings):
     )
     batch_output_url: str = Field(
         min_length=1,
-        description="The Parquet file that is written: a path or a URL (s3://…, gs://…). Parts lie beside it until it is whole.",
+        description="The Parquet file that is written: a path or a URL (s3://…, gs://…)."
+        " Parts lie beside it until it is whole.",
     )
     batch_size: int = Field(
         512, ge=1, le=65_536, description="Matches scored at once, and kept as one part."
     )
     batch_from_date: date | None = Field(
         None,
-        description="First date of the matches scored (2017-01-31); the default is where the model's training ended.",
+        description="First date of the matches scored (2017-01-31);"
+        " the default is where the model's training ended.",
     )
 
     @field_validator("model_uri")

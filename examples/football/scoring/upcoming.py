@@ -42,19 +42,22 @@ class Upcoming:
 
 
 def upcoming(mlmodel: MLmodel, first: date | None) -> Upcoming:
-    """Reads the matches from `first` on, by default from the end of the training; raises
-    `Misconfigured` if there is no saying.
+    """Reads the matches from `first` on, by default from the end of the training.
+
+    Raises `Misconfigured` if there is no saying.
     """
     name = mlmodel.metadata.get("fixtures")
     if not name or mlmodel.feature_table is None:
         raise Misconfigured(
-            "the model brings no matches along: register it with the metadata `fixtures` and `feature_table`"
+            "the model brings no matches along: register it with the metadata `fixtures` and"
+            " `feature_table`"
             " (for match-outcome, train it again: python -m examples.football.training)"
         )
     fixtures, first = mlmodel.folder / name, first or _trained_before(mlmodel)
     if first is None:
         raise Misconfigured(
-            "the model does not say where its training ended (metadata `trained_before`): set BATCH_FROM_DATE"
+            "the model does not say where its training ended (metadata `trained_before`):"
+            " set BATCH_FROM_DATE"
         )
     known = arrow_schema()
     try:
@@ -81,5 +84,6 @@ def _trained_before(mlmodel: MLmodel) -> date | None:
         return date.fromisoformat(str(told)) if told else None
     except ValueError as error:
         raise Misconfigured(
-            f"the model's metadata `trained_before` is {told!r}, which is no date such as 2017-01-31"
+            f"the model's metadata `trained_before` is {told!r},"
+            " which is no date such as 2017-01-31"
         ) from error

@@ -22,7 +22,10 @@ T = TypeVar("T")
 
 
 def connect(url: str, timeout_s: float) -> redis.Redis:
-    """Returns a client that answers or fails within about `timeout_s`, reconnecting once by itself."""
+    """Returns a client that answers or fails within about `timeout_s`.
+
+    It reconnects once by itself.
+    """
     retry = Retry(NoBackoff(), 1)
     return redis.Redis.from_url(
         url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
@@ -52,14 +55,15 @@ class RedisWorkerStore:
 
     def _send(self, command: Command[Any]) -> list[Any]:
         try:
-            return cast(
-                list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms()))
-            )  # type: ignore[no-untyped-call]
+            return self._execute(command)
         except redis.exceptions.NoScriptError:
             self._client.script_load(command.script.text)
-            return cast(
-                list[Any], self._client.execute_command(*command.evalsha(self._clock_offset_ms()))
-            )  # type: ignore[no-untyped-call]
+            return self._execute(command)
+
+    def _execute(self, command: Command[Any]) -> list[Any]:
+        words = command.evalsha(self._clock_offset_ms())
+        reply: list[Any] = self._client.execute_command(*words)  # type: ignore[no-untyped-call]
+        return reply
 
     def claim(self, ask: messages.ClaimRequest) -> messages.ClaimAnswer:
         return self.run(self._commands.claim(ask))

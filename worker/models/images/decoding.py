@@ -1,5 +1,6 @@
-"""From the bytes of a photograph, sent by anybody, to the pixels that a model takes; what is no
-image fails with a sentence.
+"""From the bytes of a photograph, sent by anybody, to the pixels that a model takes.
+
+What is no image fails with a sentence.
 
 How large an image is stands in its first bytes and is judged before anything is decoded, which
 bounds memory and time. Then only the part that the model sees is brought to the model's size, so no
@@ -23,16 +24,18 @@ from PIL import Image, ImageOps, UnidentifiedImageError
 from inference.errors import InvalidInput, Misconfigured
 
 FORMATS = ("JPEG", "PNG", "WEBP", "GIF", "BMP")
-"""No others: each reader is code that meets hostile bytes, and some (SVG, EPS, TIFF) do more than
-read pixels.
+"""No others: each reader is code that meets hostile bytes.
+
+Some (SVG, EPS, TIFF) do more than read pixels.
 """
 
 _MOST_THREADS = 4
 """Images decoded at once: each may need some hundred MB."""
 
 _FINER = 2
-"""A JPEG is decoded at the smallest of its scales that still has so many times the pixels needed on
-a side.
+"""How many times the pixels needed on a side a JPEG still has when it is decoded.
+
+It is decoded at the smallest of its scales that has so many.
 """
 
 
@@ -57,13 +60,15 @@ class Picture:
         )
         if not right or self.interpolation not in ("bicubic", "bilinear", "lanczos", "nearest"):
             raise Misconfigured(
-                "the model's metadata.image must have column, size (1 to 4096), crop (above 0 to 1) and interpolation"
+                "the model's metadata.image must have column, size (1 to 4096),"
+                " crop (above 0 to 1) and interpolation"
             )
 
 
 class Decoder:
-    """Decodes on as many threads as there are processors; Pillow lets go of the interpreter while
-    it decodes.
+    """Decodes on as many threads as there are processors.
+
+    Pillow lets go of the interpreter while it decodes.
     """
 
     def __init__(self, picture: Picture, max_pixels: int) -> None:

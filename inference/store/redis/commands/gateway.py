@@ -140,7 +140,10 @@ def _submitted(reply: Reply) -> messages.SubmitAnswer:
 
 
 def _record(task_id: str, view: list[Any] | None) -> Record | None:
-    """Reads the fields of VIEW in 5_views.lua that are set, then the position and the time to it."""
+    """Reads the fields of VIEW in 5_views.lua that are set.
+
+    After them come the position and the time to it.
+    """
     if view is None:
         return None
     held = {name: text(value) for name, value in by_name(view).items()}
@@ -188,8 +191,9 @@ def _dead_letters(reply: Reply) -> DeadLetters:
 
 
 def _dead_letter(row: list[Any]) -> DeadLetter:
-    """Reads the fields of LETTER in 5_views.lua that are set; the input and the history are there
-    when it was asked for alone.
+    """Reads the fields of LETTER in 5_views.lua that are set.
+
+    The input and the history are there when it was asked for alone.
 
     The history has a line for each run. Only "\\n" ends a line: an error's text may hold others of
     `splitlines`, such as U+2028.
