@@ -167,7 +167,8 @@ class ObjectStore:
 
     def url(self, bucket: str, key: str) -> str:
         """What a setting says; the user and password are any."""
-        return f"s3://key:secret@{bucket}/{key}?endpoint_override=127.0.0.1:{self.port}&scheme=http&region=us-east-1"
+        where = f"endpoint_override=127.0.0.1:{self.port}&scheme=http&region=us-east-1"
+        return f"s3://key:secret@{bucket}/{key}?{where}"
 
     def start(self, *buckets: str) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)

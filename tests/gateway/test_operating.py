@@ -80,10 +80,8 @@ def test_metrics_that_must_exist_are_there_from_the_start(site: GatewayClient) -
     text = site.get("/metrics").text
     for source in ("sync", "async"):
         for outcome in ("accepted", "joined", "invalid", "refused", "unavailable"):
-            assert (
-                f'prediction_requests_total{{model="{MODEL}",outcome="{outcome}",source="{source}"}}'
-                in text
-            )
+            labels = f'model="{MODEL}",outcome="{outcome}",source="{source}"'
+            assert f"prediction_requests_total{{{labels}}}" in text
     for reason in ("slo", "wait"):
         assert f'prediction_timeouts_total{{model="{MODEL}",reason="{reason}"}}' in text
 

@@ -125,8 +125,12 @@ def test_results_are_dropped_after_their_time(own_stack: Stack) -> None:
     with FakeWorker(own_stack.valkey.url()) as driver:
         driver.run()
     paths = [f"{gateway.url}{path}{task_id}" for path in ("/monitoring/task_status/", "/result/")]
+
+    def are_all(status: int) -> bool:
+        return {HTTP.get(path).status_code for path in paths} == {status}
+
     for status in (410, 404):
-        until(lambda s=status: {HTTP.get(path).status_code for path in paths} == {s}, f"a {status}")  # type: ignore[misc]
+        until(partial(are_all, status), f"a {status}")
 
 
 def test_a_newer_layout_leaves_the_gateway_unready(own_stack: Stack) -> None:

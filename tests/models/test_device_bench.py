@@ -29,7 +29,9 @@ def test_the_model_that_allocates_answers_its_input_and_needs_as_much_for_a_row_
     module, seen = exported(Allocating(row_bytes=4096)), []
 
     class Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
-        def __torch_dispatch__(self, func, types, args=(), kwargs=None):  # type: ignore[no-untyped-def]
+        def __torch_dispatch__(  # type: ignore[no-untyped-def]
+            self, func, types, args=(), kwargs=None
+        ):
             answer = func(*args, **(kwargs or {}))
             seen.extend(
                 [answer.untyped_storage().nbytes()] if isinstance(answer, torch.Tensor) else []
