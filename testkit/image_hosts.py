@@ -11,7 +11,7 @@ from typing import Any
 
 from testkit.stack import ROOT
 
-CAT = (ROOT / "data" / "cat.jpg").read_bytes()
+CAT = (ROOT / "examples" / "image_classifier" / "cat.jpg").read_bytes()
 
 
 class Host(ThreadingHTTPServer):

@@ -43,6 +43,10 @@ def test_a_store_that_does_not_answer() -> None:
     assert "the store did not answer" in refused(STORE_URL=f"redis://127.0.0.1:{free_port()}/0")
 
 
+def test_a_store_of_no_kind_that_is_known() -> None:
+    assert "STORE_URL must start with redis://" in refused(STORE_URL="http://x")
+
+
 def test_a_store_whose_keys_are_another_installation_s(valkey: Valkey) -> None:
     with redis.Redis(port=valkey.port) as client:
         client.set("inference:owner", "production/scores")
@@ -74,7 +78,6 @@ def test_a_store_that_evicts(tmp_path: Path) -> None:
         ("SYNC_SLO_S", "-1"),
         ("SYNC_SLO_S", "soon"),
         ("MAX_BODY_BYTES", "1"),
-        ("STORE_URL", "http://x"),
         ("INSTALLATION", "two words"),
         ("MLFLOW_TRACKING_URI", "127.0.0.1:5000"),
         ("MLFLOW_TRACKING_URI", "http://"),

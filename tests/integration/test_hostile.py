@@ -37,7 +37,8 @@ ARRIVAL_S = 2.0
 @pytest.fixture(scope="module")
 def gateway(make_stack: MakeStack) -> Iterator[Process]:
     """A gateway in use: predictions go on beside the tests, and all of them end well."""
-    stack = make_stack(gateways=1, ARRIVAL_TIMEOUT_S=f"{ARRIVAL_S:g}", MAX_BODY_BYTES=str(2**20))
+    extensions = "examples.football.gateway:install"
+    stack = make_stack(gateways=1, EXTENSIONS=extensions, ARRIVAL_TIMEOUT_S=f"{ARRIVAL_S:g}", MAX_BODY_BYTES=str(2**20))
     with Traffic(stack.client()) as traffic:
         yield stack.gateways[0]
     traffic.check()
