@@ -38,7 +38,12 @@ ARRIVAL_S = 2.0
 def gateway(make_stack: MakeStack) -> Iterator[Process]:
     """A gateway in use: predictions go on beside the tests, and all of them end well."""
     extensions = "examples.football.gateway:install"
-    stack = make_stack(gateways=1, EXTENSIONS=extensions, ARRIVAL_TIMEOUT_S=f"{ARRIVAL_S:g}", MAX_BODY_BYTES=str(2**20))
+    stack = make_stack(
+        gateways=1,
+        EXTENSIONS=extensions,
+        ARRIVAL_TIMEOUT_S=f"{ARRIVAL_S:g}",
+        MAX_BODY_BYTES=str(2**20),
+    )
     with Traffic(stack.client()) as traffic:
         yield stack.gateways[0]
     traffic.check()
