@@ -5,9 +5,9 @@ import sys
 import time
 from pathlib import Path
 
-from scripts.local.guardian import Guardian
-from scripts.local.parts import TRAINED_HERE, Parts, two_matches
-from scripts.local.place import Refused, read_place
+from scripts.local.orphan_killer import OrphanKiller
+from scripts.local.run_dir import Refused, read_run_dir
+from scripts.local.services import TRAINED_HERE, Services, two_matches
 from scripts.local.supervisor import Stop, Supervisor
 
 
@@ -41,24 +41,24 @@ def main() -> int:
     """Returns the exit code; what stands in the way is one sentence on standard error."""
     console = Console()
     try:
-        place = read_place()
-        place.check_port()
-        lock = place.lock()
+        run_dir = read_run_dir()
+        run_dir.check_port()
+        lock = run_dir.lock()
         stop = Stop()
-        parts = Parts(place)
-        console.line(f"state in {place.folder}, logs in {place.logs}")
-        return _run(parts, stop, Guardian(lock), console)
+        services = Services(run_dir)
+        console.line(f"state in {run_dir.folder}, logs in {run_dir.logs}")
+        return _run(services, stop, OrphanKiller(lock), console)
     except Refused as refusal:
         print(f"run: {refusal}", file=sys.stderr)
         return 1
 
 
-def _run(parts: Parts, stop: Stop, guardian: Guardian, console: Console) -> int:
-    supervisor = Supervisor(parts.place, parts.all, guardian, stop, console.line)
+def _run(services: Services, stop: Stop, orphan_killer: OrphanKiller, console: Console) -> int:
+    supervisor = Supervisor(services.run_dir, services.all, orphan_killer, stop, console.line)
     try:
-        if supervisor.start(parts.complete):
+        if supervisor.start(services.complete):
             console.line("ready")
-            console.say(_welcome(parts))
+            console.say(_welcome(services))
             console.steady = True
             supervisor.watch()
         began = time.monotonic()
@@ -68,26 +68,26 @@ def _run(parts: Parts, stop: Stop, guardian: Guardian, console: Console) -> int:
         return 0
     finally:
         supervisor.kill()
-        guardian.dismiss()
+        orphan_killer.dismiss()
 
 
-def _welcome(parts: Parts) -> str:
+def _welcome(services: Services) -> str:
     lines = [
         "",
-        f"  the API       {parts.url}",
-        f"  its page      {parts.url}/docs",
-        f"  MLflow        {parts.mlflow_url}",
-        f"  logs          {parts.place.logs}",
+        f"  the API       {services.url}",
+        f"  its page      {services.url}/docs",
+        f"  MLflow        {services.mlflow_url}",
+        f"  logs          {services.run_dir.logs}",
         "",
     ]
-    if parts.model == TRAINED_HERE:
+    if services.model == TRAINED_HERE:
         body = """-H 'content-type: application/json' -d '{"match_id": %d}'"""
         now, later = two_matches()
         lines += [
             "A prediction, waited for:",
-            f"  curl -s {parts.url}/predict/ {body % now}",
+            f"  curl -s {services.url}/predict/ {body % now}",
             "and one to ask for later, at the status_url of the answer:",
-            f"  curl -s {parts.url}/predict/async/ {body % later}",
+            f"  curl -s {services.url}/predict/async/ {body % later}",
             "",
         ]
     return "\n".join([*lines, "Ctrl-C stops everything."])

@@ -1,4 +1,4 @@
-"""How a run asks a part whether it is ready: one question, answered in time or not at all."""
+"""How a run asks a service whether it is ready: one question, answered in time or not at all."""
 
 import json
 import urllib.error

@@ -1,5 +1,6 @@
-"""Ends whole sessions: each part of a run is started in one of its own, so what it started itself
-is found there.
+"""Ends whole sessions.
+
+Each service of a run is started in a session of its own, so what it started itself is found there.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Starts the parts, as many at a time as their needs allow; starts again what dies; stops them all.
+"""Starts the services as their needs allow, starts again what dies, and stops them all.
 
 One thread and a look round every few milliseconds. Not only for simplicity: the death signal of a
 child is bound to the thread that started it, and code between fork and exec must not meet another
@@ -13,9 +13,9 @@ from enum import Enum
 from pathlib import Path
 from types import FrameType
 
-from scripts.local.guardian import Guardian
-from scripts.local.part import Child, Part, how_it_ended
-from scripts.local.place import Place, Refused
+from scripts.local.orphan_killer import OrphanKiller
+from scripts.local.process import Child, Service, how_it_ended
+from scripts.local.run_dir import Refused, RunDir
 
 STARTING_STEP_S = 0.05
 STEADY_STEP_S = 0.2
@@ -28,7 +28,7 @@ Say = Callable[[str], None]
 
 
 class Phase(Enum):
-    """Where a part is: waiting for its needs or its pause, started but not ready, ready."""
+    """Where a service is: waiting for its needs or its pause, started but not ready, ready."""
 
     WAITING = "waiting"
     STARTING = "starting"
@@ -37,9 +37,9 @@ class Phase(Enum):
 
 @dataclass
 class Standing:
-    """A part and what has become of it."""
+    """A service and what has become of it."""
 
-    part: Part
+    service: Service
     child: Child
     phase: Phase = Phase.WAITING
     was_ready: bool = False
@@ -68,20 +68,27 @@ class Stop:
 
 
 class Supervisor:
-    """Runs the parts given in the order in which they are to be stopped."""
+    """Runs the services given in the order in which they are to be stopped."""
 
     def __init__(
-        self, place: Place, parts: Sequence[Part], guardian: Guardian, stop: Stop, say: Say
+        self,
+        run_dir: RunDir,
+        services: Sequence[Service],
+        orphan_killer: OrphanKiller,
+        stop: Stop,
+        say: Say,
     ) -> None:
         self._stop = stop
         self._say = say
         self._standings = {
-            part.name: Standing(part, Child(part, _fresh_log(place, part.name), guardian))
-            for part in parts
+            service.name: Standing(
+                service, Child(service, _fresh_log(run_dir, service.name), orphan_killer)
+            )
+            for service in services
         }
 
     def start(self, complete: Callable[[], bool]) -> bool:
-        """Returns True when all parts are ready and found each other.
+        """Returns True when all services are ready and found each other.
 
         False when asked to stop before. Raises `Refused` when one cannot start.
         """
@@ -91,7 +98,7 @@ class Supervisor:
                 all(
                     standing.phase is Phase.READY
                     for standing in self._standings.values()
-                    if not standing.part.beside
+                    if not standing.service.beside
                 )
                 and complete()
             ):
@@ -106,7 +113,7 @@ class Supervisor:
             time.sleep(STEADY_STEP_S)
 
     def stop(self) -> None:
-        """Ends the parts one after the other.
+        """Ends the services one after the other.
 
         The gateway takes nothing new, the workers finish, then what these rely on.
         """
@@ -131,64 +138,64 @@ class Supervisor:
                 self._perhaps_ready(standing, now)
 
     def _perhaps_start(self, standing: Standing, now: float) -> None:
-        part = standing.part
-        needed = (self._standings[name] for name in part.needs)
+        service = standing.service
+        needed = (self._standings[name] for name in service.needs)
         if now < standing.not_before or not all(need.was_ready for need in needed):
             return
-        if part.once and part.ready():
+        if service.once and service.ready():
             standing.phase, standing.was_ready = Phase.READY, True
             return
         standing.phase, standing.since, standing.next_word = Phase.STARTING, now, now + PATIENCE_S
         standing.child.start()
         if not standing.was_ready:
-            self._say(f"starting {part.name}" + (f" ({part.why})" if part.why else ""))
+            self._say(f"starting {service.name}" + (f" ({service.why})" if service.why else ""))
 
     def _perhaps_ready(self, standing: Standing, now: float) -> None:
-        if not standing.part.once and standing.part.ready():
+        if not standing.service.once and standing.service.ready():
             self._ready(standing)
         elif now > standing.next_word:
             standing.next_word = now + PATIENCE_S
             self._say(
-                f"waiting for {standing.part.name}, {now - standing.since:.0f} s:"
+                f"waiting for {standing.service.name}, {now - standing.since:.0f} s:"
                 f" {standing.child.last_line()}"
             )
 
     def _ready(self, standing: Standing) -> None:
         if not standing.was_ready or standing.pause_s > FIRST_PAUSE_S:
-            self._say(f"{standing.part.name} is {'done' if standing.part.once else 'ready'}")
+            self._say(f"{standing.service.name} is {'done' if standing.service.once else 'ready'}")
         standing.phase, standing.was_ready, standing.since = Phase.READY, True, time.monotonic()
 
     def _answer_end(self, standing: Standing, code: int, now: float) -> None:
-        part, last = standing.part, standing.child.last_line()
-        if part.once and code == 0:
+        service, last = standing.service, standing.child.last_line()
+        if service.once and code == 0:
             self._ready(standing)
             return
-        if part.beside and code >= 0:
+        if service.beside and code >= 0:
             standing.phase = Phase.READY
             self._say(
-                f"{part.name} {how_it_ended(code)}, and the run goes on without it:"
+                f"{service.name} {how_it_ended(code)}, and the run goes on without it:"
                 f" {last or 'it said nothing'}"
             )
             return
         if not standing.was_ready and code >= 0:
             raise Refused(
-                f"{part.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is in"
-                f" {standing.child.log})"
+                f"{service.name} {how_it_ended(code)}: {last or 'it said nothing'} (all it said is"
+                f" in {standing.child.log})"
             )
         if standing.phase is Phase.READY and now - standing.since > SOUND_AFTER_S:
             standing.pause_s = FIRST_PAUSE_S
         pause = standing.pause_s
         self._say(
-            f"{part.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line:"
+            f"{service.name} {how_it_ended(code)}; starting it again in {pause:g} s; its last line:"
             f" {last or '(none)'}"
         )
         standing.phase, standing.not_before = Phase.WAITING, now + pause
         standing.pause_s = min(2 * pause, LONGEST_PAUSE_S)
 
 
-def _fresh_log(place: Place, name: str) -> Path:
-    """The log file of a part; what the last run wrote is kept beside it."""
-    log = place.logs / f"{name}.log"
+def _fresh_log(run_dir: RunDir, name: str) -> Path:
+    """The log file of a service; what the last run wrote is kept beside it."""
+    log = run_dir.logs / f"{name}.log"
     if log.exists():
         log.replace(log.with_suffix(".log.1"))
     return log

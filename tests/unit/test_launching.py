@@ -6,33 +6,33 @@ from pathlib import Path
 
 import pytest
 
-from scripts.local.parts import Parts
-from scripts.local.place import Place
+from scripts.local.run_dir import RunDir
+from scripts.local.services import Services
 from testkit.stack import ROOT
 
 
 @pytest.mark.parametrize(
-    "place",
+    "run_dir",
     [
         "app/Dockerfile",
-        "scripts/local/parts.py",
+        "scripts/local/services.py",
         "k8s/dev-values.yaml",
         "README.md",
         "testkit/stack.py",
     ],
 )
-def test_whoever_starts_a_gateway_bounds_its_connections(place: str) -> None:
-    text = (ROOT / place).read_text(encoding="utf-8")
+def test_whoever_starts_a_gateway_bounds_its_connections(run_dir: str) -> None:
+    text = (ROOT / run_dir).read_text(encoding="utf-8")
     starts = sum("app.main:create_app" in line for line in text.splitlines())
     assert 0 < starts == text.count("app.http.protocol:BoundedHttpProtocol")
 
 
-def _told(place: Place) -> set[str]:
+def _told(run_dir: RunDir) -> set[str]:
     """The installation of each gateway and worker of a run; '' for none."""
     return {
-        part.env.get("INSTALLATION", "")
-        for part in Parts(place).all
-        if part.name.startswith(("gateway", "worker"))
+        service.env.get("INSTALLATION", "")
+        for service in Services(run_dir).all
+        if service.name.startswith(("gateway", "worker"))
     }
 
 
@@ -41,7 +41,7 @@ def test_a_run_has_a_name_of_its_own_in_a_store_that_others_may_use_and_keeps_it
 ) -> None:
     for name in ("INSTALLATION", "STORE_URL"):
         monkeypatch.delenv(name, raising=False)
-    runs = [Place(tmp_path / name, 8000, 2) for name in ("one", "two")]
+    runs = [RunDir(tmp_path / name, 8000, 2) for name in ("one", "two")]
     for run in runs:
         run.folder.mkdir()
     assert _told(runs[0]) == {""}, "its own store is nobody else's"

@@ -1,5 +1,5 @@
 """Outlives a run that was killed by just long enough to end what it left: `python -m
-scripts.local.guardian`.
+scripts.local.orphan_killer`.
 
 PR_SET_PDEATHSIG reaches the children of the run, not theirs. So the run names each session to this
 process, which ends those not taken back once its standard input ends, however that came about. It
@@ -13,14 +13,14 @@ import sys
 from contextlib import suppress
 
 from scripts.local import sessions
-from scripts.local.place import ROOT
+from scripts.local.run_dir import ROOT
 
 
-class Guardian:
+class OrphanKiller:
     """The run's end of the pipe."""
 
     def __init__(self, lock: int) -> None:
-        command = [sys.executable, "-S", "-m", "scripts.local.guardian"]
+        command = [sys.executable, "-S", "-m", "scripts.local.orphan_killer"]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, cwd=ROOT, pass_fds=(lock,), start_new_session=True
         )

