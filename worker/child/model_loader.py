@@ -55,7 +55,7 @@ def resolve(settings: WorkerSettings, cache: ModelCache, pinned: str) -> Resolve
             else cache.recall(uri, settings.model_name)
         )
         if kept is not None and cache.find(kept):
-            log.warning("loader.spared", reason=str(error), version=kept.version)
+            log.warning("registry.spared", reason=str(error), version=kept.version)
             return kept
         resolved = wait_at_start(
             "the registry did not give it",
