@@ -15,8 +15,6 @@ import random
 import re
 import resource
 import socket
-import subprocess
-import sys
 import tempfile
 import time
 from collections import Counter
@@ -28,8 +26,8 @@ from pathlib import Path
 import redis
 
 from bench.results import ROWS, put, section
-from testkit.servers import MlflowServer, Valkey
-from testkit.stack import ROOT, Process, Stack
+from testkit.servers import Valkey, registry_of_the_fault_model
+from testkit.stack import Process, Stack
 
 MB = 2**20
 ALONE_MB = 12
@@ -184,24 +182,16 @@ def main() -> None:
     resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, options.images + 1000), hard))
     with tempfile.TemporaryDirectory(prefix="bench-payloads-") as name, ExitStack() as stack:
         folder = Path(name)
-        mlflow = MlflowServer(folder / "mlflow")
-        mlflow.start()
-        stack.callback(mlflow.stop)
-        subprocess.run(
-            [sys.executable, "-m", "testkit.register", mlflow.url],
-            check=True,
-            cwd=ROOT,
-            capture_output=True,
-        )
+        mlflow_url = stack.enter_context(registry_of_the_fault_model(folder / "mlflow"))
         (folder / "large").mkdir()
         beside = {"PAYLOAD_URL": (folder / "large").as_uri()}
         unbounded = {"RECEIVING_MAX_BYTES": str(16 * 2**30)}
         ways = {
             "in the store, receiving unbounded": measure(
-                folder / "1", mlflow.url, options.images, **unbounded
+                folder / "1", mlflow_url, options.images, **unbounded
             ),
-            "in the store": measure(folder / "2", mlflow.url, options.images),
-            "by reference": measure(folder / "3", mlflow.url, options.images, **beside),
+            "in the store": measure(folder / "2", mlflow_url, options.images),
+            "by reference": measure(folder / "3", mlflow_url, options.images, **beside),
         }
     columns = (
         "the inputs are",

@@ -1,5 +1,6 @@
-"""What is compared, as processes: the service, the textbook's and the empty route, on Valkeys that
-sync before they answer.
+"""Runs the contestants as processes: the service, the textbook's service and the empty route.
+
+Their Valkeys sync before they answer.
 """
 
 import os
@@ -14,7 +15,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
-from testkit.servers import MlflowServer, Valkey, free_port
+from testkit.servers import Valkey, free_port, registry_of_the_fault_model
 from testkit.stack import ROOT, Stack
 from testkit.waiting import until
 
@@ -100,20 +101,12 @@ def _answers(url: str) -> bool:
 def stands(folder: Path) -> Iterator[Stands]:
     """Starts all but the workers."""
     with ExitStack() as stack:
-        mlflow = MlflowServer(folder / "mlflow")
-        mlflow.start()
-        stack.callback(mlflow.stop)
-        subprocess.run(
-            [sys.executable, "-m", "testkit.register", mlflow.url],
-            check=True,
-            cwd=ROOT,
-            capture_output=True,
-        )
+        mlflow_url = stack.enter_context(registry_of_the_fault_model(folder / "mlflow"))
         mine, theirs = Valkey(folder / "ours"), Valkey(folder / "textbook")
         for server in (mine, theirs):
             server.start()
             stack.callback(server.kill)
-        service = Stack(folder, mine, mlflow.url, "fault", preloaded=False)
+        service = Stack(folder, mine, mlflow_url, "fault", preloaded=False)
         stack.callback(service.stop)
         gateway = service.add_gateway()
         env = {
@@ -121,7 +114,7 @@ def stands(folder: Path) -> Iterator[Stands]:
             "BROKER_URL": theirs.url(1),
             "MODEL_URI": "models:/fault@production",
         }
-        env["MLFLOW_TRACKING_URI"] = mlflow.url
+        env["MLFLOW_TRACKING_URI"] = mlflow_url
         textbook = stack.enter_context(_served("bench.textbook:app", env, folder / "textbook.log"))
         empty = stack.enter_context(_served("bench.empty_app:app", {}, folder / "empty.log"))
         yield Stands(service, gateway.url, textbook, empty, theirs, env)

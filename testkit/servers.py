@@ -7,7 +7,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -155,6 +156,23 @@ class MlflowServer:
             os.killpg(self._process.pid, signal.SIGKILL)
             self._process.wait()
             self._process = None
+
+
+@contextmanager
+def registry_of_the_fault_model(folder: Path) -> Iterator[str]:
+    """Runs an MLflow server that knows the fault model; yields its URL."""
+    server = MlflowServer(folder)
+    server.start()
+    try:
+        subprocess.run(
+            [sys.executable, "-m", "testkit.register", server.url],
+            check=True,
+            cwd=Path(__file__).resolve().parents[1],
+            capture_output=True,
+        )
+        yield server.url
+    finally:
+        server.stop()
 
 
 class ObjectStore:

@@ -156,7 +156,29 @@ class Stack:
             "app.http.protocol:BoundedHttpProtocol",
         ]
         command = [*server, "--factory", "app.main:create_app", *options]
-        name = f"gateway-{len(self.gateways)}"
+        return self._start(self.gateways, f"gateway-{len(self.gateways)}", command, port, extra)
+
+    def add_worker(self, wait: bool = True, **extra: str) -> Process:
+        """Starts a worker and, unless told otherwise, waits until it holds the model."""
+        port = free_port()
+        name = f"worker-{len(self.workers)}"
+        own = {"PROBE_PORT": str(port), "WORKER_ID": name} | extra
+        process = self._start(self.workers, name, [sys.executable, "-m", "worker"], port, own)
+        if wait:
+            self.wait_for(process)
+        return process
+
+    def _start(
+        self,
+        kind: list[Process],
+        name: str,
+        command: list[str],
+        port: int,
+        extra: dict[str, str],
+        *,
+        folder: Path = ROOT,
+    ) -> Process:
+        """Starts a process that answers on `port`, of the tree in `folder`."""
         process = Process(
             name,
             command,
@@ -164,28 +186,10 @@ class Stack:
             self.folder / f"{name}.log",
             f"http://127.0.0.1:{port}",
             preloaded=self.preloaded,
+            folder=folder,
         )
-        self.gateways.append(process)
+        kind.append(process)
         process.start()
-        return process
-
-    def add_worker(self, wait: bool = True, **extra: str) -> Process:
-        """Starts a worker and, unless told otherwise, waits until it holds the model."""
-        port = free_port()
-        name = f"worker-{len(self.workers)}"
-        env = self._env({"PROBE_PORT": str(port), "WORKER_ID": name} | extra)
-        process = Process(
-            name,
-            [sys.executable, "-m", "worker"],
-            env,
-            self.folder / f"{name}.log",
-            f"http://127.0.0.1:{port}",
-            preloaded=self.preloaded,
-        )
-        self.workers.append(process)
-        process.start()
-        if wait:
-            self.wait_for(process)
         return process
 
     def wait_for(self, process: Process) -> None:

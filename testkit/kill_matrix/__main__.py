@@ -8,7 +8,6 @@ or left over, or a gap was never hit.
 import argparse
 import re
 import secrets
-import subprocess
 import sys
 import tempfile
 import time
@@ -18,7 +17,7 @@ from random import Random
 from testkit.kill_matrix.cases import all_cases, draw
 from testkit.kill_matrix.matrix import Plan, run
 from testkit.kill_matrix.report import document
-from testkit.servers import MlflowServer
+from testkit.servers import registry_of_the_fault_model
 from testkit.stack import ROOT
 
 PAGE = ROOT / "docs" / "kill-matrix.md"
@@ -58,19 +57,9 @@ def main() -> int:
         cases, asked.records, seed, asked.side_by_side, time.monotonic() + asked.minutes * 60
     )
     with tempfile.TemporaryDirectory(prefix="kill-matrix-") as temporary:
-        folder = asked.logs or temporary
-        mlflow = MlflowServer(Path(folder) / "mlflow")
-        mlflow.start()
-        try:
-            subprocess.run(
-                [sys.executable, "-m", "testkit.register", mlflow.url],
-                check=True,
-                cwd=ROOT,
-                capture_output=True,
-            )
-            result = run(plan, Path(folder), mlflow.url)
-        finally:
-            mlflow.stop()
+        folder = asked.logs or Path(temporary)
+        with registry_of_the_fault_model(folder / "mlflow") as mlflow_url:
+            result = run(plan, folder, mlflow_url)
     page = document(
         result.verdicts,
         result.failures,

@@ -6,12 +6,11 @@ minutes longer than it is told, for a warm-up and twice the time until all has e
 
 import argparse
 import secrets
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-from testkit.servers import MlflowServer
+from testkit.servers import registry_of_the_fault_model
 from testkit.soak.report import document
 from testkit.soak.soak import Plan, run
 from testkit.stack import ROOT
@@ -39,18 +38,8 @@ def main() -> int:
     print(f"seed {plan.seed}", file=sys.stderr, flush=True)
     with tempfile.TemporaryDirectory(prefix="soak-") as temporary:
         folder = asked.logs or Path(temporary)
-        mlflow = MlflowServer(folder / "mlflow")
-        mlflow.start()
-        try:
-            subprocess.run(
-                [sys.executable, "-m", "testkit.register", mlflow.url],
-                check=True,
-                cwd=ROOT,
-                capture_output=True,
-            )
-            result = run(plan, folder / "stand", mlflow.url)
-        finally:
-            mlflow.stop()
+        with registry_of_the_fault_model(folder / "mlflow") as mlflow_url:
+            result = run(plan, folder / "stand", mlflow_url)
     page = document(result, " ".join(["python -m testkit.soak", *sys.argv[1:]]))
     print(page)
     if asked.write:

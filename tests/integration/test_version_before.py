@@ -52,24 +52,14 @@ class BothVersions(Stack):
             "--factory",
             "app.main:create_app",
         ]
-        options = ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
-        return self._start_old("old-gateway", [*command, *options], self.gateways, port, {})
+        command += ["--host", "127.0.0.1", "--port", str(port), "--log-level", "warning"]
+        return self._start(self.gateways, "old-gateway", command, port, {}, folder=self.before)
 
     def start_old_worker(self) -> Process:
         port = free_port()
         env = {"PROBE_PORT": str(port), "WORKER_ID": "old-worker"}
-        return self._start_old(
-            "old-worker", [sys.executable, "-m", "worker"], self.workers, port, env
-        )
-
-    def _start_old(
-        self, name: str, command: list[str], kind: list[Process], port: int, env: dict[str, str]
-    ) -> Process:
-        log, url = self.folder / f"{name}.log", f"http://127.0.0.1:{port}"
-        process = Process(name, command, self._env(env), log, url, folder=self.before)
-        kind.append(process)
-        process.start()
-        return process
+        command = [sys.executable, "-m", "worker"]
+        return self._start(self.workers, "old-worker", command, port, env, folder=self.before)
 
     def client_of(self, gateway: Process) -> Client:
         client = Client([gateway.url])
