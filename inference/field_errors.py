@@ -1,4 +1,4 @@
-"""What is wrong with a field of a body, as callers are told."""
+"""Names the wrong fields of a body, as callers are told."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ _LONGEST_NAME = 80
 
 @dataclass(frozen=True, slots=True)
 class FieldError:
-    """What is wrong with which field."""
+    """A field of the body that is wrong, and why."""
 
     field: str
     message: str

@@ -60,9 +60,9 @@ class Bounds:
 
 
 class Refused(Exception):
-    """What is wrong with a body: its fields, or without any that it can't be read.
+    """A body is wrong: `errors` names its wrong fields, and is empty if it can't be read at all.
 
-    `model` is '' until that is known.
+    `model` is '' until it is known.
     """
 
     def __init__(self, detail: str, errors: Iterable[FieldError] = (), model: str = "") -> None:

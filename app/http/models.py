@@ -16,7 +16,7 @@ from inference.store.protocols import GatewayStore
 
 
 class ModelCalls:
-    """What is served, by the registry and by the workers."""
+    """Answers which models are served, by the registry and by the workers."""
 
     def __init__(self, registry: Registry, store: GatewayStore) -> None:
         self._registry = registry

@@ -117,7 +117,7 @@ class PredictCalls:
     async def _received(
         self, request: Request, wish: WaitPreference, tally: _Tally, room: Reservation
     ) -> PredictionRequest:
-        """Reads and checks the body. What was parsed of it lives no longer than the checks."""
+        """Reads and checks the body. The parsed body is freed when the checks end."""
         raw = await read_body(
             request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room
         )

@@ -25,7 +25,7 @@ class EntityKey(TypedDict, total=False):
 
 
 class WrongField(TypedDict):
-    """What is wrong with which field."""
+    """A field of the body that is wrong, and why."""
 
     field: str
     message: str

@@ -4,7 +4,7 @@ from prometheus_client import CollectorRegistry, Gauge
 
 
 class LookupMetrics:
-    """What is served, for as long as there is a good file."""
+    """Describes the file of scored matches that is served, while it is a good one."""
 
     def __init__(self, registry: CollectorRegistry) -> None:
         self.matches = Gauge(

@@ -1,5 +1,6 @@
-"""What was scored so far, a file a batch, in a folder named by what it was made of: a run that was
-killed goes on from there.
+"""Keeps the batches scored so far, one file each, so that a run that was killed goes on from there.
+
+The folder's name says from which version, date, data and batch size the files were made.
 
 The folder is beside the file to come, so that a run on another node finds it too. Parts of
 something else (another version, date, data or batch size) are of no use to anybody any more and are
