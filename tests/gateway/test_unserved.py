@@ -16,6 +16,7 @@ import redis
 
 from app.model_version import ModelVersion
 from app.served_models import Registry
+from app.shutdown import end_tasks
 from inference.store.messages import WorkerState
 from inference.store.redis import RedisGatewayStore
 from inference.store.redis.async_client import connect
@@ -278,8 +279,7 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
         await asyncio.to_thread(
             until, lambda: len(registry.models) == 2, "the slow one to be served"
         )
-        for task in tasks:
-            task.cancel()
+        await end_tasks(tasks)
         await client.aclose()
 
     asyncio.run(asyncio.wait_for(both(), 30))

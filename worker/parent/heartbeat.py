@@ -3,6 +3,7 @@
 It acts on what the store answers.
 """
 
+import threading
 from collections.abc import Callable
 
 import structlog
@@ -47,15 +48,27 @@ class Heartbeat:
         self._replacement = replacement
         self._ticket_watch = ticket_watch
         self._liveness = liveness
+        self._sending = threading.Lock()
+        self._gone = False
 
     def beat(self) -> None:
-        """Sends a heartbeat and acts on the answer; raises `StoreUnavailable`."""
-        self._act_on(self._send(self._state()))
+        """Sends a heartbeat and acts on the answer; raises `StoreUnavailable`.
+
+        Does nothing after `say_goodbye`.
+        """
+        # Celery says goodbye on its own thread. A heartbeat that is under way then must not reach
+        # the store after it: the worker would be listed until its heartbeat is overdue.
+        with self._sending:
+            answer = None if self._gone else self._send(self._state())
+        if answer is not None:
+            self._act_on(answer)
 
     def say_goodbye(self) -> None:
         """Takes this worker off the list, if the store answers."""
         try:
-            self._send(WorkerState.GONE)
+            with self._sending:
+                self._gone = True
+                self._send(WorkerState.GONE)
             failpoint(Failpoint.GOODBYE)
         except StoreUnavailable:
             log.info("worker.goodbye_unheard")
