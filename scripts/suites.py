@@ -37,6 +37,7 @@ LAST = "tests/chart"
 """In lanes; CI builds its tools beside the tests, and a lane would wait for them."""
 
 LEFT_OUT = {
+    "long": "take longer than 20 s each, with the reason in tests/budget.toml",
     "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
     "clock": "needs libfaketime (on Debian: apt install libfaketime)",
     "chart": "needs helm, helm-docs and kubeconform (scripts/chart --tools)",
@@ -60,29 +61,42 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     )
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Marks what is long, so that one can ask for it with `-m long`."""
+    if expected_s(item.nodeid) > BUDGET.test_s:
+        item.add_marker("long")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Leaves out what is slow, unless the person asked for it.
-
-    One asks for every suite, by a mark or by a test's own address.
-    """
+    """Sorts the tests and leaves out what is slow."""
     in_lanes = hasattr(config, "workerinput")
     items.sort(key=_longest_group_first(items) if in_lanes else _suite)
-    asked = (
-        config.option.every_suite
-        or config.option.markexpr
-        or any("::" in argument for argument in config.args)
-    )
-    marks = (
-        ()
-        if asked
-        else [mark for mark in LEFT_OUT if mark != "chart" or not all(map(path_of, CHART_TOOLS))]
-    )
+    marks = _left_out_marks(config)
     out = {item: mark for item in items for mark in marks if item.get_closest_marker(mark)}
     config.stash[_left_out] = Counter(out.values())
     if out:
         config.hook.pytest_deselected(items=list(out))
         items[:] = [item for item in items if item not in out]
+
+
+def _left_out_marks(config: pytest.Config) -> list[str]:
+    """What is left out: nothing that was asked for by a mark or by a test's own address.
+
+    Whoever names a file or a folder waits for its long tests too.
+    """
+    if (
+        config.option.every_suite
+        or config.option.markexpr
+        or any("::" in argument for argument in config.args)
+    ):
+        return []
+    there = set()
+    if all(map(path_of, CHART_TOOLS)):
+        there.add("chart")
+    if config.args_source is pytest.Config.ArgsSource.ARGS:
+        there.add("long")
+    return [mark for mark in LEFT_OUT if mark not in there]
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
