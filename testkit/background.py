@@ -1,5 +1,6 @@
-"""Something that goes on beside a test or a measurement, on a thread, for as long as its block
-runs.
+"""Something that goes on beside a test or a measurement.
+
+It runs on a thread, for as long as its block runs.
 """
 
 from abc import ABC, abstractmethod
@@ -8,8 +9,9 @@ from typing import Self
 
 
 class Background(ABC):
-    """`_run` is the thread's; it ends soon after `_stop` is set, at the end of the block, which
-    waits for it.
+    """Runs `_run` on a thread for as long as the block lasts.
+
+    `_run` ends soon after `_stop` is set, at the end of the block, which waits for it.
     """
 
     def __init__(self) -> None:

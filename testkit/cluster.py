@@ -1,5 +1,6 @@
-"""A cluster that KUBECONFIG names: kubectl and helm as people type them, and the API server read
-beside them.
+"""Works with the cluster that KUBECONFIG names.
+
+It runs kubectl and helm as people type them, and reads the API server beside them.
 """
 
 import json
@@ -37,8 +38,9 @@ def environment() -> dict[str, str]:
 
 
 class Api:
-    """The API server, read at the address of a `kubectl proxy`: the tests look all the time, and
-    each kubectl is a process.
+    """The API server, read at the address of a `kubectl proxy`.
+
+    The tests look all the time, and each kubectl is a process.
     """
 
     def __init__(self, url: str) -> None:
@@ -46,8 +48,9 @@ class Api:
         self._opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
     def get(self, path: str, **query: str) -> Json:
-        """Returns the answer to a GET; asks twice if need be, for a busy API server lets a call go
-        now and then.
+        """Returns the answer to a GET; asks twice if need be.
+
+        A busy API server lets a call go now and then.
         """
         url = f"{self._url}/{path}?{urlencode(query)}"
         try:

@@ -1,10 +1,10 @@
-"""What a process of a test does in a gap: it reports it, and in the one that the test armed it
-stands still to be struck.
+"""Makes a process of a test report each gap, and stop in the gap that the test armed.
 
-`install` is called by `gapped/sitecustomize.py`, in the processes that were given
-`environment(...)`; `Gaps` is the test's side. All is said by files of a folder: `hit.*` names the
-gaps that a process reached; `GAP.role.armed` is taken, once, by the first process of that role that
-reaches the gap, and becomes `taken.PID`, in whose presence the process waits.
+It stands still there to be struck. `install` is called by `gapped/sitecustomize.py`, in the
+processes that were given `environment(...)`; `Gaps` is the test's side. Both sides talk by files of
+a folder. `hit.*` names the gaps that a process reached. `GAP.role.armed` is taken, once, by the
+first process of that role that reaches the gap. It becomes `taken.PID`, in whose presence the
+process waits.
 """
 
 import os
@@ -28,8 +28,9 @@ class Role(StrEnum):
     CHILD = "worker child"
     PARENT = "worker parent"
     WORKER = "whole worker"
-    """A worker's parent and child at once, as when its pod or node goes: nobody is left to speak
-    for the child.
+    """A worker's parent and child at once, as when its pod or node goes.
+
+    Nobody is left to speak for the child.
     """
     STORE = "store"
     BROKER = "broker"
@@ -72,8 +73,10 @@ def install() -> None:
 
 
 def _reach_into_kombu() -> None:
-    """BRPOP has taken the message from the list, and the write that notes it as unacknowledged is
-    what `append` does.
+    """Puts the failpoint TICKET_POPPED into kombu, before `QoS.append`.
+
+    There BRPOP has taken the message from the list. `append` is the write that notes it as
+    unacknowledged.
     """
     from kombu.transport.redis import QoS
 

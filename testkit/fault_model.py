@@ -1,8 +1,7 @@
-"""The fault model: it does what its input says, so that "in mid-batch" means something. Only tests
-register it.
+"""The fault model does what its input says, so that "in mid-batch" means something.
 
-MLflow keeps this file as the model's code and runs it where the model is loaded (models from code),
-so it imports nothing of ours but the errors.
+Only tests register it. MLflow keeps this file as the model's code and runs it where the model is
+loaded (models from code), so it imports nothing of ours but the errors.
 """
 
 import os

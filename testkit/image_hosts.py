@@ -1,5 +1,6 @@
-"""Servers of images on loopback, well-behaved and not: what they do is said by the path that is
-asked for.
+"""Servers of images on loopback, well-behaved and not.
+
+The path that is asked for says how a server behaves.
 """
 
 import gzip

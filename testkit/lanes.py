@@ -29,8 +29,9 @@ def start_server(folder: Path) -> MlflowServer:
 
 
 def server_of_all_lanes() -> MlflowServer | None:
-    """Returns the server that was started for all lanes, once it answers; None where there are
-    none.
+    """Returns the server that was started for all lanes, once it answers.
+
+    Returns None where there are no lanes.
     """
     if _ADDRESS not in os.environ:
         return None
@@ -40,8 +41,9 @@ def server_of_all_lanes() -> MlflowServer | None:
 
 
 def once(folders: pytest.TempPathFactory, name: str, make: Callable[[], str]) -> str:
-    """Returns what `make` answers; one lane calls it, and the others wait for the answer, which is
-    never empty.
+    """Returns what `make` answers, which is never empty, and has one lane alone call it.
+
+    The other lanes wait for the answer.
     """
     folder = folders.getbasetemp()
     shared = folder.parent if _ADDRESS in os.environ else folder

@@ -69,8 +69,9 @@ def write_matches(path: Path, rows: Sequence[Mapping[str, Any]]) -> None:
 
 
 def lead_in_a_circle(path: Path) -> None:
-    """Puts a link to itself there, in one step: it can't be followed, which is an error other than
-    that nothing is there.
+    """Puts a link to itself there, in one step.
+
+    It can't be followed, which is an error other than that nothing is there.
     """
     link = path.with_name("circle")
     link.symlink_to(path)

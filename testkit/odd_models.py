@@ -1,8 +1,7 @@
-"""Model versions that can't be served, each wrong in its own way: `python -m testkit.odd_models
-URL` registers them.
+"""Registers model versions that can't be served, each wrong in its own way.
 
-By hand and not by MLflow's `log_model`, which refuses some of them; other programs and older
-releases register what they like.
+Run as `python -m testkit.odd_models URL`. It registers them by hand and not by MLflow's
+`log_model`, which refuses some of them; other programs and older releases register what they like.
 """
 
 import json

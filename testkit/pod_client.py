@@ -1,5 +1,6 @@
-"""A client inside the cluster, whose every answer is kept, and a load that goes on while something
-happens to the pods.
+"""A client inside the cluster, whose every answer is kept, and a load.
+
+The load goes on while something happens to the pods.
 """
 
 import json

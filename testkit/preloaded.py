@@ -1,5 +1,4 @@
-"""Processes of the service that start at once: forked from one that has imported their modules
-already.
+"""Starts processes of the service at once, forked from one that has imported their modules.
 
 Importing costs a gateway two seconds of a core, and the tests start some hundred. In all else it is
 as after `python -m MODULE …`: a process of its own with its own session, environment, arguments,
@@ -65,11 +64,10 @@ HOOKS = {str(ROOT / "testkit" / name) for name in ("gapped", "leaking")}
 
 
 def forker(module: str, env: Mapping[str, str]) -> "Forker | None":
-    """Returns the process that forks those of `python -m module`, started when first asked for;
-    None if there is none.
+    """Returns the process that forks those of `python -m module`, or None if there is none.
 
-    One whose interpreter starts in another way by its `env` (a clock that is wrong, say) can't be
-    forked.
+    It is started when first asked for. A process whose interpreter starts in another way by its
+    `env` (a clock that is wrong, say) can't be forked.
     """
     modules = PRELOADED.get(module)
     if modules is None or "LD_PRELOAD" in env or _sites(env) - HOOKS:
@@ -186,8 +184,9 @@ class Forker:
 
 
 def die_with_parent() -> None:
-    """Has the kernel end this process when the thread that started it does, however that ends
-    (prctl(2), PR_SET_PDEATHSIG).
+    """Has the kernel end this process when the thread that started it does.
+
+    It does so however that thread ends (prctl(2), PR_SET_PDEATHSIG).
     """
     ctypes.CDLL(None).prctl(1, signal.SIGKILL)
 

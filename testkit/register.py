@@ -1,7 +1,7 @@
-"""Registers the fault model: `python -m testkit.register URL [NAME FILE [map]]`. Apart, since
-MLflow warns as it logs.
+"""Registers the fault model: `python -m testkit.register URL [NAME FILE [map]]`.
 
-With `map` it has one more column, whose values no gateway can check.
+It is a program apart, since MLflow warns as it logs. With `map` the model has one more column,
+whose values no gateway can check.
 """
 
 import sys
@@ -21,8 +21,9 @@ BROKEN = FAULT.with_name("broken_model.py")
 def register_fault_model(
     tracking_uri: str, name: str = "fault", code: Path = FAULT, more: str = ""
 ) -> None:
-    """Registers a version of the fault model, or of other code for its inputs, and moves the alias
-    `production` to it.
+    """Registers a version of the fault model, and moves the alias `production` to it.
+
+    `code` may be other code for the same inputs.
     """
     mlflow.set_tracking_uri(tracking_uri)
     optional = [

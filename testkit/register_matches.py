@@ -1,8 +1,8 @@
-"""Registers a model of upcoming matches that is slow and small: `python -m testkit.register_matches
-URL NAME FIRST`.
+"""Registers a model of upcoming matches that is slow and small.
 
-It holds four rows at most, takes 20 ms for them, and one of its matches has no features that it
-takes. FIRST is the end of its training.
+Run as `python -m testkit.register_matches URL NAME FIRST`. The model holds four rows at most, takes
+20 ms for them, and one of its matches has no features that it takes. FIRST is the end of its
+training.
 """
 
 import sys

@@ -1,5 +1,6 @@
-"""Real servers for tests: each on a free port of 127.0.0.1, in its own session, its files in a
-folder of the test's.
+"""Real servers for tests, each on a free port of 127.0.0.1.
+
+Each runs in its own session, with its files in a folder of the test's.
 """
 
 import os
@@ -22,8 +23,9 @@ _given: set[int] = set()
 
 
 def free_port() -> int:
-    """Returns a port that was free a moment ago, another one each time: whoever got one may not
-    have bound it yet.
+    """Returns a port that was free a moment ago, another one each time.
+
+    A caller that got one may not have bound it yet.
     """
     while True:
         with socket.socket() as sock:
@@ -35,8 +37,9 @@ def free_port() -> int:
 
 
 class Valkey:
-    """A Valkey that syncs before it answers, and that a test may kill, freeze and start again on
-    the same files.
+    """A Valkey that syncs before it answers.
+
+    A test may kill it, freeze it, and start it again on the same files.
     """
 
     def __init__(self, folder: Path, *options: str, env: Mapping[str, str] | None = None) -> None:

@@ -1,5 +1,6 @@
-"""The whole service as processes on this machine: gateways and workers around a Valkey and an
-MLflow of the test's.
+"""Runs the whole service as processes on this machine.
+
+They are gateways and workers around a Valkey and an MLflow of the test's.
 """
 
 import os
@@ -21,8 +22,9 @@ from testkit.waiting import until
 
 ROOT = Path(__file__).resolve().parents[1]
 KEPT_ALIVE = httpx2.Limits(keepalive_expiry=2.0)
-"""A test's client drops an idle connection before the gateway does, which could close it as a
-request is on its way.
+"""A test's client drops an idle connection before the gateway does.
+
+The gateway could close it as a request is on its way.
 """
 
 
@@ -67,10 +69,10 @@ class Process:
         return children(self.pid)
 
     def model_process(self) -> int:
-        """The id of a worker's child that holds the model or loads it; 0 while a dead one is not
-        replaced yet.
+        """The id of a worker's child that holds the model or loads it, or 0.
 
-        It is told by its command line: billiard's helper beside it has another, a zombie none.
+        It is 0 while a dead child is not replaced yet. The child is told by its command line:
+        billiard's helper beside it has another, a zombie none.
         """
         found = [pid for pid in self.children() if b"spawn_main" in command_line(pid)]
         return found[-1] if found else 0

@@ -8,10 +8,10 @@ from testkit.waiting import until
 
 
 class Submitter(Background):
-    """Goes on submitting, whatever it is answered, until it is stopped; `accepted` are the ids of
-    its 2xx answers, in order.
+    """Goes on submitting, whatever it is answered, until it is stopped.
 
-    With `most_outstanding` it holds back while as many are.
+    `accepted` are the ids of its 2xx answers, in order. With `most_outstanding` it holds back while
+    as many are outstanding.
     """
 
     def __init__(self, client: Client, seconds: float, most_outstanding: int = 0) -> None:

@@ -21,10 +21,10 @@ class Answer:
 
 
 def ask(url: str, said: bytes | Iterable[bytes], limit_s: float = LIMIT_S) -> Answer | None:
-    """Returns the first answer, or None if the connection was closed instead; a `TimeoutError` if
-    neither came in time.
+    """Returns the first answer, or None if the connection was closed instead.
 
-    Pieces go on being sent while the answer is waited for.
+    Raises `TimeoutError` if neither came in time. Pieces go on being sent while the answer is
+    waited for.
     """
     stop = Event()
     with opened(url) as sock:
@@ -50,8 +50,9 @@ def opened(url: str) -> socket.socket:
 def read_answer(
     sock: socket.socket, received: bytearray, limit_s: float = LIMIT_S
 ) -> Answer | None:
-    """Reads one answer, beginning with what was received before and leaving there what is the
-    next's.
+    """Reads one answer, beginning with the bytes that were received before.
+
+    It leaves there the bytes of the next answer.
     """
     end = time.monotonic() + limit_s
     while True:

@@ -12,8 +12,9 @@ from testkit.preloaded import die_with_parent
 
 
 class WorkerLogs:
-    """Reads what every worker of a pool logs, from its start to its end, as long as the block
-    lasts.
+    """Reads the logs of every worker of a pool, each from its start to its end.
+
+    It reads as long as the block lasts.
     """
 
     def __init__(self, cluster: Cluster, pool: str) -> None:

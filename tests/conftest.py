@@ -35,10 +35,10 @@ def valkey_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey]:
 
 @pytest.fixture
 def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
-    """The shared Valkey, empty before and after: what a test leaves, an owner mark say, would
-    refuse the next one's gateways.
+    """The shared Valkey, empty before and after each test.
 
-    A test that kills or freezes one starts its own.
+    Keys that a test leaves, such as an owner mark, would refuse the next test's gateways. A test
+    that kills or freezes a Valkey starts its own.
     """
     valkey_server.flush()
     yield valkey_server
@@ -47,8 +47,9 @@ def valkey(valkey_server: Valkey) -> Iterator[Valkey]:
 
 @pytest.fixture(scope="session")
 def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowServer]:
-    """One for all tests, so a model's name is one module's; a test that stops or freezes one starts
-    its own.
+    """One MLflow server for all tests, so a model's name belongs to one module.
+
+    A test that stops or freezes a server starts its own.
     """
     if shared := lanes.server_of_all_lanes():
         yield shared

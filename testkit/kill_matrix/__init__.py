@@ -1,3 +1,4 @@
-"""The kill matrix: real processes, struck in every named gap and at random moments, and what the
-service owes after it.
+"""The kill matrix strikes real processes in every named gap and at random moments.
+
+Then it checks everything that the service owes after a strike.
 """

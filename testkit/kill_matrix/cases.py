@@ -1,5 +1,6 @@
-"""What is tried: each gap in the process in which it lies, and random moments of every process,
-each by three signals and two B.
+"""The cases: each gap in its process, and random moments of every process.
+
+Each is tried by three signals and with two B.
 """
 
 from collections import Counter
@@ -31,8 +32,9 @@ GAPS: dict[Role, tuple[Failpoint, ...]] = {
     Role.CHILD: tuple(gap for gap in tuple(Failpoint)[_CHILD_FROM:_PARENT_FROM]) + _SHARED,
     Role.PARENT: tuple(Failpoint)[_PARENT_FROM:],
 }
-"""In which process a gap lies; the order of `Failpoint` says it. The child's are struck with its
-parent, too.
+"""The process in which each gap lies, by the order of `Failpoint`.
+
+The child's gaps are struck with its parent, too.
 """
 GAPS[Role.WORKER] = GAPS[Role.CHILD]
 
@@ -79,8 +81,9 @@ def all_cases() -> list[Case]:
 
 
 def draw(count: int, random: Random) -> list[Case]:
-    """A sample that spreads over the places first, has one B as often as the other, and signals as
-    chance has it.
+    """Draws a sample that spreads over the places first.
+
+    It has one B as often as the other, and signals as chance has it.
     """
     left = all_cases()
     random.shuffle(left)

@@ -1,5 +1,6 @@
-"""The clients of a case, and their log: what was accepted, by which answer, and what the answer
-said.
+"""The clients of a case, and their log.
+
+The log has what was accepted, by which answer, and what the answer said.
 """
 
 import time

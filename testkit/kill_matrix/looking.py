@@ -1,5 +1,6 @@
-"""A thread that looks at the store again and again while the service is struck, on a connection of
-its own.
+"""A thread that looks at the store again and again while the service is struck.
+
+It has a connection of its own.
 """
 
 from abc import abstractmethod

@@ -1,5 +1,6 @@
-"""Looks at the store all the while: which records ended and how, and when work went on after a
-strike.
+"""Looks at the store all the while.
+
+It sees which records ended and how, and when work went on after a strike.
 """
 
 import time
@@ -50,8 +51,9 @@ class Observer(Looking):
             self.recovery_s = time.monotonic() - self._struck[0]
 
     def _goes_on(self, ended: dict[str, Seen], struck_ms: float) -> bool:
-        """Whether something that was held ended or runs under another claim; where nothing was
-        held, whether anything ended.
+        """Whether a record that was held ended or runs under another claim.
+
+        Where nothing was held, it is whether any record ended.
         """
         if not self._held:
             return any(float(seen[5] or 0) > struck_ms for seen in ended.values())

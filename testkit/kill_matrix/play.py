@@ -22,8 +22,9 @@ from testkit.waiting import until
 PATIENCE_S = 120.0
 HTTP_SAMPLE = 10
 EXITS = 0.1
-"""The part of the cases in which a poison ends its process: each such record costs three loads of
-the model.
+"""The part of the cases in which a poison ends its process.
+
+Each such record costs three loads of the model.
 """
 
 
@@ -66,8 +67,9 @@ class Verdict:
 
 
 class Player:
-    """Plays cases on one stand and remembers how every record ended, for a last look when all are
-    over.
+    """Plays cases on one stand and remembers how every record ended.
+
+    They get a last look when all cases are over.
     """
 
     def __init__(self, stand: Stand, records: int, random: Random) -> None:
@@ -158,8 +160,9 @@ class Player:
             verdict.innocents.append(f"{task_id}: {now}")
 
     def _strays(self, runs: Counter[str], accepted: dict[str, Accepted]) -> list[str]:
-        """Runs of records that the store does not know: there must be none, whatever their callers
-        were told.
+        """Returns the runs of records that the store does not know.
+
+        There must be none, whatever their callers were told.
         """
         unknown = [task_id for task_id in runs if task_id not in accepted]
         return [

@@ -1,5 +1,6 @@
-"""One service as processes, with two gateways, two workers, a store and a broker apart, and who
-starts again what died.
+"""One service as processes, and the stand that starts again those that died.
+
+It has two gateways, two workers, and a store and a broker apart.
 """
 
 import os

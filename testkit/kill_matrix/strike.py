@@ -95,8 +95,9 @@ def drain_a_worker_at_work(stand: Stand, load: Load, reached: Reached) -> None:
 
 
 def take_over_from_the_living(stand: Stand, load: Load, reached: Reached) -> None:
-    """Lets the lease of a run that goes on run out, as if its renewals had been late: the parent
-    must then stop it.
+    """Lets the lease of a run that goes on run out, as if its renewals had been late.
+
+    The parent must then stop it.
     """
     del reached
     task_id, _ = run_something_slow(stand, load)

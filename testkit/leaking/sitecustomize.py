@@ -1,5 +1,6 @@
-"""With this folder on PYTHONPATH a process keeps all JSON that it read, before and after: a leak
-for the soak to find.
+"""Makes a process keep all JSON that it read, as text and parsed: a leak for the soak to find.
+
+It takes effect with this folder on PYTHONPATH.
 """
 
 from typing import Any

@@ -1,8 +1,7 @@
-"""With this folder on PYTHONPATH a Python process has the wrong time of day, CLOCK_OFF_BY_S beside
-the right one.
+"""Gives a Python process the wrong time of day, CLOCK_OFF_BY_S beside the right one.
 
-In Python and not by libfaketime, whose clock_nanosleep refuses the sleeps of Python 3.11. Celery
-and kombu ask `time.time`.
+It takes effect with this folder on PYTHONPATH. It is in Python and not by libfaketime, whose
+clock_nanosleep refuses the sleeps of Python 3.11. Celery and kombu ask `time.time`.
 """
 
 import os

@@ -1,3 +1,4 @@
-"""The soak: minutes at capacity under failures, and what of memory, descriptors, keys and
-connections is left when all expired.
+"""The soak runs the service for minutes at capacity under failures.
+
+Then it measures the memory, descriptors, keys and connections that are left when all expired.
 """

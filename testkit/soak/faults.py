@@ -50,8 +50,9 @@ def schedule(seconds: float, random: Random) -> list[tuple[float, Fault]]:
 
 @dataclass
 class Faults:
-    """Strikes by the schedule; `struck` counts what it came to, a process that was not up yet again
-    is not struck.
+    """Strikes by the schedule; `struck` counts the strikes that were made.
+
+    A process that was not up yet again is not struck.
     """
 
     stand: Stand

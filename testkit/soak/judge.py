@@ -9,9 +9,11 @@ from testkit.soak.rest import Held, Rest
 
 MIB = 2**20
 PER_PREDICTION, SLACK, STORE_SLACK = 100, 8 * MIB, MIB
-"""Bytes by which a process may have grown: less than the smallest thing that could be kept of each
-prediction (its id alone, in a set, is some 150), and what an allocator keeps back from its
-busiest moment. A store must be back to within its clients' buffers.
+"""Bytes by which a process may have grown.
+
+They are less than the smallest thing that could be kept of each prediction (its id alone, in a set,
+is some 150). They also cover the memory that an allocator keeps back from its busiest moment. A
+store must be back to within its clients' buffers.
 """
 
 POOLS = {
@@ -19,27 +21,33 @@ POOLS = {
     "worker": {Role.STORE: 2, Role.BROKER: 8},
     "child": {Role.STORE: 1, Role.BROKER: 4},
 }
-"""Connections that a process may keep, since it once needed them at one moment. A gateway's: four
-lanes, a check and the subscription; a publisher. A worker's: its parent thread's; kombu's for
-the consumer and for producers on two threads, each with a pool of its own. They are cut more
-often than these are many, so that one lost at each cut shows.
+"""Connections that a process may keep, since it once needed them at one moment.
+
+A gateway's are four lanes, a check and the subscription to the store, and a publisher to the
+broker. A worker's are its parent thread's, and kombu's for the consumer and for producers on two
+threads, each with a pool of its own. They are cut more often than these are many, so that one lost
+at each cut shows.
 """
 
 POLLERS = {"gateway": 0, "worker": 2, "child": 0}
-"""Descriptors that come with a worker's second connection to the broker, its producers', when they
-first need one: kombu makes a poller for each. There is one such connection
-(`broker_pool_limit`), however often it breaks.
+"""Descriptors that come with a worker's second connection to the broker.
+
+It is its producers' connection, which comes when they first need one; kombu makes a poller for
+each. There is one such connection (`broker_pool_limit`), however often it breaks.
 """
 
 THREADS = {"gateway": min(32, (os.cpu_count() or 1) + 4) - 1, "worker": 0, "child": 0}
-"""Threads that a process may have gained: asyncio's executor makes one whenever all it has are
-busy, up to these, and keeps them; a gateway that reads the registry and looks a host up at one
-moment for the first time has one more than before.
+"""Threads that a process may have gained.
+
+Asyncio's executor makes one whenever all it has are busy, up to these, and keeps them. A gateway
+that reads the registry and looks a host up at one moment for the first time has one more than
+before.
 """
 
 IDENTITY = "identity"
-"""The key by which a store is known to the place of its payloads: written once, by the first sweep,
-whenever that comes.
+"""The key by which a store is known to the place of its payloads.
+
+It is written once, by the first sweep, whenever that comes.
 """
 
 

@@ -1,5 +1,6 @@
-"""What was accepted, how each of it ended, and whether it stayed so: read from the store all the
-while, before it expires there.
+"""The ledger of what was accepted, how each of it ended, and whether it stayed so.
+
+It reads from the store all the while, before records expire there.
 """
 
 import time
@@ -42,8 +43,9 @@ class Ledger(Looking):
         self._lock = Lock()
 
     def accept(self, task_id: str, asked: Accepted) -> None:
-        """A caller was told that the service has it; it may be the second to hear of the same
-        record.
+        """Notes that a caller was told that the service has the record.
+
+        The caller may be the second to hear of the same record.
         """
         with self._lock:
             self.accepted += 1
@@ -74,8 +76,9 @@ class Ledger(Looking):
         self._look_again()
 
     def _judge(self, task_id: str, asked: Accepted, seen: Seen) -> bool:
-        """Whether there was something to judge: what is not final now was replayed, or handed back,
-        a moment ago.
+        """Judges a record, and returns whether there was something to judge.
+
+        A record that is not final now was replayed, or handed back, a moment ago.
         """
         state, result = seen[0], _json(seen[3])
         if state not in FINAL and state is not None and state != State.FORGOTTEN:
@@ -100,7 +103,9 @@ class Ledger(Looking):
         return True
 
     def _look_again(self) -> None:
-        """A success is final for good; a failure may have been replayed or deleted meanwhile, and
+        """Looks at the ended records again, for one that has changed.
+
+        A success is final for good; a failure may have been replayed or deleted meanwhile, and
         anything may have expired.
         """
         due = []

@@ -1,5 +1,6 @@
-"""The callers of the soak: in a closed loop with a bounded backlog, and every manner of asking,
-waiting and leaving at once.
+"""The callers of the soak, in a closed loop with a bounded backlog.
+
+They ask, wait and leave in every manner at once.
 """
 
 import socket
@@ -17,8 +18,9 @@ from testkit.kill_matrix.load import CALL_S, TAKEN_LATE, WAIT_S, Accepted
 from testkit.soak.ledger import Ledger
 
 BACKLOG = 200
-"""Who does not wait for a result asks no more while so many are outstanding: the workers never lack
-work, and nothing piles up.
+"""Callers that do not wait for a result ask no more while so many are outstanding.
+
+So the workers never lack work, and nothing piles up.
 """
 HAS_PLACE_S, AGAIN_S, OPERATOR_S = 0.01, 0.05, 0.5
 LEAVES_AFTER_S = 0.1
@@ -118,8 +120,9 @@ class Load:
         return all(ids)
 
     def _leave(self, http: httpx2.Client, url: str) -> bool:
-        """Hangs up while it waits, by its own short time-out: in a long-poll, and in a call whose
-        outcome it then does not know.
+        """Hangs up while it waits, by its own short time-out.
+
+        It does so in a long-poll, and in a call whose outcome it then does not know.
         """
         features = self._features(poison=False)
         task_id = self._take(
@@ -153,8 +156,9 @@ class Load:
 
 
 def hang_up(url: str, callers: int) -> None:
-    """So many callers that are cut off in the middle of a request, and as many while they wait for
-    the answer to a whole one.
+    """Cuts off so many callers in the middle of a request, and as many after a whole one.
+
+    The latter are cut off while they wait for the answer.
     """
     host, port = url.removeprefix("http://").split(":")
     body = b'{"features": {"do": "answer", "seconds": 0.01, "value": 1}}'

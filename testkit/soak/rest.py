@@ -1,5 +1,6 @@
-"""What the service holds when it has nothing to do and all has expired: the moment at which two
-measures can be compared.
+"""Measures what the service holds when it has nothing to do and all has expired.
+
+That is the moment at which two measures can be compared.
 """
 
 import time
@@ -127,8 +128,9 @@ def kinds(store: "redis.Redis") -> Counter[str]:
 
 
 def _drop_claims(store: "redis.Redis", trouble: list[str]) -> int:
-    """What is remembered of a claim goes an hour after its last word; that is not waited for, but
-    each must have its time.
+    """Drops the memory of claims, which goes an hour after a claim's last word.
+
+    Nobody waits for that, but each must have its time.
     """
     claims = [key for key in _names(store) if key.startswith(f"{KEYS}:{CLAIMS}:")]
     for key in claims:
@@ -139,8 +141,9 @@ def _drop_claims(store: "redis.Redis", trouble: list[str]) -> int:
 
 
 def _drop_unacked(broker: "redis.Redis") -> int:
-    """Tickets that a worker held when it was killed: kombu gives them back after its visibility
-    time-out, an hour.
+    """Drops the tickets that a worker held when it was killed.
+
+    Kombu gives them back after its visibility time-out, an hour.
     """
     held = int(broker.hlen(UNACKED))
     broker.delete(UNACKED, f"{UNACKED}_index", f"{UNACKED}_mutex")

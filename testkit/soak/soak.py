@@ -88,8 +88,9 @@ def _load(
     plan: list[tuple[float, Fault]],
     seconds: float,
 ) -> Faults:
-    """Loads and strikes for so long, then waits until every end was seen; what was not stays in
-    `ledger.pending`.
+    """Loads and strikes for so long, then waits until every end was seen.
+
+    Records whose end was not seen stay in `ledger.pending`.
     """
     faults = Faults(stand)
     with Load([gateway.url for gateway in stand.stack.gateways], ledger, random):

@@ -1,8 +1,8 @@
-"""The kill matrix's stand without its hooks, and with times so short that what a run leaves behind
-has expired a minute later.
+"""The kill matrix's stand without its hooks, and with short times.
 
-The first gateway and the first worker are never struck themselves, only what they talk to: what
-they lost hold of adds up.
+They are so short that what a run leaves behind has expired a minute later. The first gateway and
+the first worker are never struck themselves, only the servers that they talk to: what they lost
+hold of adds up.
 """
 
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""All tests here need tools that a plain checkout lacks, so they carry a mark; a missing tool fails
-the test that needs it.
+"""Marks all tests of this folder, since they need tools that a plain checkout lacks.
+
+A missing tool fails the test that needs it.
 """
 
 import os

@@ -62,8 +62,9 @@ class Objects:
         }
 
     def environment(self, container: Json) -> dict[str, str]:
-        """What a container is told, Secrets of this release looked up; a field of the pod stands as
-        its path.
+        """Returns the environment of a container, with Secrets of this release looked up.
+
+        A field of the pod stands as its path.
         """
         return {entry["name"]: self._told(entry) for entry in container["env"]}
 

@@ -1,8 +1,8 @@
-"""JSON schemas for kubeconform, without the internet: Kubernetes' from kubernetes-validate, KEDA's
-from its own CRDs.
+"""Finds the JSON schemas for kubeconform without the internet.
 
-KEDA's come with the Go module that the test cluster's KEDA is built from; `go mod download` has it
-in its cache after that.
+Kubernetes' schemas come from kubernetes-validate, KEDA's from its own CRDs. The CRDs come with the
+Go module that the test cluster's KEDA is built from; `go mod download` has it in its cache after
+that.
 """
 
 import importlib.util

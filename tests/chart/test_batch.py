@@ -1,5 +1,6 @@
-"""Batch inference on Kubernetes: who scores, where the file is, and that the gateway reads the same
-one.
+"""Tests batch inference on Kubernetes.
+
+They check which pod scores, where the file is, and that the gateway reads the same file.
 """
 
 from typing import Any

@@ -1,5 +1,7 @@
-"""Where two sides must say the same: what the chart tells the programs, what they read, and what
-Kubernetes and KEDA do by it.
+"""Tests the places where two sides must say the same.
+
+The sides are the settings that the chart gives the programs, the settings that they read, and the
+use that Kubernetes and KEDA make of them.
 """
 
 from typing import Any

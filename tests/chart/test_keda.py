@@ -40,8 +40,9 @@ def test_keda_reads_the_key_in_which_the_store_counts_what_is_outstanding(
 
 
 def test_what_is_submitted_is_counted_there_by_the_command_that_keda_uses(valkey: Valkey) -> None:
-    """KEDA asks for a key's type and takes ZCARD of a sorted set: facts of its redis scaler, 2.20
-    and newer.
+    """KEDA asks for a key's type and takes ZCARD of a sorted set.
+
+    These are facts of its redis scaler, 2.20 and newer.
     """
     commands = Commands("predictions-inference", Limits())
     store = RedisWorkerStore(connect(valkey.url(), 2.0), commands)

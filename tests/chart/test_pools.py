@@ -1,5 +1,6 @@
-"""Several pools: what each is called, which model it serves, and that a trial registers those
-models.
+"""Tests the names of several pools, the model that each serves, and a trial.
+
+A trial must register the models of all its pools.
 """
 
 import importlib

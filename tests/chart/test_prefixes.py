@@ -19,8 +19,9 @@ LONG = "a-namespace-of-its-own"
 
 
 def kinds() -> Json:
-    """What Helm asks a cluster before it looks anything up: the kinds of objects that it knows,
-    here those of the chart.
+    """Returns the kinds of objects that a cluster knows, here those of the chart.
+
+    Helm asks a cluster for them before it looks anything up.
     """
     answers: Json = {
         "/version": {"major": "1", "minor": "33", "gitVersion": "v1.33.0"},
@@ -80,8 +81,9 @@ def cluster(objects: Json) -> Iterator[str]:
 
 
 def told(namespace: str, release: str, *options: str, **values: str) -> tuple[str, str]:
-    """The key prefix and the installation of a release; gateways, workers and KEDA must agree on
-    them.
+    """Returns the key prefix and the installation of a release.
+
+    Gateways, workers and KEDA must agree on them.
     """
     settings = [
         f"--set={name}={value}" for name, value in ({"tryout.enabled": "true"} | values).items()

@@ -97,8 +97,10 @@ def test_a_gpu_is_asked_for_by_the_name_that_the_nodes_have_for_it() -> None:
 
 
 def test_a_gateway_has_memory_for_the_bodies_that_it_takes() -> None:
-    """Decision 12: 200 MiB at rest, the bodies that are received, and 22 times the largest while it
-    is checked.
+    """A gateway's memory limit covers its rest, the bodies it receives, and the check of one.
+
+    Decision 12: 200 MiB at rest, the bodies that are received, and 22 times the largest body while
+    it is checked.
     """
     (container,) = scenario("production").one("Deployment", "api")["spec"]["template"]["spec"][
         "containers"

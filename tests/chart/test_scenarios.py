@@ -1,5 +1,6 @@
-"""Every file of charts/inference/ci renders, and Kubernetes, KEDA and Helm's linter take what comes
-out.
+"""Every file of charts/inference/ci renders, and Kubernetes accepts the result.
+
+KEDA and Helm's linter must accept it as well.
 """
 
 import subprocess

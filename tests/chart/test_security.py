@@ -1,5 +1,6 @@
-"""What Pod Security "restricted" asks for, and what it does not: secrets, rights, and who may talk
-to whom.
+"""Tests the chart against Pod Security "restricted", and beyond it.
+
+The standard does not ask about secrets, rights, and who may talk to whom; the tests do.
 """
 
 import json
@@ -25,8 +26,9 @@ VOLUMES = {
 
 @every_scenario
 def test_pods_are_restricted(name: str) -> None:
-    """The rules of https://kubernetes.io/docs/concepts/security/pod-security-standards/, each as
-    strict as it gets.
+    """Every pod keeps each rule of the Pod Security Standards at its strictest level.
+
+    The rules are those of https://kubernetes.io/docs/concepts/security/pod-security-standards/.
     """
     for who, pod in scenario(name).pods():
         spec = pod["spec"]

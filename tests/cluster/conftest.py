@@ -1,10 +1,9 @@
-"""Three installations, each in a namespace of its own, so that their tests do not wait for one
-another.
+"""Makes three installations, each in its own namespace, so that their tests run side by side.
 
-RELEASE in a test's module says which it uses. `trial` is the README's own. `faults` and `scaling`
-have one model that does as it is told, on workers without torch, so that they need no image with
-torch. One process installs all that it needs side by side; the tests of each may as well run in a
-process of their own.
+RELEASE in a test's module says which installation it uses. `trial` is the README's own. `faults`
+and `scaling` have one model that does as it is told, on workers without torch, so that they need no
+image with torch. One process installs all that it needs side by side; the tests of each may as well
+run in a process of their own.
 """
 
 import os
@@ -36,8 +35,9 @@ def release_of(item: pytest.Item) -> str:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Marks those of this folder, gives each the time that it may take on two cores, and sorts them
-    by when they can run.
+    """Marks the tests of this folder, sets their time-out, and sorts all by when they can run.
+
+    The time-out is the time that a test may take on two cores.
     """
     for item in items:
         if "tests/cluster/" in item.nodeid:
@@ -64,8 +64,9 @@ def readme_line(start: str) -> list[str]:
 
 
 def bring_up(*arguments: str) -> None:
-    """Has the program in CLUSTER_UP bring the cluster up, unless KUBECONFIG names one whose nodes
-    have the images.
+    """Has the program in CLUSTER_UP bring the cluster up.
+
+    Without that program, KUBECONFIG must name a cluster whose nodes have the images.
     """
     program = os.environ.get("CLUSTER_UP")
     if program is None:
@@ -91,8 +92,9 @@ def cluster() -> Iterator[Cluster]:
 
 @pytest.fixture(scope="session")
 def installations(cluster: Cluster, request: pytest.FixtureRequest) -> Iterator[Installations]:
-    """The installations under way, all that the tests of this run need: one lane runs the whole
-    suite.
+    """Starts all installations that the tests of this run need, and yields their getter.
+
+    They start side by side. One lane runs the whole suite.
     """
     needed = {release_of(item) for item in request.session.items} - {""}
     with ThreadPoolExecutor(len(INSTALL)) as pool:
@@ -178,8 +180,9 @@ def _is_installed(cluster: Cluster) -> bool:
 
 @pytest.fixture(scope="session")
 def both_pools(installations: Installations) -> Cluster:
-    """The README's installation with image-classifier's pool too, both of which come and go within
-    seconds.
+    """The README's installation with image-classifier's pool as well.
+
+    Workers of both pools come and go within seconds.
     """
     trial = installations("trial")
     values = str(ROOT / "tests" / "cluster" / "values-trial.yaml")
@@ -225,8 +228,9 @@ def gateways(cluster: Cluster) -> list[dict[str, object]]:
 
 
 def at_rest(cluster: Cluster, client: PodClient, pool: str, workers: int) -> None:
-    """Waits until nothing is left of the test before: two gateways ready, nothing outstanding, the
-    pool at its fewest workers.
+    """Waits until nothing is left of the test before.
+
+    Two gateways are ready then, nothing is outstanding, and the pool is at its fewest workers.
     """
     until(
         lambda: [is_ready(pod) for pod in gateways(cluster)] == [True, True],

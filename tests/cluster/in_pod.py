@@ -1,7 +1,7 @@
-"""Run inside the cluster, by `python -c`: a client that logs each answer as a line of JSON. The
-standard library alone.
+"""Run inside the cluster, by `python -c`: a client that logs each answer as a line of JSON.
 
-Each call has a connection of its own, so that the Service may send it to any gateway.
+It uses the standard library alone. Each call has a connection of its own, so that the Service may
+send it to any gateway.
     submit URL COUNT FEATURES       COUNT submissions; `value` counts up
     ended URL SECONDS ID...         the record of each once it has ended, or what it was
                                     after so many seconds

@@ -1,5 +1,6 @@
-"""What a cluster does to pods, each under load: the client's log against the store, and nothing
-accepted is lost.
+"""Tests each thing that a cluster does to pods, under load.
+
+The tests compare the client's log with the store: nothing accepted is lost.
 """
 
 import json
@@ -197,11 +198,11 @@ def test_a_store_whose_pod_is_killed_comes_back_by_itself_with_all_that_was_acce
 def test_a_store_and_broker_that_are_away_for_a_minute_restart_no_worker(
     installed: Cluster, quiet: PodClient
 ) -> None:
-    """Longer than the kubelet takes to restart a worker that fails its liveness probe: 30 s, and
-    three probes in another 30.
+    """The outage lasts longer than a failing liveness probe takes to restart a worker.
 
-    Two minutes in all. KEDA is paused, or it would take the idle workers away. The busy one asks
-    the broker for nothing meanwhile.
+    The kubelet takes 30 s, and three probes in another 30. The test takes two minutes in all. KEDA
+    is paused, or it would take the idle workers away. The busy worker asks the broker for nothing
+    meanwhile.
     """
     short, long = (
         quiet.submit(1, model="fault", do="answer", seconds=seconds) for seconds in (1, 30)

@@ -1,5 +1,6 @@
-"""What the cluster itself says of the rendered objects, before anything is installed: its
-admission, KEDA's among it.
+"""The cluster itself judges the rendered objects before anything is installed.
+
+Its admission does so, KEDA's among it.
 """
 
 import json
@@ -23,8 +24,9 @@ CHART = "charts/inference"
     "values", sorted((ROOT / CHART / "ci").glob("*-values.yaml")), ids=lambda path: path.stem
 )
 def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Path) -> None:
-    """In a namespace of its own, whose Pod Security is "restricted"; KEDA's webhook looks for the
-    Deployment, so it goes first.
+    """Applies each scenario in its own namespace, whose Pod Security is "restricted".
+
+    KEDA's webhook looks for the Deployment, so the Deployment goes first.
     """
     name = f"admission-{values.stem.removesuffix('-values')}"
     cluster.run("kubectl", "create", "namespace", name)
@@ -51,8 +53,9 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
 
 
 def test_kedas_admission_refuses_a_second_master_of_the_same_workers(installed: Cluster) -> None:
-    """That it answers at all: its webhooks fail open, and an admission that nobody asks would admit
-    anything.
+    """KEDA's admission answers at all.
+
+    Its webhooks fail open, and an admission that nobody asks would admit anything.
     """
     scaled = installed.get("scaledobjects", "inference-worker-fault")
     body = {key: scaled[key] for key in ("apiVersion", "kind", "spec")} | {

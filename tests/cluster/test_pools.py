@@ -1,5 +1,6 @@
-"""Both models, each with a pool of its own: what each answers, and that a pool's number of workers
-is nobody else's.
+"""Tests both models, each with a pool of its own.
+
+They check the answers of each, and that a pool's number of workers concerns no other pool.
 """
 
 import time
@@ -35,8 +36,9 @@ def rests(cluster: Cluster, client: PodClient, pool: str) -> bool:
 
 
 def changes(cluster: Cluster, pool: str) -> int:
-    """How often the Deployment was changed, its number of workers too: one that came and went
-    between two looks is counted.
+    """Returns how often the Deployment was changed, its number of workers included.
+
+    So a worker that came and went between two looks is counted.
     """
     return int(deployment(cluster, pool)["metadata"]["generation"])
 

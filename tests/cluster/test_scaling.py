@@ -1,5 +1,7 @@
-"""From zero to many and back, by the work outstanding: what KEDA reads, what it starts, and that no
-running job pays for it.
+"""Tests scaling from zero to many and back, by the work outstanding.
+
+They check the number that KEDA reads, the workers that it starts, and that no running job pays for
+it.
 """
 
 import time
@@ -77,8 +79,10 @@ def test_two_hundred_jobs_bring_workers_up_to_the_maximum_and_back_to_zero(
 def say_times(
     began: float, pods: list[Json], logs: WorkerLogs, records: dict[str, Json], zero: float
 ) -> None:
-    """Prints who took how long: KEDA until there is a pod, Kubernetes until its container runs, the
-    worker until it claims.
+    """Prints how long each part took.
+
+    KEDA takes until there is a pod, Kubernetes until its container runs, the worker until it
+    claims.
     """
     first = min(pods, key=lambda pod: str(pod["metadata"]["creationTimestamp"]))
     created = seconds(first["metadata"]["creationTimestamp"])
@@ -121,8 +125,9 @@ def test_what_keda_reads_is_what_the_gateway_says(installed: Cluster, quiet: Pod
         return bool(queue[state]) and before["outstanding"] >= metric >= queue["outstanding"]
 
     def retried() -> bool:
-        """Those that raise are retried for some seconds only; when none is left there must be
-        others.
+        """Whether KEDA and the gateway agree on the retries; submits more when none is left.
+
+        Records that raise are retried for some seconds only.
         """
         if not quiet.queue("fault")["outstanding"]:
             flaky.update(quiet.submit(20, model="fault", do="raise"))

@@ -1,5 +1,6 @@
-"""A small cast for tests that read as sentences: one model, one store, a clock that is moved by
-hand.
+"""A small cast for tests that read as sentences.
+
+It has one model, one store, and a clock that is moved by hand.
 """
 
 from dataclasses import dataclass, field

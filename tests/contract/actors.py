@@ -1,8 +1,8 @@
-"""The two that the moves alone do not show: a worker's parent with its child (rule 5) and a gateway
-that waits (rule 7).
+"""Simulates the two actors that the moves alone do not show.
 
-Simulated as small as they can be, each with the bugs that people write there as a switch. They
-speak to the store only through what they are given, so the real ones can take their place.
+They are a worker's parent with its child (rule 5) and a gateway that waits (rule 7). Each is as
+small as it can be, and has the bugs that people write there as a switch. They speak to the store
+only through what they are given, so the real ones can take their place.
 """
 
 from collections.abc import Callable
@@ -49,8 +49,9 @@ _numbers = count(1)
 
 @dataclass
 class Parent:
-    """A worker's parent: makes the fence, renews, and stops its child only when its present claim
-    is lost.
+    """A worker's parent: makes the fence, renews, and stops its child.
+
+    It stops the child only when its present claim is lost.
     """
 
     store: WorkerStore

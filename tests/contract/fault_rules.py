@@ -1,5 +1,6 @@
-"""The rest of the machine's rules: time, reapers, the broker, what arrives late; and the end that
-everything must come to.
+"""The rest of the machine's rules, and the end that everything must come to.
+
+The rules are about time, reapers, the broker, and moves that arrive late.
 """
 
 import sys
@@ -54,8 +55,9 @@ class FaultRules(WorkerRules):
 
     @rule(rounds=st.integers(2, 3))
     def all_workers_leave(self, rounds: int) -> None:
-        """They had a pace while something waited; then none is heard of any more, and somebody
-        submits who would wait.
+        """All workers fall silent, and then a caller submits and would wait.
+
+        The workers had a pace while something waited.
         """
         for _ in range(rounds):
             self._submit(input=b"1")
@@ -76,8 +78,9 @@ class FaultRules(WorkerRules):
 
     @rule(worker=WORKERS, pause=st.booleans())
     def worker_dies_in_a_run(self, worker: int, pause: bool) -> None:
-        """Claimed, begun, and never heard of again; perhaps with a pause of the store before the
-        lease runs out.
+        """A worker claims, begins, and is never heard of again.
+
+        The store may pause before the lease runs out.
         """
         parent = self._parent(worker, busy=False)
         if parent is None:
@@ -128,8 +131,9 @@ class FaultRules(WorkerRules):
 
     @rule(worker=WORKERS)
     def idle_workers_repair(self, worker: int) -> None:
-        """With every ticket lost, a newly idle worker has one within two beats, none of whose
-        answers is lost.
+        """With every ticket lost, a newly idle worker has one within two beats.
+
+        None of the answers to its beats is lost.
         """
         self.broker_fails(double=False)
         parent = self._parent(worker, busy=False)
@@ -164,8 +168,9 @@ class FaultRules(WorkerRules):
     @precondition(lambda self: bool(self.stage.claims) and bool(self.ids))
     @rule(claim=PICKS, pick=PICKS, verb=VERBS, own=st.booleans())
     def ghost(self, claim: int, pick: int, verb: OutcomeKind, own: bool) -> None:
-        """A worker that was given up speaks: of a record of its own or any other, under any claim
-        there ever was.
+        """A worker that was given up speaks, under any claim there ever was.
+
+        It speaks of a record of its own or of any other.
         """
         claims = self.stage.claims
         claim_id = claims[-1 - claim % len(claims)]
@@ -175,8 +180,9 @@ class FaultRules(WorkerRules):
         )
 
     def teardown(self) -> None:
-        """One healthy worker and one reaper bring everything to an end; not after a finding, which
-        is on its way up.
+        """One healthy worker and one reaper bring everything to an end.
+
+        They do not do so after a finding, which is on its way up.
         """
         try:
             if sys.exc_info()[0] is None:

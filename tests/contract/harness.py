@@ -1,9 +1,9 @@
-"""Where the machine plays: one model, two gateways, workers' parents, a broker that loses and
-doubles, and a clock that jumps.
+"""The stage of the machine, with all that takes part.
 
-Every move goes through `say`: to the store, past the ledger, through the specification. A third of
-them is sent twice at once, as by a client whose first answer was lost, and all are kept to be sent
-again late.
+It has one model, two gateways, workers' parents, a broker that loses and doubles tickets, and a
+clock that jumps. Every move goes through `say`: to the store, past the ledger, through the
+specification. A third of them is sent twice at once, as by a client whose first answer was lost.
+All are kept to be sent again late.
 """
 
 from collections.abc import Sequence
@@ -50,8 +50,9 @@ TELL_NOTHING = (
 
 @dataclass
 class SaidByWorker:
-    """A worker's side of the store whose every call is looked at; `delivery` says for which one it
-    speaks.
+    """A worker's side of the store whose every call is checked.
+
+    `delivery` says for which delivery it speaks.
     """
 
     stage: "Harness"
@@ -212,8 +213,9 @@ class Harness:
     # What takes several moves.
 
     def take(self, parent: Parent, redelivered: str = "") -> None:
-        """A ticket is delivered: the next one, one that was thought lost long ago, or one that
-        another worker has.
+        """Delivers a ticket to a worker's parent.
+
+        It is the next ticket, one that was thought lost long ago, or one that another worker has.
         """
         ticket = redelivered
         if not ticket:

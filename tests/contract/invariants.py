@@ -1,8 +1,8 @@
-"""What must never be seen, whatever the specification says: judged from what was sent, and from the
-store before and after.
+"""The rules that no move may break, whatever the specification says.
 
-The ledger trusts no field of a record that it can know better from the moves themselves: how many a
-claim named, and what was begun.
+They are judged from the moves that were sent, and from the store before and after. The ledger
+trusts no field of a record that it can know better from the moves themselves: how many records a
+claim named, and which were begun.
 """
 
 import math
@@ -30,8 +30,9 @@ from tests.contract.snapshot import Move, Row, StoreSnapshot
 
 @dataclass(frozen=True)
 class Step:
-    """One move made: when by the store's clock, what it answered, who sent it, and the store before
-    and after.
+    """One move made, with its time, answer and sender, and the store before and after.
+
+    The time is that of the store's clock.
     """
 
     now: int
@@ -162,8 +163,9 @@ class Invariants:
             raise Finding("refused by an estimate while no worker lives", submission)
 
     def _joined(self, step: Step, submission: PredictionRequest, answer: SubmitAnswer) -> None:
-        """A record joined, and not told by an idempotency key, serves as well as one of the
-        submission's own would.
+        """A record that a submission joins serves as well as one of its own would.
+
+        Records that are joined by an idempotency key are not judged.
         """
         told, _ = step.before.idems.get(submission.idempotency_key, ("", ""))
         old = step.before.records.get(answer.task_id)
@@ -240,8 +242,9 @@ class Invariants:
                 raise Finding("a record goes on beyond its last attempt", task_id)
 
     def _due(self, step: Step) -> dict[str, tuple[int, bool]]:
-        """For each record that failed in this step, what that costs, and whether it may end it at
-        once.
+        """Returns the cost of the failure for each record that failed in this step.
+
+        The flag says whether the failure may end the record at once.
         """
         failed: list[tuple[str, Outcome]] = []
         if step.move.name == "settle":

@@ -138,8 +138,9 @@ class StoreStateMachine(RuleBasedStateMachine):
     @precondition(_has_ids)
     @rule(pick=PICKS)
     def connect_slowly(self, pick: int) -> None:
-        """Somebody waits while the subscription is not confirmed, and the record ends just before
-        it is.
+        """A caller waits while the subscription is not confirmed.
+
+        The record ends just before it is confirmed.
         """
         self.stage.waiter.drop()
         self.stage.waiter.wait(self._id(pick))

@@ -98,8 +98,9 @@ def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
 
 
 def _name_in(error: BaseException) -> str:
-    """The finding's name, also where hypothesis wrapped it since the clock had moved when it tried
-    again.
+    """Returns the finding's name, also where hypothesis wrapped it.
+
+    Hypothesis wraps it since the clock had moved when it tried again.
     """
     if isinstance(error, Finding):
         return error.name

@@ -108,8 +108,9 @@ class RedisUnderTest:
 
     @contextmanager
     def planted(self, patches: tuple[Patch, ...]) -> Iterator[None]:
-        """Changes the scripts' texts where commands look them up: another text has another digest,
-        so that is all.
+        """Changes the scripts' texts where commands look them up.
+
+        Another text has another digest, so nothing else has to change.
         """
 
         @cache

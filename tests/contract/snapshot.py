@@ -1,8 +1,7 @@
-"""All that a store holds of one model, in one shape for every kind of store, so that it can be laid
-beside the specification's.
+"""All that a store holds of one model, in one shape for every kind of store.
 
-`Move` is a call of the store as plain data: it can be sent twice, or late, and the specification
-takes the very same one.
+So it can be laid beside the specification's. `Move` is a call of the store as plain data: it can be
+sent twice, or late, and the specification takes the very same one.
 """
 
 from dataclasses import dataclass, field

@@ -1,8 +1,9 @@
-"""The protocol as a program: every move on plain objects in memory, written from docs/protocol.md
-and not from any store.
+"""The protocol as a program that makes every move on plain objects in memory.
 
-It is run with the time that the store under test answered, so that answers can be compared exactly.
-Two things the protocol leaves to the store: where in its millisecond a record stands in the order,
+It is written from docs/protocol.md and not from any store. It is run with the time that the store
+under test answered, so that answers can be compared exactly.
+
+The protocol leaves two things to the store: where in its millisecond a record stands in the order,
 and how long a retry waits. There the store's choice is looked up in what it holds after the move,
 tested against what is allowed, and taken over.
 """
@@ -29,8 +30,9 @@ class Spec(GatewayMoves, WorkerMoves):
         return act(*move.args)
 
     def reap(self, model: str) -> messages.Reaped:
-        """One run for all gateways in half a period; after a pause everybody has a lease's time to
-        renew.
+        """Reaps once for all gateways in half a period.
+
+        After a pause every worker has a lease's time to renew.
         """
         del model
         period, age = self.limits.reaper_period_ms, self.now - self.stamp
@@ -85,8 +87,9 @@ class Spec(GatewayMoves, WorkerMoves):
         return len(lost)
 
     def _drop_old(self) -> tuple[int, int]:
-        """Results, dead letters and tombstones past their time; what became a tombstone now stays
-        one for its time.
+        """Drops results, dead letters and tombstones past their time.
+
+        A record that became a tombstone now stays one for its time.
         """
         forgotten = self._older(
             self.limits.result_ttl_ms, State.SUCCESS, State.CANCELLED, State.EXPIRED

@@ -36,8 +36,9 @@ class GatewayMoves(Rows):
         return self._stands(Submitted.JOINED if twin else Submitted.ACCEPTED, twin or s.task_id, s)
 
     def _refusal(self, s: PredictionRequest) -> messages.SubmitAnswer | None:
-        """Too much in records or in bytes; or, by the measured rate, too late for a caller who
-        waits.
+        """Refuses a submission that is too much in records or in bytes, or would be too late.
+
+        By the measured rate it would be too late for a caller who waits.
         """
         count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
         over, bytes_over = (
@@ -95,8 +96,9 @@ class GatewayMoves(Rows):
 
     @staticmethod
     def _submitted(order: int, s: PredictionRequest) -> int:
-        """When a submission with that head start was made, by its number in the order; in
-        milliseconds.
+        """Returns when a submission with that head start was made, in milliseconds.
+
+        It follows from the submission's number in the order.
         """
         return (order + s.head_start_ms * 1000) // 1000
 
@@ -121,8 +123,9 @@ class GatewayMoves(Rows):
             self.joins[s.join_key] = s.task_id
 
     def _stands(self, kind: Submitted, task_id: str, s: PredictionRequest) -> messages.SubmitAnswer:
-        """The answer for the record that stands for the request, to which its gateway listens from
-        now on.
+        """Returns the answer for the record that stands for the request.
+
+        The request's gateway listens to that record from now on.
         """
         row = self.records[task_id]
         self._listen(row, s.listener)

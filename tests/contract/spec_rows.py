@@ -1,5 +1,6 @@
-"""The specification's records and what they go through; the moves are beside it, `spec.py` puts it
-together.
+"""The specification's records, and the states that they go through.
+
+The moves are beside it; `spec.py` puts it together.
 """
 
 import json
@@ -57,8 +58,9 @@ class Rows:
         return sum(row.rows for row in waiting if not row.suspect)
 
     def shortage(self, batch: int) -> int:
-        """Tickets missing: one for each batch of ordinary rows, one for each suspect, less those
-        under way.
+        """Returns how many tickets are missing.
+
+        Each batch of ordinary rows needs one and each suspect one, less those under way.
         """
         return max(
             0, math.ceil(self.waiting_rows() / max(1, batch)) + len(self.suspects()) - self.tickets
@@ -103,8 +105,10 @@ class Rows:
     def _fail(
         self, task_id: str, error: bytes, permanent: bool, own: bool, version: str = ""
     ) -> State:
-        """Nothing without begin; doubt for what a mate may have caused; else a charge, and an end
-        when that was the last.
+        """Charges a failed run to its record, and ends the record when that was the last attempt.
+
+        A run without begin costs nothing. A run whose failure a mate may have caused puts the
+        record in doubt instead.
         """
         row = self.records[task_id]
         alone, begun = row.named == 1, row.begun > 0

@@ -54,8 +54,9 @@ class WorkerMoves(Rows):
         return self._granted(ask)
 
     def _waited(self, task_id: str, enough: int) -> int:
-        """How long; of what the clock says is yet to be submitted nobody knows it, and it is taken
-        for enough.
+        """Returns how long the record has waited, or `enough` if nobody can know.
+
+        Nobody can know it of a record that the clock says is yet to be submitted.
         """
         waited = self.now - self.records[task_id].created
         return waited if waited >= 0 else enough
@@ -127,8 +128,9 @@ class WorkerMoves(Rows):
     def settle(
         self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str
     ) -> messages.SettleAnswer:
-        """ALL also closes a claim that has not arrived, or waits: nobody is there to run what it
-        would get.
+        """Settles records; ALL also closes a claim that has not arrived, or that waits.
+
+        Nobody is there to run the records that such a claim would get.
         """
         del model
         words: dict[str, str] = {}
@@ -202,8 +204,9 @@ class WorkerMoves(Rows):
         return messages.HeartbeatAnswer(waiting, self.tickets, my_turn)
 
     def _turn(self, beat: HeartbeatRequest) -> bool:
-        """One worker at a time leaves its version; the turn is over when it wants no other and is
-        not loading.
+        """Whether this worker may leave its version, which one worker at a time does.
+
+        The turn is over when the worker wants no other version and is not loading.
         """
         free = not self.turn or self.turn == beat.worker_id or self.turn not in self.posts
         if beat.wants and free:

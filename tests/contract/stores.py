@@ -1,8 +1,8 @@
-"""What the contract tests need of a store, whatever it is: two real gateways' sides, workers'
-sides, and a view of all it holds.
+"""The parts of a store that the contract tests need, whatever store it is.
 
-The tests name no store. A second store brings its own `StoreUnderTest` and its own plantings, and
-runs the same machine.
+They are two real gateways' sides, workers' sides, and a view of all it holds. The tests name no
+store. A second store brings its own `StoreUnderTest` and its own plantings, and runs the same
+machine.
 """
 
 from collections.abc import Mapping
@@ -17,8 +17,9 @@ from tests.contract.snapshot import Move, StoreSnapshot
 
 @dataclass
 class Clock:
-    """How far the store's time stands from the machine's; a store under test is built with
-    `offset`.
+    """The distance of the store's time from the machine's.
+
+    A store under test is built with `offset`.
     """
 
     offset_ms: int = 0
@@ -77,8 +78,9 @@ class StoreUnderTest(Protocol):
         """Runs a gateway's method to its end."""
 
     def send(self, gateway: int, move: Move) -> tuple[int, Any]:
-        """Makes a move from the gateway (or the workers' side) and answers the store's time of it,
-        and its answer.
+        """Makes a move from the gateway (or the workers' side).
+
+        Returns the store's time of the move, and its answer.
         """
 
     def subscription(self, channel: str) -> Subscription:

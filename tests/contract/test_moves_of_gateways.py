@@ -1,5 +1,6 @@
-"""The protocol's most important promises about submissions, waiting, reapers, tickets and the
-operator, a sentence each.
+"""The protocol's most important promises about the moves of gateways, a sentence each.
+
+They are about submissions, waiting, reapers, tickets and the operator.
 """
 
 import pytest

@@ -1,8 +1,8 @@
-"""The machine is worth what it finds: each bug of the protocol's list is planted, and must be
-found.
+"""Plants each bug of the protocol's list, and the machine must find it.
 
-Twice: by the ledger alone, which knows nothing of the specification, and with the specification
-beside. The proof is written to docs/planted-bugs.md.
+The machine is worth what it finds. Each bug must be found twice: by the ledger alone, which knows
+nothing of the specification, and with the specification beside. The proof is written to
+docs/planted-bugs.md.
 """
 
 from collections.abc import Iterator
@@ -28,10 +28,10 @@ two may speak first.
 
 @pytest.fixture(scope="module")
 def proof() -> Iterator[dict[str, str]]:
-    """Collects a row for each bug; a run of all of them writes the table when the bugs are no
-    longer those of the table.
+    """Collects a row for each bug, and writes the table when its bugs are out of date.
 
-    Not at each run: which of the two speaks first, and with what, is drawn anew each time.
+    Only a run of all bugs writes it. It is not written at each run: which of the two speaks first,
+    and with what, is drawn anew each time.
     """
     rows: dict[str, str] = {}
     yield rows

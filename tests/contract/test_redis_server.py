@@ -1,5 +1,6 @@
-"""What is particular to the server under the Redis store: when it is full, and when it can't be the
-store at all.
+"""Tests what is particular to the server under the Redis store.
+
+The server is full in some tests; in others it can't be the store at all.
 """
 
 import asyncio

@@ -62,8 +62,9 @@ class WorkerRules(StoreStateMachine):
 
     @rule(times=st.integers(1, 2))
     def fails_for_good(self, times: int) -> None:
-        """A dead letter; when it is replayed, the next claim gets it again, since it kept its place
-        in the order.
+        """A record fails for good and becomes a dead letter.
+
+        When it is replayed, the next claim gets it again, since it kept its place in the order.
         """
         parent = self.stage.parents[0]
         for again in range(times):
@@ -103,8 +104,9 @@ class WorkerRules(StoreStateMachine):
         verb=st.sampled_from([OutcomeKind.HAND_BACK, OutcomeKind.FAIL]),
     )
     def give_up(self, worker: int, late: bool, verb: OutcomeKind) -> None:
-        """The parent ends a delivery whose claim has not arrived; it may arrive afterwards, or just
-        before.
+        """The parent ends a delivery whose claim has not arrived.
+
+        The claim may arrive afterwards, or just before.
         """
         parent = self._parent(worker, busy=False)
         if parent is None:
@@ -135,8 +137,9 @@ class WorkerRules(StoreStateMachine):
 
     @rule(worker=WORKERS, heard=st.booleans())
     def lost_on_the_way(self, worker: int, heard: bool) -> None:
-        """A renewal finds its claim lost, and before the answer is acted upon the child is at the
-        next delivery.
+        """A renewal finds its claim lost, and its answer is acted upon late.
+
+        Before that the child is at the next delivery.
         """
         parent = self._parent(worker, busy=True)
         if parent is None or parent.current is None:

@@ -1,3 +1,4 @@
-"""The gateway against a real store, a real registry and real processes; the test plays the worker,
-on the worker's store.
+"""Tests the gateway against a real store, a real registry and real processes.
+
+The test plays the worker, on the worker's store.
 """

@@ -50,8 +50,9 @@ class Lookups:
         )
 
     def refused(self, data: bytes | None) -> str:
-        """Puts something else in the file's place, not as the job does, and returns why the
-        look-ups say 503.
+        """Replaces the file with other data, and returns why the look-ups say 503.
+
+        It does not replace the file as the job does.
         """
         if data is None:
             self.file.unlink()

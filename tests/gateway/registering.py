@@ -1,5 +1,6 @@
-"""Registers the tests' model: `python registering.py URL NAME METADATA [COLUMN]`; the last word
-printed is the version.
+"""Registers the tests' model: `python registering.py URL NAME METADATA [COLUMN]`.
+
+The last word printed is the version.
 """
 
 import json
@@ -34,8 +35,9 @@ PARAMS = ParamSchema(
 
 
 def main(url: str, name: str, metadata: str, more: str = "") -> None:
-    """Logs the model with its signature, of the image alone that its metadata name, and moves the
-    alias `production` to it.
+    """Logs the model with its signature, and moves the alias `production` to it.
+
+    The signature is of the image alone if the metadata name one.
     """
     described = json.loads(metadata)
     columns = [*COLUMNS, ColSpec("double", more)] if more else COLUMNS

@@ -1,5 +1,6 @@
-"""What the gateway's tests share: a model without weights, a client for two gateways, and a worker
-that does as it is told.
+"""The parts that the gateway's tests share.
+
+They are a model without weights, a client for two gateways, and a worker that does as it is told.
 """
 
 import json
@@ -33,10 +34,10 @@ GOOD = {"pressure": 1013.25, "days": 3}
 
 
 def register(url: str, name: str = MODEL, more: str = "", **metadata: Any) -> str:
-    """Registers a version, perhaps with one more column or of an image, moves the alias
-    `production` to it and returns it.
+    """Registers a version, moves the alias `production` to it and returns it.
 
-    In a process of its own, for MLflow warns a lot.
+    The version may have one more column, or be one of an image. MLflow warns a lot, so a process of
+    its own registers it.
     """
     done = completed(
         *("tests.gateway.registering", url, name, json.dumps(metadata), more),
@@ -123,8 +124,9 @@ class GatewayClient:
 
 
 HTTP = httpx2.Client(timeout=60, verify=False, limits=KEPT_ALIVE)
-"""One client for calls to a gateway of the test's own; a new one for each call costs 50 ms of
-certificates.
+"""One client for calls to a gateway of the test's own.
+
+A new one for each call costs 50 ms of certificates.
 """
 
 
@@ -181,8 +183,9 @@ class FakeWorker:
 
 @contextmanager
 def gateway_environment(stack: Stack, **extra: str) -> Iterator[dict[str, str]]:
-    """The whole environment that a gateway of this stack gets, for one that is expected not to
-    start.
+    """The whole environment that a gateway of this stack gets.
+
+    It is for a gateway that is expected not to start.
     """
     uri = f"models:/{stack.model}@production"
     yield (

@@ -1,5 +1,6 @@
-"""A gateway ends within seconds at whatever moment it is told to: while it starts, and with callers
-while its parts hang.
+"""A gateway ends within seconds at whatever moment it is told to.
+
+The tests tell it while it starts, and with callers while its parts hang.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""What large bodies cost a gateway: they are parsed in a process beside it, and what no model can
-need is not parsed at all.
+"""Tests the cost of large bodies to a gateway.
+
+They are parsed in a process beside it. A body that no model can need is not parsed at all.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""What a gateway holds of the file of matches, look by look: where there is none, where it leads
-nowhere, and out of reach.
+"""Tests what a gateway holds of the file of matches, look by look.
+
+The file is missing, its path leads nowhere, or it is out of reach.
 """
 
 import asyncio

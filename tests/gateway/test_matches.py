@@ -1,5 +1,6 @@
-"""Looking matches up in the file that the scoring job writes: what is there, what comes, and what
-is wrong with it.
+"""Tests looking matches up in the file that the scoring job writes.
+
+They look at the matches that are there, at those that come, and at errors of the file.
 """
 
 from collections.abc import Iterator

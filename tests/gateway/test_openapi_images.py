@@ -1,5 +1,6 @@
-"""A gateway of two models, one of images: calls made up from the page for either get answers that
-the page describes.
+"""Makes calls up from the page of a gateway of two models, one of images.
+
+Calls to either model get answers that the page describes.
 """
 
 from collections import Counter
@@ -101,11 +102,10 @@ def model_of(case: Any) -> str:
 
 
 def answered(site: GatewayClient, case: Any) -> int:
-    """Makes a call that waits for nothing; its answer must be one that the page describes. Returns
-    the status.
+    """Makes a call that waits for nothing, and returns the status.
 
-    That an image is empty or at an address that may not be asked, no schema says: a 422 on the
-    picture is by right.
+    The answer must be one that the page describes. No schema says that an image is empty or at an
+    address that may not be asked: a 422 on the picture is by right.
     """
     case.headers = JSON | {"Prefer": "respond-async"}
     response = case.call(base_url=site.urls[0])

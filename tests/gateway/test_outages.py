@@ -36,8 +36,10 @@ def later(pool: ThreadPoolExecutor, gateway: Process) -> "Future[httpx2.Response
 
 
 def within_2_s(call: Callable[[], httpx2.Response]) -> httpx2.Response:
-    """The answer of a call, which has a second try where this machine stood still meanwhile: the
-    store's time-out is 1.5 s.
+    """Returns the answer of a call, which must come within 2 s.
+
+    The store's time-out is 1.5 s. The call has a second try where this machine stood still
+    meanwhile.
     """
     for _ in range(2):
         start = time.monotonic()

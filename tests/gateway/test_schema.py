@@ -1,5 +1,6 @@
-"""The compiled checker: strict on every type of MLflow's signatures, and one with the JSON schema
-it shows.
+"""Tests the compiled checker.
+
+It is strict on every type of MLflow's signatures, and agrees with the JSON schema it shows.
 """
 
 from typing import Any

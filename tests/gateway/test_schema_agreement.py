@@ -1,5 +1,6 @@
-"""The quick check and the exact ones agree: on every type, at its bounds and beyond, and however
-deep a value stands.
+"""The quick check and the exact ones agree on every type.
+
+They agree at a type's bounds and beyond, and however deep a value stands.
 """
 
 import json
@@ -69,8 +70,9 @@ def fitting(draw: st.DrawFn, one: DataType) -> Any:
 
 
 def as_a_body_has_it(value: Any) -> Any:
-    """Reads the value from JSON as the gateway does: an integer of more than 64 bits is a float;
-    NaN needs the lenient reader.
+    """Reads the value from JSON as the gateway does.
+
+    An integer of more than 64 bits is a float; NaN needs the lenient reader.
     """
     text = json.dumps(value)
     try:
@@ -80,8 +82,10 @@ def as_a_body_has_it(value: Any) -> Any:
 
 
 def agree(schema: PartSchema, quick: bool, part: Any, must_be_quick: bool = True) -> None:
-    """What is taken at once is right; what is right is taken at once; and the answer is that of the
-    exact checks.
+    """Asserts that the quick check takes exactly the right values.
+
+    The answer must be that of the exact checks. Without `must_be_quick` the quick check may leave a
+    right value to them.
     """
     exact = schema.exact_errors(part)
     assert not (quick and exact)

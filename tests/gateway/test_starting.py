@@ -1,5 +1,6 @@
-"""What a gateway says when it can't start: one sentence on standard error, code 1, no traceback;
-and what importing it brings.
+"""Tests how a gateway reports that it can't start, and what importing it brings.
+
+It reports one sentence on standard error and exits with code 1, without a traceback.
 """
 
 import subprocess

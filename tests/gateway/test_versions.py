@@ -1,5 +1,6 @@
-"""Whose signature a gateway goes by while an alias moves: that of what live workers hold, the
-registry's where none lives.
+"""Tests whose signature a gateway goes by while an alias moves.
+
+It is that of the version that live workers hold, or the registry's where no worker lives.
 """
 
 import json
@@ -22,8 +23,9 @@ NEWER = GOOD | {"humidity": 0.5}
 
 
 def refused(site: GatewayClient) -> list[str]:
-    """What the gateway says of the first version's features and of the second's, as far as it does
-    not take them.
+    """Returns the gateway's complaints about the first version's features and the second's.
+
+    Features that it takes bring none.
     """
     answers = [
         site.call("POST", "/predict/async/", json={"features": features})

@@ -1,5 +1,6 @@
-"""Waiting (protocol rule 7): the bookkeeping against a store that may announce late, twice or
-never, then real connections.
+"""Tests waiting (protocol rule 7): the bookkeeping, then real connections.
+
+The bookkeeping runs against a store that may announce late, twice or never.
 """
 
 import asyncio
@@ -23,11 +24,11 @@ STATES = st.sampled_from([State.RUNNING, State.RETRY, State.WAITING, State.SUCCE
 
 
 class WaitersMachine(RuleBasedStateMachine):
-    """A store that moves records on (a `failure` may be replayed), announcements that arrive late,
-    twice, or are lost, and waiters.
+    """A store that moves records on, its announcements, and waiters.
 
-    Once all announcements have arrived, or everything was watched again, whoever waits for a record
-    that ended must be awake.
+    A `failure` may be replayed. Announcements arrive late, twice, or are lost. Once all
+    announcements have arrived, or everything was watched again, each waiter for a record that ended
+    must be awake.
     """
 
     waiters = Bundle("waiters")

@@ -28,8 +28,9 @@ def fault_registry(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPat
 def make_stack(
     fault_registry: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[MakeStack]:
-    """Makes stacks on a Valkey of their own; each is stopped when the next one starts, two cores
-    are few.
+    """Makes stacks on a Valkey of their own.
+
+    Each stack is stopped when the next one starts, since two cores are few.
     """
     stacks: list[Stack] = []
 

@@ -1,5 +1,6 @@
-"""Bodies that a hostile client sends to a gateway of the fault model: by the status that answers
-them, and by name.
+"""Bodies that a hostile client sends to a gateway of the fault model.
+
+They are grouped by the status that answers them, and have names.
 """
 
 import gzip

@@ -1,5 +1,6 @@
-"""Calls that a hostile client makes to a gateway of the fault model: a name, the bytes, and the
-statuses that may answer them.
+"""Calls that a hostile client makes to a gateway of the fault model.
+
+Each has a name, the bytes, and the statuses that may answer them.
 """
 
 from typing import NamedTuple

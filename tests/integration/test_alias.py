@@ -1,5 +1,6 @@
-"""A model's alias moves while predictions run, to a version that works and to one that can't be
-loaded; the registry goes away.
+"""A model's alias moves while predictions run, and the registry goes away.
+
+The alias moves to a version that works and to one that can't be loaded.
 """
 
 import os
@@ -25,8 +26,10 @@ URI = f"models:/{NAME}@{ALIAS}"
 
 
 class Versions:
-    """Two versions that differ in nothing but their number, one that can't be loaded, and one that
-    gateways can't check.
+    """Registers four versions of a model: two good ones and two bad ones.
+
+    The good ones differ in nothing but their number. One bad version can't be loaded, and gateways
+    can't check the other.
     """
 
     first, second, broken, unchecked = "1", "2", "3", "4"

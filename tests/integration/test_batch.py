@@ -1,5 +1,6 @@
-"""The scoring job as a process, with a real registry: what it writes, what a kill costs, and what
-readers see meanwhile.
+"""Tests the scoring job as a process, with a real registry.
+
+They look at the file that it writes, the cost of a kill, and what readers see meanwhile.
 """
 
 import os
@@ -201,8 +202,9 @@ def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
 
 
 class Reader(Background):
-    """Reads the file all the time, by itself and through a gateway, and counts how many matches it
-    found.
+    """Reads the file all the time, and counts how many matches it found.
+
+    It reads by itself and through a gateway.
     """
 
     def __init__(self, file: Path, url: str) -> None:
@@ -222,8 +224,10 @@ class Reader(Background):
             self.failed = repr(error)
 
     def _rows(self) -> int:
-        """Opened once: by its path pyarrow opens a file several times, and then reads the foot of
-        one and the rows of another.
+        """Returns the number of rows in the file, which it opens once.
+
+        By its path pyarrow opens a file several times, and then reads the foot of one and the rows
+        of another.
         """
         with self._file.open("rb") as file:
             return int(pq.read_table(file).num_rows)

@@ -1,5 +1,6 @@
-"""Clocks that are wrong by an hour, all of them and each its own way, and the store's stepping by
-one while work is under way.
+"""Tests clocks that are wrong by an hour, all of them and each its own way.
+
+The store's clock also steps by an hour while work is under way.
 """
 
 from collections import Counter
@@ -32,8 +33,9 @@ def clock(tmp_path: Path) -> SteppingClock:
 def stack(
     request: pytest.FixtureRequest, tmp_path: Path, clock: SteppingClock, fault_registry: str
 ) -> Iterator[Stack]:
-    """A gateway and a worker that are an hour early, and one of each that are an hour late; what
-    ended is kept for a day.
+    """A gateway and a worker that are an hour early, and one of each an hour late.
+
+    Records that ended are kept for a day.
     """
     valkey = Valkey(tmp_path / "valkey", env=clock.env)
     valkey.start()

@@ -1,5 +1,6 @@
-"""Every named gap is one that ordinary work, its repairs and a drain run into: a name that nothing
-reaches would prove nothing.
+"""Ordinary work, its repairs and a drain run into every named gap.
+
+A name that nothing reaches would prove nothing.
 """
 
 import signal
@@ -44,8 +45,10 @@ def stack(tmp_path: Path, fault_registry: str) -> Stack:
 
 
 def work_that_fails_in_every_way(client: Client) -> None:
-    """A sync call, and one with a large input and result; a batch in doubt; a child that dies; one
-    that hangs and is stopped.
+    """Sends calls that succeed, and work that fails in every way.
+
+    A sync call is small, and another has a large input and result. Then a batch is in doubt, a
+    child dies, and a child hangs and is stopped.
     """
     assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200
     assert (

@@ -1,5 +1,6 @@
-"""Hostile callers of a running service: each is told off or cut off in 5 s, and whoever calls
-beside them notices nothing.
+"""Tests hostile callers of a running service: each is told off or cut off in 5 s.
+
+Other callers, at the same time, notice nothing.
 """
 
 import json
@@ -212,8 +213,9 @@ def test_three_hundred_idle_connections_are_closed_and_hinder_nobody(gateway: Pr
 
 
 def test_a_request_may_take_its_time_while_another_is_worked_on(gateway: Process) -> None:
-    """A head that waits behind a request of the same connection is here, though unread: its time
-    has not begun.
+    """A head that waits behind a request of the same connection counts as arrived.
+
+    Its time has not begun, although it is unread.
     """
     slow = post(b'{"features":{"do":"answer","seconds":%g}}' % (2 * ARRIVAL_S), path=b"/predict/")
     with opened(gateway.url) as sock:

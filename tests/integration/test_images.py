@@ -1,5 +1,6 @@
-"""The image classifier with its real weights, behind gateways and workers: what callers see, and
-who pays for what fails.
+"""Tests the image classifier with its real weights, behind gateways and workers.
+
+They check what callers see, and which record pays for a failure.
 """
 
 import subprocess

@@ -19,8 +19,9 @@ from testkit.kill_matrix.report import document
 
 CASES, RECORDS = 14, 500
 LAST_START_S = 130.0
-"""No case begins later, so that the sample takes three minutes: three or four cases of each B, on a
-quick machine all.
+"""No case begins later, so that the sample takes three minutes.
+
+That is three or four cases of each B; on a quick machine it is all.
 """
 
 

@@ -1,10 +1,10 @@
-"""The kill matrix: each process killed -9 in mid-batch, under two hundred records, and what the
-service owes after it.
+"""Kills each process with -9 in mid-batch, under two hundred records.
 
-All accepted ones end in success, none changes after it ended, and what was in the killed batch runs
-again. How long that took is printed (`-rP`), for docs/claims.md: to the first of the batch, which
-the protocol answers for (aim: lease + 2 s), and to the last, which also waits for its mates, run
-one by one. Nothing here fails for being slow; machines that run tests are.
+All accepted records end in success, none changes after it ended, and the records of the killed
+batch run again. How long that took is printed (`-rP`), for docs/claims.md. One time is to the first
+of the batch, which the protocol answers for (aim: lease + 2 s). The other is to the last, which
+also waits for its mates, run one by one. Nothing here fails for being slow; machines that run tests
+are.
 """
 
 import os
@@ -62,8 +62,9 @@ def mid_batch(worker: Process) -> set[str]:
 
 
 def kill_in_mid_batch(worker: Process, pid: Callable[[], int]) -> set[str]:
-    """Kills a process while the worker runs a batch that has only just begun; returns what was in
-    it.
+    """Kills a process while the worker runs a batch, and returns the batch.
+
+    The batch has only just begun.
     """
     before = mid_batch(worker)
     batch = until(

@@ -1,5 +1,6 @@
-"""Store and broker away, together and apart: no worker ends for it, whatever it does, and each goes
-on when they are back.
+"""Takes store and broker away, together and apart.
+
+No worker ends for it, whatever it does, and each goes on when they are back.
 """
 
 import signal
@@ -18,8 +19,9 @@ from testkit.waiting import until
 from tests.integration.conftest import MakeStack
 
 TRIES = 4
-"""Celery pauses 1, 2 and 3 s between its first tries to connect; the event loop stands still
-meanwhile.
+"""Celery pauses 1, 2 and 3 s between its first tries to connect.
+
+The event loop stands still meanwhile.
 """
 
 STUCK = {"STUCK_AFTER_S": "1"}
@@ -81,10 +83,10 @@ def test_no_worker_ends_while_its_servers_are_away(make_stack: MakeStack, broker
 
 
 def outage(workers: list[Process], servers: list[Valkey], least_tries: int) -> None:
-    """Kills servers until both workers have missed the store, or the idle one has tried so often to
-    reach the broker.
+    """Kills servers, and starts them again once the workers have missed them for long.
 
-    A busy one does not look for the broker. Both live meanwhile.
+    That is when both workers have missed the store, or the idle one has made `least_tries` tries to
+    reach the broker. A busy worker does not look for the broker. Both live meanwhile.
     """
     before = {worker.name: (tries(worker), missed(worker)) for worker in workers}
     for server in servers:

@@ -1,5 +1,6 @@
-"""Predictions through two gateways, calls alternating, and a real worker, one at a time and in
-batches.
+"""Tests predictions through two gateways, calls alternating, and a real worker.
+
+They run one at a time and in batches.
 """
 
 import httpx2
@@ -74,8 +75,9 @@ def test_an_answer_without_rows_is_one_permanent_error_and_nobody_gets_a_part_of
 
 
 def held(stack: Stack, client: Client) -> int:
-    """The process with the model; one that an earlier test ended is replaced by the time a
-    prediction has run.
+    """Returns the process that holds the model.
+
+    A process that an earlier test ended is replaced by the time a prediction has run.
     """
     assert client.ended(client.submit({"do": "answer", "value": 6}))["status"] == "success"
     return stack.workers[0].model_process()

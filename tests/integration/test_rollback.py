@@ -1,5 +1,6 @@
-"""A store cut back by its last second, under load: the submissions of that second are gone with it,
-and nothing else is wrong.
+"""Cuts a store back by its last second, under load.
+
+The submissions of that second are gone with it, and nothing else is wrong.
 """
 
 import time
@@ -23,8 +24,9 @@ def log_of(stack: Stack) -> Path:
 
 
 def size_a_second_ago(stack: Stack) -> int:
-    """Watches the file for a little longer than a second and answers what it measured at least that
-    long ago.
+    """Returns the size that the file had at least a second ago.
+
+    It watches the file for a little longer than a second.
     """
     sizes: list[tuple[float, int]] = []
 
@@ -37,8 +39,9 @@ def size_a_second_ago(stack: Stack) -> int:
 
 
 def cut_back(stack: Stack) -> int:
-    """Takes the last second from the store, as losing its unsynced writes would; answers how many
-    bytes that were.
+    """Takes the last second from the store, as losing its unsynced writes would.
+
+    Returns how many bytes that were.
     """
     keep = size_a_second_ago(stack)
     stack.valkey.kill()

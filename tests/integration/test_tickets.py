@@ -22,8 +22,9 @@ def held_up(client: Client, count: int) -> list[str]:
 
 
 def finished_within_two_beats(client: Client, ids: list[str]) -> None:
-    """All end, and the work resumes by two beats after the worker is idle: 2 s for them, 1 s for
-    where in a beat it began.
+    """All records end, and the work resumes by two beats after the worker is idle.
+
+    The beats take 2 s, and 1 s more is for where in a beat the worker began.
     """
     client.ended(ids[0])
     until(

@@ -1,5 +1,6 @@
-"""This version beside the one before `app/contract` became `inference/`, on one store, as in a
-rolling update.
+"""Tests this version beside the one before `app/contract` became `inference/`.
+
+Both use one store, as in a rolling update.
 """
 
 import os
@@ -93,8 +94,9 @@ def stack(before: Path, mlflow_server: MlflowServer, tmp_path: Path) -> Iterator
 
 
 def test_a_store_that_the_version_before_wrote_is_read_and_worked_off(stack: BothVersions) -> None:
-    """Waiting, running under a worker that is killed, and dead-lettered; then every process of that
-    version is gone.
+    """The old store has records that wait, run, and are dead-lettered.
+
+    The worker that runs them is killed; then every process of that version is gone.
     """
     old_gateway, old_worker = stack.start_old_gateway(), stack.start_old_worker()
     for process in (old_gateway, old_worker):

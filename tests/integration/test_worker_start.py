@@ -1,5 +1,6 @@
-"""What a worker refuses at start, each in one sentence; what its parent does without; and Celery's
-side of the ticket.
+"""Tests what a worker refuses at start, each in one sentence.
+
+They also test the imports that its parent does without, and Celery's side of the ticket.
 """
 
 import signal

@@ -12,8 +12,9 @@ PAUSE_S = 0.05
 
 
 class Traffic(Background):
-    """A synchronous prediction and an asynchronous one in turn, until it is stopped; every answer
-    is recorded.
+    """Makes a synchronous prediction and an asynchronous one in turn, until it is stopped.
+
+    Every answer is recorded.
     """
 
     def __init__(self, client: Client) -> None:

@@ -1,5 +1,6 @@
-"""The registry with what the tests load: the match-outcome model as its own program trains it, and
-some others.
+"""The registry with the models that the tests load.
+
+They are the match-outcome model, as its own program trains it, and some others.
 """
 
 import subprocess

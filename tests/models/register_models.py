@@ -1,8 +1,7 @@
-"""Trains and registers the models that tests load: `python -m tests.models.register_models URL`, as
-one process of its own.
+"""Trains and registers the models that tests load.
 
-The match-outcome model is trained twice: version 1 in full, then version 2 in one epoch, for
-another alias.
+Run as one process of its own: `python -m tests.models.register_models URL`. The match-outcome model
+is trained twice: version 1 in full, then version 2 in one epoch, for another alias.
 """
 
 import sys

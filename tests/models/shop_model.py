@@ -1,5 +1,6 @@
-"""A model from code, as a user may register one: no pickle, columns of several types, some of them
-optional.
+"""A model from code, as a user may register one, without a pickle.
+
+It has columns of several types, some of them optional.
 """
 
 from typing import Any

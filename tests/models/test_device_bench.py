@@ -1,5 +1,6 @@
-"""The graphs that the device bench brings to a real device (bench/device), here on the CPU: they
-export with any number of rows.
+"""Tests the graphs that the device bench brings to a real device (bench/device).
+
+Here they run on the CPU: they export with any number of rows.
 """
 
 import pytest

@@ -1,5 +1,6 @@
-"""Fetching from real servers on loopback, hostile ones included; what must be refused is shown with
-the connection replaced.
+"""Tests fetching from real servers on loopback, hostile ones included.
+
+Fetches that must be refused are shown with the connection replaced.
 """
 
 import asyncio

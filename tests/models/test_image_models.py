@@ -1,5 +1,6 @@
-"""A column of images from its text to pixels, and what of a model's metadata is refused when it
-loads.
+"""Tests a column of images from its text to pixels.
+
+They also show which parts of a model's metadata are refused when it loads.
 """
 
 from base64 import b64encode

@@ -1,5 +1,6 @@
-"""What photographs become, and what of hostile bytes is refused: with a sentence, and before it
-costs anything.
+"""Tests what photographs become, and which hostile bytes are refused.
+
+They are refused with a sentence, and before they cost anything.
 """
 
 import struct

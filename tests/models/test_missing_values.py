@@ -1,5 +1,6 @@
-"""What a model sees of an input is what MLflow would show it of that input alone, whoever shares
-the batch and leaves out what.
+"""A model sees of an input what MLflow would show it of that input alone.
+
+The other inputs of the batch, and the values that they leave out, change nothing.
 """
 
 import warnings

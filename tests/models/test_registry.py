@@ -1,5 +1,6 @@
-"""Which version an alias means, and what is said when the registry can't tell or the worker can't
-serve it.
+"""Tests which version an alias means, and the error when there is none to serve.
+
+The registry can't tell the version, or the worker can't serve it.
 """
 
 import subprocess

@@ -88,15 +88,17 @@ class LocalRun:
         return self._process.wait(60)
 
     def processes(self) -> dict[int, str]:
-        """Every living process that was started for this run, whoever its parent is now: id and
-        command line.
+        """Returns id and command line of every living process that was started for this run.
+
+        It does not matter which parent the process has now.
         """
         entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdecimal()]
         return {int(entry.name): _command(entry) for entry in entries if self._started(entry)}
 
     def _started(self, entry: Path) -> bool:
-        """By its environment or, as Valkey writes its title over that, by the folder that it works
-        in.
+        """Whether the process was started for this run, by its environment or its folder.
+
+        Valkey writes its title over its environment, so it is known by the folder that it works in.
         """
         try:
             inherited = f"STATE_DIR={self.state}".encode() in (
@@ -116,8 +118,9 @@ class LocalRun:
         )
 
     def predict(self) -> str:
-        """Has a new prediction made, however long the worker takes to come back, and returns its
-        task id.
+        """Has a new prediction made and returns its task id.
+
+        It waits however long the worker takes to come back.
         """
         headers = {"Cache-Control": "no-cache"}
         answer = httpx2.post(

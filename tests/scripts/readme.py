@@ -24,8 +24,9 @@ def calls() -> list[tuple[str, Any]]:
 
 
 class Shell:
-    """Pastes the calls one after the other; the ids that the README shows stand for those that were
-    really answered.
+    """Pastes the calls one after the other.
+
+    The ids that the README shows stand for those that were really answered.
     """
 
     def __init__(self, url: str) -> None:
@@ -53,8 +54,9 @@ class Shell:
 
 
 def shape(value: Any) -> Any:
-    """What a reader relies on: the names and the kinds of values; words and whole numbers as they
-    are where they mean something.
+    """Returns the part of an answer that a reader relies on: names and kinds of values.
+
+    Words and whole numbers stay as they are where they mean something.
     """
     if isinstance(value, dict):
         return {

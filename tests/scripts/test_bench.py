@@ -1,5 +1,6 @@
-"""The benchmark as people run it, only shorter: it must go on working; its figures are not looked
-at here.
+"""Runs the benchmark as people run it, only shorter.
+
+It must go on working; its figures are not looked at here.
 """
 
 import subprocess

@@ -1,5 +1,6 @@
-"""What stands in the way of a run is one sentence and a non-zero exit, before anything that takes
-long.
+"""An obstacle to a run is reported in one sentence, with a non-zero exit.
+
+It is reported before anything that takes long.
 """
 
 import os

@@ -1,5 +1,6 @@
-"""What the parent makes of a renewal's answer: a verdict about one claim, which must not reach the
-next one's child.
+"""Tests what the parent makes of a renewal's answer.
+
+It is a verdict about one claim, which must not reach the next claim's child.
 """
 
 import pytest

@@ -1,5 +1,6 @@
-"""Which model versions are refused, in a sentence, and that gateway and worker refuse the same ones
-in the same words.
+"""Tests which model versions are refused, in a sentence.
+
+Gateway and worker refuse the same versions in the same words.
 """
 
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""What the documents promise is there: the settings are today's, each claim names a test, and each
-file named exists.
+"""Everything that the documents promise is there.
+
+The settings are today's, each claim names a test, and each file named exists.
 """
 
 import ast

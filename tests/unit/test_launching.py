@@ -1,5 +1,6 @@
-"""What gateways and workers are started with, whoever starts them: bounded connections, and a name
-in a shared store.
+"""Tests the settings that gateways and workers are started with, whoever starts them.
+
+Their connections are bounded, and a run has a name in a shared store.
 """
 
 from pathlib import Path

@@ -1,5 +1,6 @@
-"""When a parent counts as stuck: only when its loop stood still although the broker answered all
-the time.
+"""Tests when a parent counts as stuck.
+
+It does only when its loop stood still although the broker answered all the time.
 """
 
 import threading

@@ -1,5 +1,6 @@
-"""What is kept apart from its record: all kinds of places behave alike, and a reference is never
-taken for the thing itself.
+"""Tests payloads that are kept apart from their record.
+
+All kinds of places behave alike, and a reference is never taken for the thing itself.
 """
 
 import json

@@ -1,5 +1,6 @@
-"""The weight of a body, and that a body is judged alike on the event loop and in the process beside
-it.
+"""Tests the weight of a body, and its check in either place.
+
+A body is judged alike on the event loop and in the process beside it.
 """
 
 import io
