@@ -99,10 +99,10 @@ class DeadLetterBox:
 
         Raises `PayloadUnavailable` while the input is not.
         """
-        buried = await self._store.discard_dead_letter(task_id)
-        if buried:
+        discarded = await self._store.discard_dead_letter(task_id)
+        if discarded:
             await self._payloads.drop_input(task_id)
-        return buried
+        return discarded
 
 
 def _age(item: DeadLetter | Place) -> tuple[int, str]:

@@ -83,7 +83,7 @@ class Metrics:
                 "outstanding": "Waiting, running and retry together: what the service scales on.",
                 "oldest_waiting_seconds": "Age of the record that is next.",
                 "dead_letters": "Records that failed for good.",
-                "tickets": "The guess of how many tickets are under way.",
+                "tickets": "How many tickets are in flight, as far as the store knows.",
                 "outstanding_bytes": "Bytes of the inputs of all outstanding.",
                 "dead_letter_bytes": "Bytes of the inputs of all dead letters.",
                 "drift": "By how much outstanding had to be corrected since ever.",

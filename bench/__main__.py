@@ -138,12 +138,12 @@ def steps_per_call(at: Stands) -> ROWS:
         (
             "store steps per submission",
             f"{submit['submit'] + submit['tickets_published']:.2f}",
-            f"{CALLERS} callers; of it {submit['tickets_published']:.2f} for the guess",
+            f"{CALLERS} callers; of it {submit['tickets_published']:.2f} to count tickets",
         ),
         (
             "store steps per batch",
             f"{submit['batch']:.2f}",
-            "claim, begin, settle, and the guess when it fell short",
+            "claim, begin, settle, and tickets in flight when some were missing",
         ),
     ]
 

@@ -19,7 +19,7 @@ class Failpoint(StrEnum):
     INPUT_KEPT = "large input written / record written"
     WRITTEN = "record written / caller answered"
     TICKETS_MISSING = "tickets found missing / published"
-    TICKETS_PUBLISHED = "gateway's tickets published / guess raised"
+    TICKETS_PUBLISHED = "gateway's tickets published / tickets in flight raised"
     NEWS_HEARD = "end announced / record read"
     END_READ = "end read / waiting caller answered"
     SUBSCRIBED = "subscription confirmed / what is waited for watched"
@@ -43,7 +43,7 @@ class Failpoint(StrEnum):
     UNACKNOWLEDGED = "child done / ticket acknowledged"
     ACKNOWLEDGED = "ticket acknowledged / next one asked for"
     RENEWED = "lease renewed / answer acted on"
-    REPAIR_DUE = "guess set by a beat / repairing tickets published"
+    REPAIR_DUE = "tickets in flight set by a beat / repairing tickets published"
     REPORT_DUE = "child dead / store told"
     REPORTED = "store told by the parent / tickets that it missed published"
     STOP_TOLD = "store told of a stop / child killed"
@@ -51,7 +51,7 @@ class Failpoint(StrEnum):
     HANDED_BACK = "run handed back / goodbye"
     GOODBYE = "goodbye / process ended"
 
-    WORKER_TICKETS_PUBLISHED = "worker's tickets published / guess raised"
+    WORKER_TICKETS_PUBLISHED = "worker's tickets published / tickets in flight raised"
 
 
 hook: Callable[[Failpoint], None] | None = None

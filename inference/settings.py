@@ -70,8 +70,7 @@ class ContractSettings(BaseSettings):
     lease_s: float = Field(
         10.0,
         gt=0,
-        description="How long a worker may be silent before its records are taken over,"
-        " in seconds.",
+        description="How long a worker may be silent before its records are reclaimed, in seconds.",
     )
     reaper_period_s: float = Field(
         1.0, ge=0.1, description="How often lost work is looked for, in seconds."

@@ -16,7 +16,7 @@ from inference.store.messages import Reaped
 from inference.store.protocols import GatewayStore
 
 log = structlog.get_logger()
-_COUNTS = ("taken_over", "due", "expired", "forgotten", "buried", "drift")
+_COUNTS = ("reclaimed", "retries_due", "expired", "results_expired", "discarded", "drift")
 
 
 class Reaper:

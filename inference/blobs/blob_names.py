@@ -8,7 +8,7 @@ JSON, so its reference is none: a gateway that knows no references fails to read
 than an answer that is not the model's.
 
 Names are made of the task id, so that whoever lists them can ask the store what became of the
-record. A result's has its claim too: a late write by a worker whose claim was taken over must not
+record. A result's has its claim too: a late write by a worker whose claim was reclaimed must not
 replace the result that counts.
 """
 

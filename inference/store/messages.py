@@ -112,7 +112,7 @@ ALL = "*"
 class OutcomeKind(StrEnum):
     """How a claim lets go of a record.
 
-    Whether a failure is charged, or only puts it in doubt, is the store's to say.
+    Whether a failure is charged, or only quarantines it, is the store's to say.
     """
 
     FINISH = "finish"
@@ -213,11 +213,11 @@ class Reaped:
 
     ran: bool
     quiet: bool = False
-    taken_over: int = 0
-    due: int = 0
+    reclaimed: int = 0
+    retries_due: int = 0
     expired: int = 0
-    forgotten: int = 0
-    buried: int = 0
+    results_expired: int = 0
+    discarded: int = 0
     drift: int = 0
     tickets: int = 0
 
@@ -233,7 +233,7 @@ class QueueCounts:
     oldest_waiting_ms: int
     dead_letters: int
     tickets: int
-    """The guess of how many tickets are under way."""
+    """How many tickets are in flight, as far as the store knows."""
     drift: int
     """By how much `outstanding` had to be corrected since ever."""
     outstanding_bytes: int = 0

@@ -45,15 +45,16 @@ class WorkerStore(Protocol):
     def settle(
         self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str
     ) -> SettleAnswer:
-        """Ends the claim's hold on the records named: finish, fail, doubt or hand back, all in one
-        write.
+        """Ends the claim's hold on the records named, all in one write.
+
+        Each outcome is finish, fail, quarantine or hand back.
         """
 
     def heartbeat(self, beat: HeartbeatRequest) -> HeartbeatAnswer:
         """Says that the worker lives, and learns how much waits."""
 
     def tickets_published(self, model: str, published: int) -> int:
-        """Raises the guess by the tickets just published; answers how many are missing still."""
+        """Counts the tickets just published as in flight; answers how many are missing still."""
 
     def check(self, model: str) -> str:
         """Raises `Misconfigured` for a store that can't be used; answers a warning, or ''.
@@ -99,7 +100,7 @@ class GatewayStore(Protocol):
         """Drops a `failure` and its input; answers whether it is a tombstone now."""
 
     async def reap(self, model: str) -> Reaped:
-        """Takes over what is lost, wakes what is due, drops what is old; safe from any number of
+        """Reclaims what is lost, wakes what is due, drops what is old; safe from any number of
         gateways.
         """
 

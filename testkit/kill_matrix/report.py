@@ -51,8 +51,8 @@ once.
 that nothing was
   left to do.
 - Cells that begin with ✗ failed.
-- Where B = 8, most records that ran again are the poisons' batch mates. They are in doubt and run \
-alone, strike or
+- Where B = 8, most records that ran again are the poisons' batch mates. They are quarantined and \
+run alone, strike or
   no strike.
 
 Broken once by hand, it finds:

@@ -29,7 +29,7 @@ def cut_the_subscriptions(stand: Stand, load: Load, reached: Reached) -> None:
 
 
 def lose_the_tickets(stand: Stand, load: Load, reached: Reached) -> None:
-    """Until the workers ask for others; meanwhile the guess says that there are enough."""
+    """Until the workers ask for others; meanwhile enough tickets are believed to be in flight."""
     del load
 
     def lose() -> bool:
@@ -87,14 +87,14 @@ def run_something_slow(stand: Stand, load: Load) -> tuple[str, Process]:
 def drain_a_worker_at_work(stand: Stand, load: Load, reached: Reached) -> None:
     """One that must hand back what it runs.
 
-    The guess is lowered, so that what is handed back misses a ticket.
+    The count of tickets in flight is lowered, so that what is handed back misses a ticket.
     """
     _, worker = run_something_slow(stand, load)
     send(worker.pid, signal.SIGTERM)
     miscount_the_tickets(stand, load, reached)
 
 
-def take_over_from_the_living(stand: Stand, load: Load, reached: Reached) -> None:
+def reclaim_from_the_living(stand: Stand, load: Load, reached: Reached) -> None:
     """Lets the lease of a run that goes on run out, as if its renewals had been late.
 
     The parent must then stop it.
@@ -126,7 +126,7 @@ PROVOCATIONS: dict[Failpoint, Callable[[Stand, Load, Reached], None]] = {
     Failpoint.REPAIR_DUE: lose_the_tickets,
     Failpoint.REPORT_DUE: kill_a_child_at_work,
     Failpoint.REPORTED: kill_a_child_at_work,
-    Failpoint.STOP_TOLD: take_over_from_the_living,
+    Failpoint.STOP_TOLD: reclaim_from_the_living,
     Failpoint.DRAINING: drain_a_worker_at_work,
     Failpoint.HANDED_BACK: drain_a_worker_at_work,
     Failpoint.GOODBYE: drain_a_worker_at_work,

@@ -108,7 +108,7 @@ class Faults:
         return self._valkey(Role.STORE, signal.SIGCONT)
 
     def _lose_tickets(self) -> bool:
-        """All, and the guess says that there are enough."""
+        """All, and enough tickets are believed to be in flight."""
         self.stand.store.hset(f"{KEYS}:meta", "tickets", 1000)
         self.stand.broker.delete(QUEUE)
         return True

@@ -122,11 +122,11 @@ class FaultRules(WorkerRules):
         free.claim()
 
     @rule(by=st.sampled_from([-1_000, 1_000]))
-    def guess_is_off(self, by: int) -> None:
+    def tickets_in_flight_are_off(self, by: int) -> None:
         self.stage.undisturbed = False
-        guess = max(0, self.stage.seen.meta.get("tickets", 0) + by)
-        self.stage.store.meddle(MODEL, guess)
-        self.stage.spec.tickets = guess
+        in_flight = max(0, self.stage.seen.meta.get("tickets", 0) + by)
+        self.stage.store.meddle(MODEL, in_flight)
+        self.stage.spec.tickets = in_flight
         self.stage.seen = self.stage.store.picture(MODEL)
 
     @rule(worker=WORKERS)

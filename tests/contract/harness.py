@@ -113,7 +113,7 @@ class Harness:
         self.share_sent_twice = 1 / 3
         self.share_not_published = 1 / 10
         self.undisturbed = True
-        """No ticket and no guess was lost, doubled or forged since the two last agreed."""
+        """No ticket and no count of them was lost, doubled or forged since the two last agreed."""
         self.claims: list[str] = []
         self.parents = [
             self._parent(name, rows, habits) for name, rows in (("w1", 1), ("w8", 8), ("v8", 8))
@@ -203,8 +203,8 @@ class Harness:
         self.tickets += [f"t{self.dice.getrandbits(64):x}" for _ in range(number)]
 
     def _covered(self) -> None:
-        guess = self.seen.meta.get("tickets", 0)
-        self.undisturbed |= guess == len(self.tickets)
+        in_flight = self.seen.meta.get("tickets", 0)
+        self.undisturbed |= in_flight == len(self.tickets)
         if self.undisturbed and len(self.tickets) < needed(self.seen, LARGEST_BATCH):
             raise Finding(
                 "what waits has too few tickets", f"{len(self.tickets)} for {self.seen.waiting}"

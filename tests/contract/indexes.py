@@ -26,11 +26,11 @@ def indexes(seen: StoreSnapshot) -> None:
         if row.history and not row.outstanding and row.state is not State.FAILURE
     ]:
         raise Finding("a history is left of what ended otherwise", left)
-    rows = sum(seen.records[i].rows for i in seen.waiting if not seen.records[i].suspect)
+    rows = sum(seen.records[i].rows for i in seen.waiting if not seen.records[i].quarantined)
     if rows != seen.meta.get("waiting_rows", 0):
         raise Finding("waiting_rows is not what the records say", seen.meta)
 
 
 def needed(seen: StoreSnapshot, batch: int) -> int:
     """Tickets that what waits needs."""
-    return math.ceil(seen.meta.get("waiting_rows", 0) / batch) + len(seen.suspects)
+    return math.ceil(seen.meta.get("waiting_rows", 0) / batch) + len(seen.quarantined_ids)

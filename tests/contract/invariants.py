@@ -85,7 +85,7 @@ class Invariants:
             self._admission(step, step.move.args[0], step.answer)
             self._joined(step, step.move.args[0], step.answer)
         if step.move.name == "reap":
-            self._taken_over(step, step.answer)
+            self._reclaimed(step, step.answer)
             self._dropped(step)
         self._charges(step)
         self._order(step)
@@ -201,7 +201,7 @@ class Invariants:
         if went and kept and max(went) > min(kept):
             raise Finding("a dead letter went before an older one", f"{went}, and not {kept}")
 
-    def _taken_over(self, step: Step, answer: Reaped) -> None:
+    def _reclaimed(self, step: Step, answer: Reaped) -> None:
         lost = [(i, old) for i, old, new in step.changed() if old.state is State.RUNNING]
         if answer.drift:
             raise Finding(
@@ -214,9 +214,9 @@ class Invariants:
             self._last_reap = step.now
         for task_id, _ in lost:
             if step.now < self._calm_from:
-                raise Finding("a take-over right after a pause", task_id)
+                raise Finding("a reclaim right after a pause", task_id)
             if step.before.running[task_id] > step.now:
-                raise Finding("a take-over of a claim that had renewed", task_id)
+                raise Finding("a reclaim of a claim that had renewed", task_id)
 
     def _charges(self, step: Step) -> None:
         due = self._due(step)

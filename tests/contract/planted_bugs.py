@@ -46,10 +46,10 @@ BUGS = (
         InjectedBugs(any_refusal_stops_the_child=True),
     ),
     Bug("a batch whose members' own temporary failures are never charged and never end"),
-    Bug("a take-over right after a pause, also by the other gateway's reaper"),
+    Bug("a reclaim right after a pause, also by the other gateway's reaper"),
     Bug("a reaper acting on a stale list"),
     Bug("a ticket never repaired"),
-    Bug("a second suspect without a ticket"),
+    Bug("a second quarantined record without a ticket"),
     Bug(
         "a watch before the subscription is confirmed",
         "the gateway watches when it sends the subscription, and not again",

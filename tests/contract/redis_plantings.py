@@ -55,18 +55,18 @@ PLANTINGS = {
         "`fail` charges only who ran alone",
         (Patch("lib", "if alone or not permanent then attempts", "if alone then attempts"),),
     ),
-    "a take-over right after a pause, also by the other gateway's reaper": Planting(
+    "a reclaim right after a pause, also by the other gateway's reaper": Planting(
         "`reap` is quiet only in the run that noticed the pause",
         (
             Patch(
                 "reap",
-                "local taken_over = quiet and 0",
-                "local taken_over = (not stamp or stamp > now or now - stamp > 2 * period) and 0",
+                "local reclaimed = quiet and 0",
+                "local reclaimed = (not stamp or stamp > now or now - stamp > 2 * period) and 0",
             ),
         ),
     ),
     "a reaper acting on a stale list": Planting(
-        "`reap` takes over what an earlier run had listed, and does not look at the lease again",
+        "`reap` reclaims what an earlier run had listed, and does not look at the lease again",
         (
             Patch(
                 "reap",
@@ -80,8 +80,8 @@ PLANTINGS = {
         "`heartbeat` never asks for a ticket",
         (Patch("heartbeat", "if idle_beats < 2 then", "if true then"),),
     ),
-    "a second suspect without a ticket": Planting(
-        "`shortage` counts one suspect at most",
+    "a second quarantined record without a ticket": Planting(
+        "`missing_tickets` counts one quarantined record at most",
         (
             Patch(
                 "lib",

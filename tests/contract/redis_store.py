@@ -196,7 +196,7 @@ def _picture(keys: dict[str, Any]) -> StoreSnapshot:
         running=indexes["running"],
         retry=indexes["retry"],
         outstanding=indexes["outstanding"],
-        suspects=frozenset(indexes["suspects"]),
+        quarantined_ids=frozenset(indexes["suspects"]),
         **ages,
         claims={
             name.removeprefix("claim:"): _memory(held)
@@ -261,7 +261,7 @@ def _row(pairs: list[bytes]) -> Row:
     return Row(
         state=State(held["state"]),
         history=tuple(Run(**json.loads(line)) for line in held.get("history", "").splitlines()),
-        suspect=held.get("suspect") == "1",
+        quarantined=held.get("suspect") == "1",
         began=held.get("began") == "1",
         listeners=frozenset(held.get("listeners", "").split()),
         **values,

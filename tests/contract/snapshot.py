@@ -30,7 +30,7 @@ class Row:
     created: int = 0
     rows: int = 0
     attempts: int = 0
-    suspect: bool = False
+    quarantined: bool = False
     claim: str = ""
     named: int = 0
     worker: str = ""
@@ -93,7 +93,7 @@ class StoreSnapshot:
     retry: dict[str, int] = field(default_factory=dict)
     """When each is due."""
     outstanding: dict[str, int] = field(default_factory=dict)
-    suspects: frozenset[str] = frozenset()
+    quarantined_ids: frozenset[str] = frozenset()
     starts_by: dict[str, int] = field(default_factory=dict)
     ended: dict[str, int] = field(default_factory=dict)
     dead: dict[str, int] = field(default_factory=dict)

@@ -5,7 +5,7 @@ under test answered, so that answers can be compared exactly.
 
 The protocol leaves two things to the store: where in its millisecond a record stands in the order,
 and how long a retry waits. There the store's choice is looked up in what it holds after the move,
-tested against what is allowed, and taken over.
+tested against what is allowed, and adopted.
 """
 
 from collections.abc import Callable
@@ -45,7 +45,7 @@ class Spec(GatewayMoves, WorkerMoves):
         self._measure(age, period)
         self.stamp = self.now
         quiet = self.now < self.quiet_until
-        taken_over = 0 if quiet else self._take_over()
+        reclaimed = 0 if quiet else self._reclaim()
         due = [task_id for task_id, at in self.dues.items() if at <= self.now]
         for task_id in due:
             self._become(task_id, State.WAITING)
@@ -56,12 +56,20 @@ class Spec(GatewayMoves, WorkerMoves):
         ]
         for task_id in late:
             self._become(task_id, State.EXPIRED)
-        forgotten, buried = self._drop_old()
+        forgotten, discarded = self._drop_old()
         self.posts = {
             name: post for name, post in self.posts.items() if post.seen > self.now - WORKER_GONE_MS
         }
         return messages.Reaped(
-            True, quiet, taken_over, len(due), len(late), forgotten, buried, 0, self._shortage()
+            True,
+            quiet,
+            reclaimed,
+            len(due),
+            len(late),
+            forgotten,
+            discarded,
+            0,
+            self._missing_tickets(),
         )
 
     def _cut(self) -> None:
@@ -80,7 +88,7 @@ class Spec(GatewayMoves, WorkerMoves):
             self.rate = (self.rate * 29 + seen) // 30 if self.rate else seen
         self.ended_before, self.backlog = self.ended, backlog
 
-    def _take_over(self) -> int:
+    def _reclaim(self) -> int:
         lost = [task_id for task_id, until in self.leases.items() if until <= self.now]
         for task_id in lost:
             self._fail(task_id, WORKER_LOST, permanent=False, own=False)
@@ -94,8 +102,8 @@ class Spec(GatewayMoves, WorkerMoves):
         forgotten = self._older(
             self.limits.result_ttl_ms, State.SUCCESS, State.CANCELLED, State.EXPIRED
         )
-        buried = self._older(self.limits.dead_letter_ttl_ms, State.FAILURE)
-        for task_id in forgotten + buried:
+        discarded = self._older(self.limits.dead_letter_ttl_ms, State.FAILURE)
+        for task_id in forgotten + discarded:
             self._entomb(task_id)
         while dead := sorted(
             self.among(State.FAILURE), key=lambda task_id: (self.records[task_id].ended, task_id)
@@ -106,11 +114,11 @@ class Spec(GatewayMoves, WorkerMoves):
             ):
                 break
             self._entomb(dead[0])
-            buried.append(dead[0])
+            discarded.append(dead[0])
         for task_id in self._older(self.limits.tombstone_ttl_ms, State.FORGOTTEN):
             del self.records[task_id]
             self.idems = {key: told for key, told in self.idems.items() if told[0] != task_id}
-        return len(forgotten), len(buried)
+        return len(forgotten), len(discarded)
 
     def _older(self, age_ms: int, *states: State) -> list[str]:
         return [
@@ -136,7 +144,7 @@ class Spec(GatewayMoves, WorkerMoves):
             running=self.leases,
             retry=self.dues,
             outstanding={i: row.created for i, row in rows.items() if row.outstanding},
-            suspects=frozenset(self.suspects()),
+            quarantined_ids=frozenset(self.quarantined_ids()),
             starts_by={
                 i: row.starts_by
                 for i, row in rows.items()

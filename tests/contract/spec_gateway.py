@@ -21,7 +21,7 @@ class GatewayMoves(Rows):
         if owner in self.records and digest != s.body_digest:
             row = self.records[owner]
             return messages.SubmitAnswer(
-                Submitted.CONFLICT, owner, row.state, row.seq, self._shortage()
+                Submitted.CONFLICT, owner, row.state, row.seq, self._missing_tickets()
             )
         known = owner in self.records
         twin = owner if known else self._twin(s)
@@ -129,7 +129,7 @@ class GatewayMoves(Rows):
         """
         row = self.records[task_id]
         self._listen(row, s.listener)
-        return messages.SubmitAnswer(kind, task_id, row.state, row.seq, self._shortage())
+        return messages.SubmitAnswer(kind, task_id, row.state, row.seq, self._missing_tickets())
 
     def _listen(self, row: Row, channel: str) -> None:
         if row.outstanding and channel:
@@ -178,7 +178,7 @@ class GatewayMoves(Rows):
         if row is None or row.state is State.FORGOTTEN:
             return messages.Replayed(0, 0)
         if row.epoch == epoch and row.state is State.FAILURE:
-            row.epoch, row.attempts, row.suspect, row.error, row.ended = (
+            row.epoch, row.attempts, row.quarantined, row.error, row.ended = (
                 epoch + 1,
                 0,
                 False,
@@ -188,7 +188,7 @@ class GatewayMoves(Rows):
             self._become(task_id, State.WAITING)
         elif row.epoch != epoch + 1:
             return messages.Replayed(0, 0)
-        return messages.Replayed(row.epoch, self._shortage())
+        return messages.Replayed(row.epoch, self._missing_tickets())
 
     def discard_dead_letter(self, task_id: str) -> bool:
         row = self.records.get(task_id)
@@ -199,7 +199,7 @@ class GatewayMoves(Rows):
     def tickets_published(self, model: str, published: int) -> int:
         del model
         self.tickets += published
-        return self._shortage()
+        return self._missing_tickets()
 
     def counts(self, model: str) -> messages.QueueCounts:
         del model

@@ -17,7 +17,7 @@ class NotAllowed(AssertionError):
 
 
 class Rows:
-    """Records, claims, workers and the guess; indexes are never kept, only derived."""
+    """Records, claims, workers and tickets in flight; indexes are never kept, only derived."""
 
     def __init__(self, limits: Limits) -> None:
         self.limits = limits
@@ -47,27 +47,32 @@ class Rows:
             self.among(State.WAITING), key=lambda task_id: (self.records[task_id].order, task_id)
         )
 
-    def suspects(self) -> list[str]:
-        return [task_id for task_id in self.among(State.WAITING) if self.records[task_id].suspect]
+    def quarantined_ids(self) -> list[str]:
+        return [
+            task_id for task_id in self.among(State.WAITING) if self.records[task_id].quarantined
+        ]
 
     def bytes_of(self, *states: State) -> int:
         return sum(len(self.records[task_id].input or b"") for task_id in self.among(*states))
 
     def waiting_rows(self) -> int:
         waiting = (self.records[task_id] for task_id in self.among(State.WAITING))
-        return sum(row.rows for row in waiting if not row.suspect)
+        return sum(row.rows for row in waiting if not row.quarantined)
 
-    def shortage(self, batch: int) -> int:
+    def missing_tickets(self, batch: int) -> int:
         """Returns how many tickets are missing.
 
-        Each batch of ordinary rows needs one and each suspect one, less those under way.
+        Each batch of ordinary rows needs one and each quarantined record one, less those in flight.
         """
         return max(
-            0, math.ceil(self.waiting_rows() / max(1, batch)) + len(self.suspects()) - self.tickets
+            0,
+            math.ceil(self.waiting_rows() / max(1, batch))
+            + len(self.quarantined_ids())
+            - self.tickets,
         )
 
-    def _shortage(self) -> int:
-        return self.shortage(self.batch or 1)
+    def _missing_tickets(self) -> int:
+        return self.missing_tickets(self.batch or 1)
 
     def _held(self, task_id: str, claim_id: str) -> bool:
         row = self.records.get(task_id)
@@ -108,7 +113,7 @@ class Rows:
         """Charges a failed run to its record, and ends the record when that was the last attempt.
 
         A run without begin costs nothing. A run whose failure a mate may have caused puts the
-        record in doubt instead.
+        record in quarantine instead.
         """
         row = self.records[task_id]
         alone, begun = row.named == 1, row.begun > 0
@@ -120,7 +125,7 @@ class Rows:
             Run(row.epoch, row.worker, version, row.begun, self.now, row.named, charged, told),
         )
         if not alone and not own:
-            row.suspect = True
+            row.quarantined = True
             return self._become(task_id, State.WAITING).state
         row.error = error
         row.attempts += charged

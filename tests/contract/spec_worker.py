@@ -33,7 +33,9 @@ class WorkerMoves(Rows):
         elif memory.status == "nothing":
             return messages.ClaimAnswer(ClaimStatus.NOTHING)
         elif memory.status == "closed":
-            return messages.ClaimAnswer(ClaimStatus.NOTHING, tickets=self.shortage(ask.batch_rows))
+            return messages.ClaimAnswer(
+                ClaimStatus.NOTHING, tickets=self.missing_tickets(ask.batch_rows)
+            )
         batch, full = self._batch(ask.batch_rows)
         age = max((self._waited(task_id, ask.max_batch_wait_ms) for task_id in batch), default=0)
         if not batch:
@@ -43,7 +45,7 @@ class WorkerMoves(Rows):
             self.claims[ask.claim_id] = Memory("asking")
             wait = ask.max_batch_wait_ms - age
             return messages.ClaimAnswer(
-                ClaimStatus.WAIT, wait_ms=wait, tickets=self.shortage(ask.batch_rows)
+                ClaimStatus.WAIT, wait_ms=wait, tickets=self.missing_tickets(ask.batch_rows)
             )
         for task_id in batch:
             row = self._become(task_id, State.RUNNING)
@@ -68,13 +70,13 @@ class WorkerMoves(Rows):
             row = self.records[task_id]
             if row.began or not 0 < row.starts_by <= self.now:
                 able.append(task_id)
-        if able and self.records[able[0]].suspect:
+        if able and self.records[able[0]].quarantined:
             return able[:1], True
         batch: list[str] = []
         rows = 0
         for task_id in able:
             row = self.records[task_id]
-            if row.suspect or (batch and rows + row.rows > most):
+            if row.quarantined or (batch and rows + row.rows > most):
                 return batch, True
             batch.append(task_id)
             rows += row.rows
@@ -92,7 +94,7 @@ class WorkerMoves(Rows):
                 messages.ClaimedRecord(task_id, data, row.rows if row is not None else 0)
             )
         return messages.ClaimAnswer(
-            ClaimStatus.GRANTED, tuple(granted), 0, self.shortage(ask.batch_rows)
+            ClaimStatus.GRANTED, tuple(granted), 0, self.missing_tickets(ask.batch_rows)
         )
 
     def begin(self, model: str, claim_id: str, task_ids: Sequence[str]) -> tuple[str, ...]:
@@ -145,7 +147,7 @@ class WorkerMoves(Rows):
                     task_id: self._settled(claim_id, task_id, outcome, version)
                     for task_id in memory.ids
                 }
-        return messages.SettleAnswer(words, self._shortage())
+        return messages.SettleAnswer(words, self._missing_tickets())
 
     def _settled(self, claim_id: str, task_id: str, outcome: Outcome, version: str) -> str:
         memory = self.claims.get(claim_id)

@@ -90,7 +90,7 @@ class StoreUnderTest(Protocol):
         """All that it holds of a model."""
 
     def meddle(self, model: str, tickets: int) -> None:
-        """Sets the guess of tickets, as a hand or a rollback might."""
+        """Sets the count of tickets in flight, as a hand or a rollback might."""
 
     def forge(self, model: str, task_id: str, *, outstanding: bool) -> None:
         """Puts a task id into the outstanding set, or takes it out, behind the moves' back."""

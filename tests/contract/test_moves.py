@@ -54,15 +54,15 @@ def test_a_finish_after_the_lease_ran_out_succeeds_until_somebody_took_over(cast
     assert cast.settle("c1", OutcomeKind.FINISH) == {task_id: "success"}
 
 
-def test_a_batch_that_fails_is_put_in_doubt_and_nobody_is_charged(cast: Cast) -> None:
+def test_a_batch_that_fails_is_quarantined_and_nobody_is_charged(cast: Cast) -> None:
     ids = [cast.submit(), cast.submit()]
     cast.run("c1")
     assert cast.settle("c1", OutcomeKind.FAIL_FOR_GOOD) == dict.fromkeys(ids, "waiting")
     records = cast.store.picture(MODEL).records
-    assert [(records[i].suspect, cast.read(i).attempts) for i in ids] == [(True, 0)] * 2
+    assert [(records[i].quarantined, cast.read(i).attempts) for i in ids] == [(True, 0)] * 2
 
 
-def test_a_suspect_runs_alone_and_then_pays_for_itself(cast: Cast) -> None:
+def test_a_quarantined_record_runs_alone_and_then_pays_for_itself(cast: Cast) -> None:
     ids = [cast.submit(), cast.submit()]
     cast.run("c1")
     cast.settle("c1", OutcomeKind.FAIL)
@@ -72,7 +72,7 @@ def test_a_suspect_runs_alone_and_then_pays_for_itself(cast: Cast) -> None:
     assert cast.read(ids[0]).attempts == 1
 
 
-def test_a_claim_stops_before_the_first_suspect(cast: Cast) -> None:
+def test_a_claim_stops_before_the_first_quarantined_record(cast: Cast) -> None:
     cast.submit(), cast.submit()
     cast.run("c1")
     cast.settle("c1", OutcomeKind.FAIL)
@@ -169,7 +169,7 @@ def test_a_claim_that_wrote_in_vain_is_over_and_not_lost(cast: Cast) -> None:
     assert cast.worker.renew(MODEL, "c1", 1_000).kind is LeaseStatus.ENDED
 
 
-def test_a_renewal_past_the_run_limit_is_refused_and_the_claim_is_taken_over(cast: Cast) -> None:
+def test_a_renewal_past_the_run_limit_is_refused_and_the_claim_is_reclaimed(cast: Cast) -> None:
     task_id = cast.submit()
     cast.pass_seconds(6)
     cast.run("c1")

@@ -129,7 +129,7 @@ def test_a_replay_names_its_epoch_and_opens_one_however_often_it_arrives(cast: C
     assert cast.tell("replay", task_id, 1) == Replayed(0, 0)
 
 
-def test_a_dead_letter_is_buried_once(cast: Cast) -> None:
+def test_a_dead_letter_is_discarded_once(cast: Cast) -> None:
     task_id = cast.submit()
     assert not cast.tell("discard_dead_letter", task_id)
     cast.run("c1")
@@ -143,11 +143,11 @@ def test_one_reaper_runs_at_a_time(cast: Cast) -> None:
     assert [cast.reap().ran, cast.reap().ran] == [True, False]
 
 
-def test_a_lost_worker_is_taken_over_when_its_lease_ran_out(cast: Cast) -> None:
+def test_what_a_lost_worker_held_is_reclaimed_when_its_lease_ran_out(cast: Cast) -> None:
     cast.pass_seconds(6)
     task_id = cast.submit()
     cast.run("c1")
-    assert sum(answer.taken_over for answer in cast.pass_seconds(6)) == 1
+    assert sum(answer.reclaimed for answer in cast.pass_seconds(6)) == 1
     assert cast.read(task_id).attempts == 1
     assert cast.read(task_id).error == {
         "type": "worker_lost",
@@ -158,16 +158,16 @@ def test_a_lost_worker_is_taken_over_when_its_lease_ran_out(cast: Cast) -> None:
 @pytest.mark.parametrize(
     "jump_ms", [12_000, -12_000], ids=["the store stood still", "the clock stepped back"]
 )
-def test_nothing_is_taken_over_for_a_lease_after(cast: Cast, jump_ms: int) -> None:
+def test_nothing_is_reclaimed_for_a_lease_after(cast: Cast, jump_ms: int) -> None:
     cast.pass_seconds(6)
     task_id = cast.submit()
     cast.run("c1")
     cast.pass_ms(jump_ms)
     assert cast.reap().quiet
     seconds = cast.store.limits.lease_ms // 1_000
-    assert sum(answer.taken_over for answer in cast.pass_seconds(seconds - 1)) == 0
+    assert sum(answer.reclaimed for answer in cast.pass_seconds(seconds - 1)) == 0
     assert cast.worker.begin(MODEL, "c1", [task_id]) == (task_id,)
-    assert sum(answer.taken_over for answer in cast.pass_seconds(2)) == 1
+    assert sum(answer.reclaimed for answer in cast.pass_seconds(2)) == 1
 
 
 def test_a_clock_that_stepped_back_puts_nothing_before_what_waits(cast: Cast) -> None:
@@ -210,7 +210,9 @@ def test_a_newly_idle_worker_and_a_claim_end_the_back_off(cast: Cast) -> None:
     assert cast.beat("w", WorkerState.IDLE).repair == 2
 
 
-def test_tickets_cover_what_waits_a_batch_each_and_a_suspect_one_to_itself(cast: Cast) -> None:
+def test_tickets_cover_what_waits_a_batch_each_and_a_quarantined_record_one_to_itself(
+    cast: Cast,
+) -> None:
     cast.beat("w", WorkerState.IDLE, rows=2)
     assert cast.answer().tickets == 1
     assert cast.worker.tickets_published(MODEL, 1) == 0

@@ -116,7 +116,7 @@ def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
     task_id = post(gateway).json()["task_id"]
     with FakeWorker(own_stack.valkey.url()) as driver:
         driver.claim()
-        until(lambda: gateway.events("reaper.reaped"), "the record to be taken over", 90)
+        until(lambda: gateway.events("reaper.reaped"), "the record to be reclaimed", 90)
         status = HTTP.get(f"{gateway.url}/monitoring/task_status/{task_id}").json()
     assert status["error"]["type"] == "worker_lost"
 

@@ -45,7 +45,7 @@ def test_payloads_go_with_their_records(kept: Kept, own_driver: FakeWorker) -> N
     assert site.get(f"/monitoring/task_status/{task_id}").status_code == 410
 
 
-def test_the_result_of_a_claim_that_was_taken_over_goes_and_the_one_that_counts_stays(
+def test_the_result_of_a_claim_that_was_reclaimed_goes_and_the_one_that_counts_stays(
     kept: Kept, own_driver: FakeWorker
 ) -> None:
     site = kept.start()

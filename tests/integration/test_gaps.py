@@ -47,7 +47,7 @@ def stack(tmp_path: Path, fault_registry: str) -> Stack:
 def work_that_fails_in_every_way(client: Client) -> None:
     """Sends calls that succeed, and work that fails in every way.
 
-    A sync call is small, and another has a large input and result. Then a batch is in doubt, a
+    A sync call is small, and another has a large input and result. Then a batch is quarantined, a
     child dies, and a child hangs and is stopped.
     """
     assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200

@@ -56,7 +56,7 @@ def test_all_tickets_doubled(make_stack: MakeStack) -> None:
     finished_within_two_beats(client, ids)
 
 
-def test_the_guess_wrong_by_a_thousand_either_way(make_stack: MakeStack) -> None:
+def test_a_thousand_tickets_too_many_or_too_few_in_flight(make_stack: MakeStack) -> None:
     stack = make_stack(MAX_BATCH_SIZE="8")
     client = stack.client()
     with redis.Redis.from_url(stack.valkey.url(0)) as store:

@@ -100,7 +100,7 @@ def drains(client: Client) -> bool:
     return states in ([], ["draining"])
 
 
-def test_a_parent_that_stood_still_is_taken_over_and_its_late_write_is_refused(
+def test_a_parent_that_stood_still_is_reclaimed_from_and_its_late_write_is_refused(
     make_stack: MakeStack,
 ) -> None:
     stack = make_stack(gateways=2, workers=1, LEASE_S="8")

@@ -212,7 +212,7 @@ class Runner:
         try:
             self._tickets.publish_missing(answer.tickets)
         except StoreUnavailable:
-            log.info("tickets.guess_not_raised", claim_id=claim_id)
+            log.info("tickets.in_flight_not_raised", claim_id=claim_id)
 
 
 def _apart(

@@ -77,7 +77,7 @@ class GatewayCommands(Keys):
         )
 
     def reap(self, model: str) -> Command[messages.Reaped]:
-        """Take over, due, expire, forget, discard."""
+        """Reclaim, retry due, expire, expire result, discard."""
         limits = self.limits
         request = {
             "period_ms": limits.reaper_period_ms,

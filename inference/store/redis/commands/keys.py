@@ -39,7 +39,7 @@ class Keys:
         return Command("own", self.prefix(model), request, _owner)
 
     def tickets_published(self, model: str, published: int) -> Command[int]:
-        """Raises the guess of tickets under way; answers how many are missing still."""
+        """Counts the tickets just published as in flight; answers how many are missing still."""
         return Command("tickets_published", self.prefix(model), {"published": published}, _missing)
 
     def retry_limits(self) -> dict[str, float]:

@@ -17,7 +17,7 @@ local function grant(ids)
     records[n] = {'task_id', id, 'rows', stored[1] or 0}
     if held(load(id), claim_id) then records[n][5], records[n][6] = 'input', stored[2] end
   end
-  return reply({kind = 'granted', tickets = shortage(batch), records = records})
+  return reply({kind = 'granted', tickets = missing_tickets(batch), records = records})
 end
 
 if status == 'granted' then
@@ -27,13 +27,13 @@ if status == 'granted' then
 elseif status == 'nothing' then
   return reply({kind = 'nothing'})
 elseif status == 'closed' then
-  return reply({kind = 'nothing', tickets = shortage(batch)})
+  return reply({kind = 'nothing', tickets = missing_tickets(batch)})
 elseif not status then
-  local guess = tonumber(redis.call('HGET', META, 'tickets')) or 0
-  if guess > 0 then redis.call('HSET', META, 'tickets', guess - 1) end
+  local in_flight = tonumber(redis.call('HGET', META, 'tickets')) or 0
+  if in_flight > 0 then redis.call('HSET', META, 'tickets', in_flight - 1) end
 end
 
--- The lowest in the order decides: a suspect alone, else ordinary ones up to the first suspect.
+-- The lowest in the order decides: a quarantined record alone, else ordinary ones up to the first quarantined one.
 local picked, records, rows, oldest, full = {}, {}, 0, now, false
 local from, PAGE, PAGES = 0, 64, 32
 while not full and from < PAGE * PAGES do
@@ -60,7 +60,7 @@ if #picked == 0 then
 end
 if not full and now - oldest < max_wait then
   remember('asking')
-  return reply({kind = 'wait', wait_ms = math.max(1, max_wait - (now - oldest)), tickets = shortage(batch)})
+  return reply({kind = 'wait', wait_ms = math.max(1, max_wait - (now - oldest)), tickets = missing_tickets(batch)})
 end
 
 for _, id in ipairs(picked) do

@@ -1,4 +1,4 @@
--- The reaper: take over, due, expire, forget, discard; each tests its own condition here, in the step that acts.
+-- The reaper: reclaim, retry due, expire, expire result, discard; each tests its own condition here, in the step that acts.
 -- Request: period_ms, lease_ms, most, retry (see `fail`), result_ttl_ms, tombstone_ttl_ms, dead_letter_ttl_ms, most_dead,
 -- most_dead_bytes.
 -- Reply: the fields of `Reaped`; only ran, false, where another gateway's reaper had just run.
@@ -51,14 +51,14 @@ local function each(index, up_to, act)
   return done
 end
 
-local taken_over = quiet and 0 or each(RUNNING, now, function(id, r)
+local reclaimed = quiet and 0 or each(RUNNING, now, function(id, r)
   if r.state ~= 'running' then redis.call('ZREM', RUNNING, id) return false end
   redis.call('PEXPIRE', claim_key(r.claim), HOUR_MS)
   fail(id, r, false, false, WORKER_LOST, retry, '')
   return true
 end)
 
-local due = each(RETRY, now, function(id, r)
+local retries_due = each(RETRY, now, function(id, r)
   redis.call('ZREM', RETRY, id)
   if r.state ~= 'retry' then return false end
   to_waiting(id, r)
@@ -74,8 +74,8 @@ end)
 
 -- What only takes room has a budget of its own, and a larger one: else what ends faster than that would pile up.
 budget = 4 * request.most
-local forgotten = each(ENDED, now - request.result_ttl_ms, function(id, r) to_tombstone(id, r, ENDED) return true end)
-local buried = each(DEAD, now - request.dead_letter_ttl_ms, function(id, r) to_tombstone(id, r, DEAD) return true end)
+local results_expired = each(ENDED, now - request.result_ttl_ms, function(id, r) to_tombstone(id, r, ENDED) return true end)
+local discarded = each(DEAD, now - request.dead_letter_ttl_ms, function(id, r) to_tombstone(id, r, DEAD) return true end)
 
 -- Too many dead letters, or too large in all: the oldest go.
 while budget > 0 and (redis.call('ZCARD', DEAD) > request.most_dead
@@ -84,7 +84,7 @@ while budget > 0 and (redis.call('ZCARD', DEAD) > request.most_dead
   local r = id and load(id)
   if not id then break end
   if r then to_tombstone(id, r, DEAD) else redis.call('ZREM', DEAD, id) end
-  buried, budget = buried + 1, budget - 1
+  discarded, budget = discarded + 1, budget - 1
 end
 
 budget = 4 * request.most
@@ -114,6 +114,6 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', now - WORKER_
   redis.call('DEL', worker_key(name))
 end
 return reply({
-  ran = true, quiet = quiet, taken_over = taken_over, due = due, expired = expired, forgotten = forgotten, buried = buried,
-  drift = drift, tickets = shortage(known_batch()),
+  ran = true, quiet = quiet, reclaimed = reclaimed, retries_due = retries_due, expired = expired, results_expired = results_expired, discarded = discarded,
+  drift = drift, tickets = missing_tickets(known_batch()),
 })

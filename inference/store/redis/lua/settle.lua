@@ -1,4 +1,4 @@
--- finish, fail, doubt, hand back: running → success, retry, failure or waiting.
+-- finish, fail, quarantine, hand back: running → success, retry, failure or waiting.
 -- Request: claim_id, version, retry (see `fail`), outcomes: each with task_id ('*': all that it holds), verb, own, run_ms.
 -- The payload of the first outcome is ARGV[2], of the second ARGV[3], and so on.
 -- Reply: words, for each id the state it was moved to or 'void'; tickets.
@@ -47,4 +47,4 @@ for n, outcome in ipairs(request.outcomes) do
   end
 end
 redis.call('PEXPIRE', ck, HOUR_MS)
-return reply({words = words, tickets = shortage(known_batch())})
+return reply({words = words, tickets = missing_tickets(known_batch())})

@@ -5,7 +5,7 @@ local id, input, join, listener = request.task_id, ARGV[2], request.join_key, re
 local idem, digest = request.idempotency_key, request.body_digest
 
 local function answer(kind, task_id, r)
-  return reply({kind = kind, task_id = task_id, state = r.state, sequence = r.seq, tickets = shortage(known_batch())})
+  return reply({kind = kind, task_id = task_id, state = r.state, sequence = r.seq, tickets = missing_tickets(known_batch())})
 end
 
 local function refusal(kind, retry_after_ms)

@@ -1,11 +1,11 @@
 -- How many tickets waiting records still need.
 
 -- How many tickets are missing for what waits, at `batch` rows a ticket and one for each suspect.
-local function shortage(batch)
+local function missing_tickets(batch)
   local rows = tonumber(redis.call('HGET', META, 'waiting_rows')) or 0
   local needed = math.ceil(math.max(rows, 0) / math.max(batch, 1)) + redis.call('ZCARD', SUSPECTS)
-  local guess = tonumber(redis.call('HGET', META, 'tickets')) or 0
-  return math.max(0, needed - guess)
+  local in_flight = tonumber(redis.call('HGET', META, 'tickets')) or 0
+  return math.max(0, needed - in_flight)
 end
 
 -- B as the workers last said it; a model that no worker ever served counts a ticket a row.
