@@ -1,3 +1,4 @@
-"""The gateway: it validates a request for a prediction, writes it down and answers; it never runs a
-model.
+"""The gateway validates a request for a prediction, writes it down and answers.
+
+It never runs a model.
 """

@@ -1,5 +1,6 @@
-"""The dead letters of all models as one list, and what an operator does with them; for HTTP and the
-command alike.
+"""Lists the dead letters of all models as one, and does what an operator asks with them.
+
+HTTP and the command both use it.
 """
 
 from collections.abc import Callable, Sequence
@@ -76,8 +77,9 @@ class DeadLetterBox:
         return record.state if record else None
 
     async def replay(self, letter: DeadLetter) -> int:
-        """Sends one round again and returns the epoch that now runs; 0 when it was replayed or
-        deleted meanwhile.
+        """Sends one round again and returns the epoch that now runs.
+
+        0 when it was replayed or deleted meanwhile.
         """
         answer = await self._store.replay(letter.task_id, letter.epoch)
         self._need(model_of(letter.task_id) or "", answer.tickets)

@@ -1,5 +1,6 @@
-"""Extensions add calls of their own to a gateway: `EXTENSIONS=package.module:function,…` names
-them.
+"""Adds the calls of extensions to a gateway.
+
+`EXTENSIONS=package.module:function,…` names the extensions.
 
 Each function is called once, when the gateway is built, with the application, the gateway's
 settings and its metrics registry. It may add routes (`app.http.routes.add` describes them as the
@@ -22,8 +23,10 @@ from app.settings import GatewaySettings
 from inference.errors import Misconfigured
 
 Background = Mapping[str, Callable[[], Awaitable[None]]]
-"""Tasks by name. Each is started with the gateway, started again when it ends or crashes, and
-cancelled when the gateway stops.
+"""Tasks by name.
+
+Each is started with the gateway, started again when it ends or crashes, and cancelled when the
+gateway stops.
 """
 
 

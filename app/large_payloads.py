@@ -1,8 +1,9 @@
-"""Large inputs and results for the event loop: `inference.blobs.blob_store`, asked on a few threads
-and never for long.
+"""Reads and writes large inputs and results for the event loop.
 
-A place that hangs, as a network's folder can, costs those who bring or want something large a 503;
-all else goes on beside it. How much may wait for the threads is bounded where bodies are received.
+It calls `inference.blobs.blob_store` on a few threads and never for long.
+
+A place that hangs, as a network's folder can, costs callers with a large input or result a 503. All
+else goes on beside it. How much may wait for the threads is bounded where bodies are received.
 """
 
 import asyncio

@@ -83,11 +83,11 @@ class Predictions:
         waits: bool = False,
         longest_wait_s: float = 0,
     ) -> PredictionRequest:
-        """Returns the request, with the id made here, so that a caller can be told it when the
-        store fails.
+        """Returns the request, with a new id.
 
-        `body` is kept as the input where `keeps_body` says so. `waits`: its end will be waited for.
-        With `longest_wait_s` the store may refuse what by the measured rate would take longer.
+        The id is made here, so that a caller can be told it when the store fails. `body` is kept as
+        the input where `keeps_body` says so. `waits`: its end will be waited for. With
+        `longest_wait_s` the store may refuse a request that by the measured rate would take longer.
         """
         return PredictionRequest(
             task_id=new_task_id(checked.model),
@@ -111,8 +111,9 @@ class Predictions:
         )
 
     def keeps_body(self, size: int) -> bool:
-        """Whether a body of so many bytes is itself kept as the input: a worker takes from it what
-        it needs.
+        """Whether a body of so many bytes is itself kept as the input.
+
+        A worker takes from it what it needs.
         """
         return self._payloads.takes(size)
 
@@ -129,8 +130,10 @@ class Predictions:
         return answer
 
     async def _submit_large(self, request: PredictionRequest) -> SubmitAnswer:
-        """Where the outcome is unknown the input stays: the record may be there, and if not the
-        sweep takes it.
+        """Writes the large input, then the record.
+
+        Where the outcome is unknown the input stays: the record may be there, and if not the sweep
+        takes it.
         """
         task_id = request.task_id
         reference = await self._payloads.keep_input(task_id, request.input)
@@ -152,8 +155,9 @@ class Predictions:
             yield PendingResult(task_id, news, deadline)
 
     async def end(self, answer: SubmitAnswer, pending: PendingResult) -> Record | None:
-        """Waits for the end of what was submitted. Returns the record, as it stands when the time
-        is over; None if it was refused.
+        """Waits for the end of a submitted request and returns its record.
+
+        The record is as it stands when the time is over; None if the request was refused.
 
         Raises `WaitBroken` when the record was written and its end can't be told.
         """
@@ -175,11 +179,10 @@ class Predictions:
         raise WaitBroken("the store no longer has this prediction", task_id)
 
     async def wait(self, task_id: str, wait_s: float) -> Record | None:
-        """Returns the record once it has ended, or as it stands after `wait_s`; None for an id that
-        is not known.
+        """Returns the record once it has ended, or as it stands after `wait_s`.
 
-        Raises `PayloadUnavailable` or `PayloadGone` for a result that is kept elsewhere and can't
-        be read.
+        None for an id that is not known. Raises `PayloadUnavailable` or `PayloadGone` for a result
+        that is kept elsewhere and can't be read.
         """
         if wait_s <= 0 or not model_of(task_id):
             return await self.read(task_id)

@@ -38,8 +38,9 @@ AGAIN_S = 2.0
 """How often the registry is asked for a model that is not served."""
 
 PATIENCE_S = 20.0
-"""How long a look waits for the registry. MLflow gives up before, an artifact store's client may
-not.
+"""How long a look waits for the registry.
+
+MLflow gives up before, an artifact store's client may not.
 """
 
 Read = Callable[[str], ModelVersion]
@@ -78,8 +79,9 @@ class Registry:
         self._patience_s = min(patience_s, PATIENCE_S)
 
     def pool_of(self, asked: Any) -> str:
-        """Returns the pool of a name or an address (`name`, `name@alias`, `name/version`), served
-        or not; '' for any other.
+        """Returns the pool of a name or an address, served or not; '' for any other.
+
+        An address is `name`, `name@alias` or `name/version`.
         """
         if type(asked) is not str:
             return ""
@@ -126,8 +128,9 @@ class Registry:
             await self._follow(name)
 
     async def _look(self, name: str) -> ServiceError | None:
-        """Asks the registry, then the workers; notes and returns what is wrong with the registry's
-        answer.
+        """Asks the registry, then the workers.
+
+        Notes and returns the error in the registry's answer, None if there is none.
         """
         wrong: ServiceError | None = None
         try:
@@ -173,8 +176,9 @@ class Registry:
             ) from None
 
     async def _spare(self, name: str, error: RegistryUnavailable) -> None:
-        """The registry is away and nothing was read yet: what another gateway kept will do, if it
-        can be checked.
+        """Serves the card that another gateway kept, if it can be checked.
+
+        It is called when the registry is away and nothing was read yet.
         """
         with suppress(StoreUnavailable, Misconfigured):
             kept = ModelVersion.read(await self._store.card(name) or b"")
@@ -197,8 +201,9 @@ class Registry:
             log.info("registry.unfollowed", model=name, reason=str(error))
 
     async def _go_by_workers(self, name: str) -> None:
-        """Serves what most workers hold; where as many hold one as another, the one that the alias
-        means is on its way in.
+        """Serves the version that most workers hold.
+
+        Where as many hold one as another, the version that the alias means is on its way in.
         """
         named, served = self._named.get(name), self.models.get(name)
         held = Counter(

@@ -1,5 +1,6 @@
-"""A call that blocks, on a thread of its own that nobody waits for: one that hangs holds up neither
-others nor the end.
+"""Runs a blocking call on a thread of its own that nobody waits for.
+
+A call that hangs holds up neither others nor the end.
 """
 
 import asyncio

@@ -1,8 +1,8 @@
-"""The service that people write first: `delay()` in the handler, `AsyncResult.get()` in a thread
-pool, a Redis result backend.
+"""Serves a model in the way that people write first, to compare with.
 
-As FastAPI's and Celery's tutorials have it, with prefork and one child, as ours. It runs the same
-model.
+The service has `delay()` in the handler, `AsyncResult.get()` in a thread pool, a Redis result
+backend. It is as FastAPI's and Celery's tutorials have it, with prefork and one child, as ours. It
+runs the same model.
 """
 
 import os

@@ -1,8 +1,9 @@
-"""A gateway that measures how long its event loop is held: `uvicorn --factory
-bench.ticking:create_app`.
+"""Builds a gateway that measures how long its event loop is held.
 
-A timer of a millisecond looks at the CPU time of the loop's thread, so that what else runs on the
-machine does not count. GET /held answers the most between two looks since it was asked last.
+Its command is `uvicorn --factory bench.ticking:create_app`.
+
+A timer of a millisecond looks at the CPU time of the loop's thread, so that other programs on the
+machine do not count. GET /held answers the most between two looks since it was asked last.
 BENCH_MODELS has the models' inputs, as JSON.
 """
 

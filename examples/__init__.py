@@ -1,3 +1,4 @@
-"""What the service is shown with: each folder is a user of it, and nothing in the service knows one
-of them.
+"""The examples show the service at work.
+
+Each folder is a user of the service, and nothing in the service knows one of them.
 """

@@ -1,9 +1,8 @@
-"""Failpoints: the gaps between two effects that others can see, by name, so that the kill matrix
-can end a process exactly there.
+"""Names the gaps between two effects that others can see, the failpoints.
 
-Each reads `what has just happened / what comes next`. What a process tells only itself is no
-effect; nor is a read. One lies in kombu: the tests' hook finds it there, and nothing here reaches
-it.
+The kill matrix can end a process exactly there. A failpoint's value reads `the effect that has just
+happened / the effect that comes next`. A note that a process keeps to itself is no effect; nor is a
+read. One failpoint lies in kombu: the tests' hook finds it there, and nothing here reaches it.
 """
 
 from collections.abc import Callable
@@ -11,8 +10,9 @@ from enum import StrEnum
 
 
 class Failpoint(StrEnum):
-    """Every one, in the order in which a prediction meets them: the gateway's, the worker's
-    child's, the worker's parent's.
+    """Lists every failpoint, in the order in which a prediction meets them.
+
+    The gateway's come first, then those of the worker's child, then those of the worker's parent.
     """
 
     ASKED = "request read / record written"

@@ -13,8 +13,10 @@ _TASK_ID = re.compile(rf"({MODEL_NAME.pattern})-([0-9a-f]{{32}})")
 
 
 def new_task_id(model: str) -> str:
-    """Returns `<model>-<32 hex digits>`: 48 bits of milliseconds, then 80 random ones; sorts by
-    time, as UUIDv7 does (RFC 9562).
+    """Returns a new task id, `<model>-<32 hex digits>`.
+
+    The digits are 48 bits of milliseconds, then 80 random bits. They sort by time, as UUIDv7 does
+    (RFC 9562).
     """
     return f"{model}-{time.time_ns() // 1_000_000:012x}{secrets.token_hex(10)}"
 
@@ -26,7 +28,8 @@ def model_of(task_id: str) -> str | None:
 
 
 def new_claim_id() -> str:
-    """Returns 128 random bits in hex: the fence of one delivery, never derived from anything that
-    can come back.
+    """Returns 128 random bits in hex, the fence of one delivery.
+
+    It is never derived from anything that can come back.
     """
     return secrets.token_hex(16)

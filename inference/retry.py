@@ -52,12 +52,11 @@ def retry_until(
     max_pause_s: float | None = None,
     on_first_error: Callable[[Exception], object] | None = None,
 ) -> T:
-    """Calls `call` until it stops raising `on`, and returns its answer. After `timeout_s` the last
-    error is raised.
+    """Calls `call` until it stops raising `on`, and returns its answer.
 
-    The pause between two calls is `pause_s`, doubled each time up to `max_pause_s` if that is
-    given. `on_first_error` is called when the first pause begins. A call that takes long is not
-    interrupted.
+    After `timeout_s` the last error is raised. The pause between two calls is `pause_s`, doubled
+    each time up to `max_pause_s` if that is given. `on_first_error` is called when the first pause
+    begins. A call that takes long is not interrupted.
     """
     pauses = _pauses(timeout_s, pause_s, max_pause_s)
     first = True

@@ -26,8 +26,9 @@ OUTSTANDING = frozenset({State.WAITING, State.RUNNING, State.RETRY})
 FINAL = frozenset(State) - OUTSTANDING
 
 PublicWord = Literal["submitted", "started", "retry", "success", "failure", "cancelled", "expired"]
-"""What an answer says of a record. A forgotten one has no answer of its own, so its word is not
-among them.
+"""The word for a record's state in an answer.
+
+A forgotten record has no answer of its own, so its word is not among them.
 """
 
 CeleryWord = Literal["PENDING", "STARTED", "RETRY", "SUCCESS", "FAILURE", "REVOKED"]

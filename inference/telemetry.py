@@ -1,7 +1,7 @@
-"""Logging: one JSON object a line on standard output, also for what the libraries log. Never an
-input, an output or a secret.
+"""Sets up logging: one JSON object a line on standard output, also for the libraries' own logs.
 
-The access log is off: it costs a third of the throughput, and the metrics count requests.
+A line never has an input, an output or a secret. The access log is off: it costs a third of the
+throughput, and the metrics count requests.
 """
 
 import json

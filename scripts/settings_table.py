@@ -19,7 +19,9 @@ BEGIN, END = "<!-- settings: begin -->", "<!-- settings: end -->"
 
 
 def table() -> str:
-    """Returns the Markdown: what all share, then what only the gateway, a worker, or football
+    """Returns the table as Markdown.
+
+    First come the settings that all share, then those that only the gateway, a worker, or football
     reads.
     """
     shared = ContractSettings.model_fields

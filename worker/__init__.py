@@ -1,3 +1,4 @@
-"""The worker: one process, one model, one device; it claims records, runs them in batches and
-writes what came out.
+"""The worker is one process for one model on one device.
+
+It claims records, runs them in batches and writes the outcomes.
 """

@@ -13,8 +13,9 @@ from inference.errors import Misconfigured
 
 
 def main() -> int:
-    """Returns the exit code; what is wrong with the settings or the parts is one sentence on
-    standard error.
+    """Runs the worker and returns the exit code.
+
+    An error in the settings or the parts is one sentence on standard error.
     """
     # Celery handles them from the start of the pool. As the first process of a container, nothing
     # else ends this one.

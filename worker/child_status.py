@@ -16,14 +16,16 @@ PINNED = "INFERENCE_MODEL_VERSION"
 """The one by which it tells which version to load; not set, the child asks the registry."""
 
 MOST_DEATHS = 3
-"""Children that may die one after the other before they hold the model; then the worker ends, and
-says so.
+"""How many children may die one after the other before they hold the model.
+
+Then the worker ends, and says so.
 """
 
 
 class ChildStatusFiles:
-    """What the children of one worker wrote; `pid` answers the child that the pool has now, 0 for
-    none.
+    """Reads the files that the children of one worker wrote.
+
+    `pid` answers the child that the pool has now, 0 for none.
     """
 
     def __init__(self, folder: Path, pid: Callable[[], int] = lambda: 0) -> None:
@@ -40,20 +42,23 @@ class ChildStatusFiles:
         return _read(self._loaded_file()).partition("\n")[0]
 
     def bytes_when_loaded(self) -> int:
-        """The private memory (`private_bytes`) that the present child had when it had loaded; 0
-        while it loads.
+        """Returns the private memory of the present child right after loading.
+
+        In bytes, as `private_bytes` counts them; 0 while the child loads.
         """
         return int(_read(self._loaded_file()).partition("\n")[2] or 0)
 
     def moved_to(self) -> str:
-        """The version that the alias means now, by the present child, if that is another one than
-        it holds; else ''.
+        """Returns the version that the alias means now, if the child holds another; else ''.
+
+        The present child reports it.
         """
         return _read(self._folder / f"moved.{self.pid()}")
 
     def died(self) -> bool:
-        """Whether the pool's child is dead and not replaced yet (a zombie, or gone), by Linux's
-        /proc.
+        """Whether the pool's child is dead and not replaced yet.
+
+        A dead child is a zombie, or gone, by Linux's /proc.
         """
         pid = self.pid()
         if not pid:
@@ -64,10 +69,10 @@ class ChildStatusFiles:
             return True
 
     def failed(self) -> tuple[str, str]:
-        """Which pinned version the children can't load ('': none was) and why, as a sentence, or ''
-        twice.
+        """Returns the pinned version that the children can't load, and why, as a sentence.
 
-        Asked again and again, it counts those that died loading.
+        The version is '' where none was pinned. Both are '' where nothing failed. Asked again and
+        again, it counts those that died loading.
         """
         for file in self._folder.glob("failed.*"):
             version, _, sentence = file.read_text().partition("\n")
@@ -113,10 +118,10 @@ def write_moved(folder: Path, version: str) -> None:
 
 
 def private_bytes(pid: int) -> int:
-    """Returns the memory that is a process's own and can't be read from a file again, in bytes; 0
-    for one that is gone.
+    """Returns a process's private memory in bytes; 0 for a process that is gone.
 
-    That is RssAnon, RssShmem and VmSwap of /proc/PID/status (Linux, proc_pid_status(5)).
+    That is the memory that is its own and can't be read from a file again: RssAnon, RssShmem and
+    VmSwap of /proc/PID/status (Linux, proc_pid_status(5)).
     """
     try:
         lines = Path(f"/proc/{pid}/status").read_text().splitlines()

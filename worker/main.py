@@ -1,8 +1,8 @@
-"""Puts a worker together: the parent process, which talks to broker, store and probes, and never
-imports torch or MLflow.
+"""Puts a worker together, in the parent process.
 
-The child asks the registry. What it says about a model that can't be had comes back in a file
-(`worker.child_status`).
+The parent talks to broker, store and probes, and never imports torch or MLflow.
+
+The child asks the registry. It reports a model that can't be had in a file (`worker.child_status`).
 """
 
 from pathlib import Path

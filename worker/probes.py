@@ -1,5 +1,6 @@
-"""The parent's small HTTP port: /livez, /readyz and /metrics, answered by a thread while the model
-runs in the child.
+"""Serves the parent's small HTTP port: /livez, /readyz and /metrics.
+
+A thread answers while the model runs in the child.
 """
 
 import json

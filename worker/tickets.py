@@ -1,5 +1,6 @@
-"""Publishing tickets from a worker: after a move that left more waiting than tickets cover, and
-when a heartbeat asks for it.
+"""Publishes tickets from a worker.
+
+It does so after a move that left more waiting than tickets cover, and when a heartbeat asks for it.
 """
 
 from typing import Protocol

@@ -1,11 +1,12 @@
-"""Removes the payloads that nobody needs any more, and those that nobody ever needed
-(docs/decisions/0008).
+"""Removes the payloads that nobody needs any more, and those that nobody ever needed.
 
-One rule for both: a payload's name has its task id, so the store can say what became of the record.
-What two looks, a period apart, found useless is removed. The first look alone would take an input
-between its write and its record's; and a store that lost its last second may run a record again
-that had ended, whose input must still be there. Every gateway looks for itself: removing twice is
-harmless.
+The reasons are in docs/decisions/0008.
+
+One rule serves both: a payload's name has its task id, so the store can tell the state of the
+record. A payload is removed when two looks, a period apart, found it useless. The first look alone
+would take an input between its write and its record's. And a store that lost its last second may
+run a record again that had ended, whose input must still be there. Every gateway looks for itself:
+removing twice is harmless.
 """
 
 import asyncio
@@ -79,8 +80,10 @@ class PayloadCleanup:
 
 
 def needed(name: str, kept: Kept, record: Record | None) -> bool:
-    """Whether a payload may still be asked for: an input until it ended otherwise than in failure,
-    a result while it counts.
+    """Whether a payload may still be asked for.
+
+    That holds for an input until its record ended otherwise than in failure, and for a result while
+    it counts.
     """
     if record is None:
         return False

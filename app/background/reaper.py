@@ -1,5 +1,6 @@
-"""The reaper's turn in this gateway (protocol rule 6): the store does the work in one step, and
-lets one gateway a period do it.
+"""Takes the reaper's turn in this gateway (protocol rule 6).
+
+The store does the work in one step, and lets one gateway a period do it.
 """
 
 import asyncio

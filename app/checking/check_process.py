@@ -1,9 +1,10 @@
-"""The process beside a gateway that parses and checks its large bodies: `python -m
-app.checking.check_process`.
+"""Parses and checks a gateway's large bodies in a process beside it.
+
+Its command is `python -m app.checking.check_process`.
 
 Parsing holds Python's lock from the first byte to the last, 0.3 s for 16 MiB of numbers, so a
 thread would not help. The process reads bodies from its standard input, one after the other, and
-ends with it. A message is two lines of JSON and the body; an answer is a line of JSON and the input
+ends with it. A message is two lines of JSON and the body. An answer is a line of JSON and the input
 that a record is to hold.
 """
 
@@ -76,8 +77,9 @@ def models_line(
     signatures: Iterable[Signature],
     allowed: Iterable[Network],
 ) -> bytes:
-    """Returns the first line of a message; `pools` has the address of each, the signatures are of
-    those that are served.
+    """Returns the first line of a message.
+
+    `pools` has the address of each pool. `signatures` are those of the models that are served.
     """
     models, networks = (
         [asdict(signature) for signature in signatures],

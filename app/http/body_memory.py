@@ -87,8 +87,9 @@ class Reservation:
             self._bytes = told_bytes
 
     def for_more(self, size: int) -> None:
-        """Takes room for a body that turns out to be so large; raises a `Problem` when there is
-        none.
+        """Takes room for a body that turns out to be `size` bytes large.
+
+        Raises a `Problem` when there is none.
         """
         if size > max(self._bytes, SMALL_BYTES):
             if not self._receiving.take_now(size - self._bytes):

@@ -1,5 +1,7 @@
-"""What holds for every answer: X-Request-ID, paths with and without a trailing slash, a duration,
-and no bare crash.
+"""Handles what is common to every answer.
+
+That is X-Request-ID, paths with and without a trailing slash, the duration, and an error answer in
+place of a bare crash.
 
 Pure ASGI: Starlette's `@app.middleware("http")` would cost two thirds of the throughput
 (docs/facts/libraries.md).

@@ -197,8 +197,10 @@ def _conflict() -> Problem:
 
 
 def _refused(answer: SubmitAnswer) -> Problem:
-    """Retry-After is when there should be room by the rate that was measured; where nobody knows,
-    half a minute.
+    """Returns the problem of a refused submission, with Retry-After.
+
+    Retry-After is when there should be room by the measured rate; where nobody knows, half a
+    minute.
     """
     seconds = (
         min(MOST_RETRY_S, max(1, math.ceil(answer.retry_after_ms / 1000)))

@@ -1,12 +1,13 @@
-"""A connection to a client that may never come to the end of what it says: `uvicorn --http
-app.http.protocol:BoundedHttpProtocol`.
+"""Bounds a connection to a client that may never finish what it sends.
 
-uvicorn holds the head of a request, its line and headers, in memory however long it gets, waits for
-its end for ever, and goes on reading a body that was answered long ago; it leaves those bounds to a
-proxy in front. Here a head has a size and a request a time: ARRIVAL_TIMEOUT_S for its head, and
-again for what is left of it after its answer. While the answer is being made the application bounds
-the body (app/http/request_body.py). A head that is no HTTP/1.0 or 1.1, or names no host or two, is
-a 400 (RFC 9112, 3.2).
+Its command is `uvicorn --http app.http.protocol:BoundedHttpProtocol`.
+
+uvicorn holds the head of a request, its line and headers, in memory however long it gets. It waits
+for the head's end for ever, and goes on reading a body that was answered long ago. It leaves those
+bounds to a proxy in front. Here a head has a size and a request a time: ARRIVAL_TIMEOUT_S for its
+head, and again for what is left of it after its answer. While the answer is being made the
+application bounds the body (app/http/request_body.py). A head that is no HTTP/1.0 or 1.1, or names
+no host or two, is a 400 (RFC 9112, 3.2).
 
 An offer to upgrade is ignored (RFC 9110, 7.8). llhttp ends a request that has one after its head,
 and httptools then takes the body for further requests. So such a head is parsed again without the
@@ -34,8 +35,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
     _whole = False
     """Whether the request that came last is all here."""
     _unread_bytes = 0
-    """Received since the last byte of a body or the end of a request: a head, or what comes after a
-    chunked body.
+    """Bytes received since the last byte of a body or the end of a request.
+
+    They are of a head, or follow a chunked body.
     """
     _refused = False
 
@@ -144,8 +146,9 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         return self.cycle is not None and not self.cycle.response_complete
 
     def _refuse(self) -> None:
-        """Answers 431 and reads on without looking: closed at once, what is still coming would be
-        answered by a reset.
+        """Answers 431 and reads on without looking.
+
+        On a connection closed at once, the bytes still coming would be answered by a reset.
         """
         if self._refused or self.transport.is_closing():
             return

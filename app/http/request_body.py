@@ -13,8 +13,10 @@ from app.http.problems import Kind, Problem, invalid
 async def read_body(
     request: Request, max_bytes: int, within_s: float, room: Reservation
 ) -> bytearray:
-    """Returns a body that says it is JSON, of at most so many bytes and in so many seconds, with
-    room until `room` is closed.
+    """Reads the request body.
+
+    Raises a `Problem`: 415 unless Content-Type is application/json, 413 above `max_bytes`, 408
+    after `within_s` seconds. Its memory is reserved in `room` until that is closed.
     """
     media = request.headers.get("content-type", "")
     if (
@@ -37,8 +39,9 @@ async def read_body(
 
 
 def small_body(raw: bytes | bytearray, max_depth: int) -> tuple[Any, Problem | None]:
-    """Returns what a body says, and the problem it still is when only a lenient reader could read
-    it (NaN, infinities).
+    """Returns the parsed body and the problem it still is, if any.
+
+    The problem is of a body that only a lenient reader could read (NaN, infinities).
     """
     try:
         body, unreadable = parsed(raw, max_depth)

@@ -1,3 +1,5 @@
-"""The worker on a real device: where it puts a model, how fast it is there, and what it does when
-the device fails.
+"""Measures the worker on a real device.
+
+It shows where the worker puts a model, how fast it is there, and its behaviour when the device
+fails.
 """

@@ -1,5 +1,6 @@
-"""How much of the device's speed the service keeps, at several batch sizes: its rows a second over
-those of a bare loop.
+"""Measures how much of the device's speed the service keeps, at several batch sizes.
+
+That is its rows a second over those of a bare loop.
 
 The loop runs before and after, since a worker of each batch size has to start between; the mean
 counts, and how far the two are apart is said.
@@ -81,8 +82,9 @@ def _bare(
 def _load(
     stand: Stand, model: str, features: Mapping[str, Any], size: int, seconds: float
 ) -> float:
-    """Rows a second with callers for two batches, shared out among the gateways; each has a load
-    generator of its own.
+    """Returns the rows a second with callers for two batches.
+
+    The callers are shared out among the gateways; each gateway has a load generator of its own.
     """
     gateways = stand.stack.gateways
     callers = str(max(1, 2 * size // len(gateways)))

@@ -1,7 +1,7 @@
-"""The models of the device bench by name, and the program that registers them
-(bench/device/graphs.py).
+"""Names the models of the device bench and the program that registers them.
 
-Light on purpose: the bench's own process imports neither torch nor MLflow.
+That program is bench/device/graphs.py. Light on purpose: the bench's own process imports neither
+torch nor MLflow.
 """
 
 import sys

@@ -1,5 +1,6 @@
-"""Runs steps one after the other, each within its limit and all within a budget; one that fails
-does not stop the next.
+"""Runs steps one after the other, each within its limit and all within a budget.
+
+A step that fails does not stop the next.
 """
 
 import signal
@@ -31,8 +32,10 @@ class Step(Generic[T]):
 
 @dataclass(frozen=True)
 class Clock:
-    """`end` is when the budget is spent, by `time.monotonic`; `patience` is what a step's limit is
-    multiplied by.
+    """Runs steps within a budget.
+
+    `end` is when the budget is spent, by `time.monotonic`. `patience` is the factor that a step's
+    limit is multiplied by.
     """
 
     end: float

@@ -43,8 +43,9 @@ class Stand:
         return self.stack.workers[-1]
 
     def only(self, model: str, rows: int, wait_ms: int = 0) -> Process:
-        """Ends all workers and starts one of `model`, with batches of `rows`; returns when it holds
-        the model.
+        """Ends all workers and starts one of `model`, with batches of `rows`.
+
+        Returns when the worker holds the model.
         """
         self.holds = ""
         for worker in self.stack.workers:
@@ -125,8 +126,9 @@ def _register(url: str, machine: Machine) -> None:
 
 
 def _together(*commands: list[str]) -> None:
-    """Runs programs beside each other, since each spends its time importing; raises RuntimeError if
-    one fails.
+    """Runs programs beside each other, since each spends its time importing.
+
+    Raises RuntimeError if one fails.
     """
     running = [
         subprocess.Popen(

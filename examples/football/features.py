@@ -49,11 +49,13 @@ FEATURES: tuple[str, ...] = (
     "expected_home_score",
     "rest_difference",
 )
-"""The columns, in order. Points are 3, 1 or 0 a match, goals are per match, a suffix tells how many
-matches back; `venue` counts the home team's home matches and the away team's away matches;
-rating differences are Elo points, the expected score is 0 to 1. Rest days are those since the
-team's last match with a result, 14 at most, and 7 for its first of a season: a summer is no rest
-that tells teams apart. They count league matches alone, for the file has no others.
+"""The columns, in order.
+
+Points are 3, 1 or 0 a match, goals are per match, a suffix tells how many matches back. `venue`
+counts the home team's home matches and the away team's away matches. Rating differences are Elo
+points, the expected score is 0 to 1. Rest days are those since the team's last match with a result,
+14 at most, and 7 for its first of a season. A summer is no rest that tells teams apart. Rest days
+count league matches alone, for the file has no others.
 """
 
 ELO = ("rating_difference", "expected_home_score")
@@ -88,8 +90,9 @@ class Fixture(NamedTuple):
 
 @dataclass
 class Team:
-    """A team's past: its rating, its last matches, all of them and by venue, and when it last
-    played.
+    """Holds a team's past.
+
+    That is its rating, its last matches, all of them and by venue, and when it last played.
     """
 
     rating: float
@@ -206,8 +209,9 @@ def read_matches(path: Path) -> list[Fixture]:
 
 
 def compute(matches: Sequence[Fixture]) -> pd.DataFrame:
-    """Returns one row a match, indexed by `match_id`, with the columns `FEATURES` in float64 and no
-    gaps.
+    """Returns one row of features a match, indexed by `match_id`.
+
+    Its columns are `FEATURES` in float64, without gaps.
     """
     by_date: defaultdict[date, list[Fixture]] = defaultdict(list)
     for match in matches:
@@ -224,8 +228,9 @@ def compute(matches: Sequence[Fixture]) -> pd.DataFrame:
 
 
 def fixtures(matches: Sequence[Fixture]) -> pd.DataFrame:
-    """Returns who plays whom and when, a row a match, without its result: what is known of a match
-    to come.
+    """Returns the two teams and the date of each match, a row a match.
+
+    It leaves out the result: a row is what is known of a match to come.
     """
     columns = ("match_id", "date", "division", "home_team", "away_team")
     return pd.DataFrame(
@@ -265,8 +270,9 @@ def _expected(home: float, away: float) -> float:
 
 
 def _gain(home: float, away: float, difference: int) -> float:
-    """What the home team's rating gains and the other's loses, for a goal difference (Hvattum and
-    Arntzen's ELO_g, λ = 1).
+    """Returns the points that the home team's rating gains and the other's loses.
+
+    `difference` is the goal difference (Hvattum and Arntzen's ELO_g, λ = 1).
     """
     score = 0.5 if difference == 0 else float(difference > 0)
     return _STEP * (1 + abs(difference)) * (score - _expected(home, away))

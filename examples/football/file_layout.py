@@ -9,8 +9,9 @@ from typing import Any
 LAYOUT = "1"
 LAYOUT_KEY = b"inference.layout"
 DIGEST_KEY = b"inference.made_of"
-"""What it was made of: the model's version, the first date and the data, as a digest. The same
-digest is the same file.
+"""The key of the digest of all that the file was made of.
+
+That is the model's version, the first date and the data. The same digest is the same file.
 """
 MODEL_KEY = b"inference.model"
 VERSION_KEY = b"inference.model_version"

@@ -1,10 +1,11 @@
-"""Fits the match-outcome network and says honestly how good it is: by periods of time, never by
-shuffled rows.
+"""Fits the match-outcome network and says honestly how good it is.
 
-Matches before the validation date teach, those up to the test date say when to stop; then both
+The judgement is by periods of time, never by shuffled rows.
+
+Matches before the validation date teach, those up to the test date say when to stop. Then both
 teach a network for so many epochs, and the test period is looked at once. Beside the network stand
-two plain forecasts for the same period, fitted on the same matches: their frequencies (the base
-rate), and a logistic regression on Elo's expected score alone.
+two plain forecasts for the same period, fitted on the same matches. They are the outcomes'
+frequencies (the base rate), and a logistic regression on Elo's expected score alone.
 """
 
 from collections.abc import Callable, Sequence
@@ -29,8 +30,9 @@ class Plan:
     validation_from: date = date(2016, 1, 1)
     test_from: date = date(2016, 7, 1)
     elo_penalty: float = 0.03
-    """On the squared weights of the linear part: early ratings lie close together and make it too
-    sure of itself.
+    """The penalty on the squared weights of the linear part.
+
+    Early ratings lie close together and make it too sure of itself.
     """
     members: int = 4
     hidden: int = 16
@@ -101,8 +103,9 @@ def split(
 
 
 def fit(train: Period, validation: Period, plan: Plan, progress: Progress) -> Fitted:
-    """Fits on both periods for as many epochs as were best on the second; the same plan and data
-    give the same network.
+    """Fits on both periods for as many epochs as were best on the second.
+
+    The same plan and data give the same network.
     """
     with torch.random.fork_rng(devices=[]):
         epochs, best = _stop(train, validation, plan, progress)
@@ -114,8 +117,9 @@ def fit(train: Period, validation: Period, plan: Plan, progress: Progress) -> Fi
 
 
 def score(network: nn.Module, period: Period) -> Score:
-    """Log loss (nats a match, lower is better) and the share of matches whose likeliest outcome
-    came true.
+    """Returns the log loss and the share of matches whose likeliest outcome came true.
+
+    Log loss is in nats a match, lower is better.
     """
     network.eval()
     with torch.inference_mode():
@@ -139,8 +143,9 @@ def elo_logistic(train: Period, period: Period) -> Score:
 
 
 def _stop(train: Period, validation: Period, plan: Plan, progress: Progress) -> tuple[int, Score]:
-    """Returns the number of epochs with the lowest validation loss, 0 for Elo's ratings alone, and
-    that score.
+    """Returns the number of epochs with the lowest validation loss, and that score.
+
+    The number is 0 for Elo's ratings alone.
     """
     network, optimizer = _begin(train, plan)
     best, best_epoch = score(network, validation), 0
@@ -172,8 +177,9 @@ def _begin(period: Period, plan: Plan) -> tuple[MatchOutcome, torch.optim.Optimi
 def _fit_logistic(
     model: nn.Linear, inputs: torch.Tensor, outcomes: torch.Tensor, penalty: float
 ) -> None:
-    """Fits a multinomial logistic regression to its optimum; the penalty is on the weights'
-    squares.
+    """Fits a multinomial logistic regression to its optimum.
+
+    The penalty is on the weights' squares.
     """
     nn.init.zeros_(model.weight)
     nn.init.zeros_(model.bias)

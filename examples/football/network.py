@@ -1,5 +1,6 @@
-"""A football match's outcome as a small network: three probabilities from what is known before it
-is played.
+"""Predicts a football match's outcome with a small network.
+
+It gives three probabilities from what is known before the match is played.
 
 The scores are a linear function of Elo's columns plus a correction by several small networks,
 averaged. A correction begins at zero, so a network that learned nothing beyond ratings answers what
@@ -16,8 +17,9 @@ from torch import nn
 
 
 class MatchOutcome(nn.Module):
-    """`[rows, features]` in float32 to `[rows, 3]`: the probabilities of home win, draw and away
-    win.
+    """Turns features into the probabilities of home win, draw and away win.
+
+    It takes `[rows, features]` in float32 and returns `[rows, 3]`.
     """
 
     mean: torch.Tensor

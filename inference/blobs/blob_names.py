@@ -1,14 +1,14 @@
-"""What a record holds in place of an input or a result that is kept elsewhere, and the names of
-what is kept.
+"""Describes inputs and results that are kept outside their record: the references and the names.
 
-A reference can't be taken for the thing itself. An inline input is an object that a gateway made,
-and always has `features`; a reference is one with `payload` alone, so a worker that knows no
-references finds an input without features and says so, at once and for good. A result may be any
-JSON, so its reference is none: a gateway that knows no references fails to read it, which is better
-than an answer that is not the model's.
+A reference is what the record holds in place of such an input or result. It can't be taken for the
+thing itself. An inline input is an object that a gateway made, and always has `features`. A
+reference to an input is an object with `payload` alone. So a worker that knows no references finds
+an input without features, and says so at once and for good. A result may be any JSON, so its
+reference is no JSON. A gateway that knows no references fails to read it, which is better than an
+answer that is not the model's.
 
-Names are made of the task id, so that whoever lists them can ask the store what became of the
-record. A result's has its claim too: a late write by a worker whose claim was reclaimed must not
+A name contains the task id, so that a reader of the names can ask the store about the record. A
+result's name contains its claim too: a late write by a worker whose claim was reclaimed must not
 replace the result that counts.
 """
 
@@ -71,8 +71,9 @@ def of_input(size: int) -> bytes:
 
 
 def input_reference(task_id: str, given: Any) -> Reference | None:
-    """Returns where an input is, by what the record holds, parsed; None if that is the input
-    itself.
+    """Returns where an input is, given the parsed value that the record holds.
+
+    None if that value is the input itself.
     """
     if isinstance(given, dict) and given.keys() == {"payload"}:
         return Reference(input_name(task_id), int(given["payload"]["bytes"]))
@@ -93,8 +94,9 @@ def result_reference(task_id: str, held: str) -> Reference | None:
 
 
 def input_of(features: Any, entity_key: int | None, params: Any) -> dict[str, Any]:
-    """Returns an input as a record has it and a worker reads it; without params where there are
-    none.
+    """Returns an input as a record has it and a worker reads it.
+
+    It has `params` only where there are any.
     """
     given = {"features": features, "match_id": entity_key}
     return given | {"params": params} if params else given

@@ -1,12 +1,12 @@
-"""A file by its URL: a path of this machine, or an object of a store (`s3://bucket/key`, `gs://…`),
-by fsspec.
+"""Reads and replaces a file by its URL, with fsspec.
 
-What is written here is read while it is written, so it is replaced whole or not at all: an object
-store's PUT does that; for a local file it takes a draft beside it and a rename. S3 and Google's
-store need no further package, for Arrow brings its own clients of them, which take their settings
-from the URL (`?region=…&endpoint_override=…`) and the usual variables; where fsspec's own package
-for a protocol is installed (s3fs, gcsfs, adlfs …), that is used. A gateway has Arrow only with the
-extra `s3`.
+The URL is a path of this machine, or an object of a store (`s3://bucket/key`, `gs://…`).
+
+A file may be read while it is written, so it is replaced whole or not at all. An object store's PUT
+does that; for a local file it takes a draft beside it and a rename. S3 and Google's store need no
+further package. Arrow brings its own clients of them, which take their settings from the URL
+(`?region=…&endpoint_override=…`) and the usual variables. Where fsspec's own package for a protocol
+is installed (s3fs, gcsfs, adlfs …), that is used. A gateway has Arrow only with the extra `s3`.
 """
 
 from dataclasses import dataclass
@@ -36,8 +36,9 @@ class File:
         return "file" in _protocols(self.filesystem)
 
     def token(self) -> str:
-        """Changes when the file is another: made of its size, time and inode, or of the store's
-        ETag.
+        """Returns a text that changes when the file is another.
+
+        It is made of the file's size, time and inode, or of the store's ETag.
         """
         self.filesystem.invalidate_cache()
         return str(self.filesystem.ukey(self.path))
@@ -64,8 +65,9 @@ class File:
 
 
 def file_at(url: str) -> File:
-    """Finds the store of a URL or path; raises `Misconfigured` for one that can't be reached from
-    here.
+    """Finds the store of a URL or path.
+
+    Raises `Misconfigured` for one that can't be reached from here.
     """
     from fsspec.core import url_to_fs
 

@@ -27,8 +27,9 @@ _ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionEr
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """What an `MLmodel` file says; `inputs`, `outputs` and `params` are the signature's, `example`
-    is the example's file.
+    """Holds the contents of an `MLmodel` file.
+
+    `inputs`, `outputs` and `params` are the signature's. `example` is the example's file.
     """
 
     flavors: frozenset[str]
@@ -40,8 +41,9 @@ class Description:
 
 
 def read_description(mlmodel: bytes) -> Description:
-    """Reads the file; raises `Misconfigured` for one that can't be read or whose flavors no worker
-    loads.
+    """Reads an `MLmodel` file.
+
+    Raises `Misconfigured` for one that can't be read or whose flavors no worker loads.
     """
     try:
         said = yaml.safe_load(mlmodel)
@@ -67,8 +69,9 @@ def read_description(mlmodel: bytes) -> Description:
 
 @dataclass(frozen=True, slots=True)
 class ModelSignature:
-    """What a version takes: columns or tensors, and parameters; `image` names the column that is
-    one, '' if none is.
+    """Lists the inputs of a version, which are columns or tensors, and its parameters.
+
+    `image` names the column that is an image, '' if none is.
     """
 
     inputs: tuple[Column | Tensor, ...]
@@ -77,8 +80,9 @@ class ModelSignature:
 
 
 def read_signature(inputs: Any, params: Any, metadata: Any) -> ModelSignature:
-    """Reads the parts of a `Description`; raises `Misconfigured` for a signature that can't be
-    checked.
+    """Reads the parts of a `Description`.
+
+    Raises `Misconfigured` for a signature that can't be checked.
     """
     try:
         image = (metadata.get("image") or {}).get("column", "")
@@ -98,8 +102,9 @@ class Checkers:
 
 
 def compile_checkers(signature: ModelSignature, fetch_allowed: Sequence[Network] = ()) -> Checkers:
-    """Returns what requests are checked by; raises `Misconfigured` for a default that JSON has no
-    words for.
+    """Returns the checkers of requests.
+
+    Raises `Misconfigured` for a default that JSON has no words for.
     """
     features = features_schema(signature.inputs, signature.image, fetch_allowed)
     return Checkers(features, params_schema(signature.params))

@@ -1,7 +1,7 @@
-"""Exact checks of a value of JSON: each looks at a value of a kind and names every part of it that
-is wrong.
+"""Checks JSON values exactly: each check names every part of a value that is wrong.
 
-They are strict: `true` is no number, `1.0` is no integer, NaN and infinities are no numbers.
+Each check looks at values of one kind. All are strict: `true` is no number, `1.0` is no integer,
+NaN and infinities are no numbers.
 """
 
 from collections.abc import Callable, Sequence
@@ -39,8 +39,9 @@ def or_null(check: Check, required: bool) -> Check:
 
 
 def image_check(allowed: Sequence[Network]) -> Check:
-    """Returns the check of a string that is an image; a URL must be of an address that a worker may
-    ask.
+    """Returns the check of a string that is an image.
+
+    A URL must be of an address that a worker may ask.
     """
 
     def check(value: Any, name: str, report: Report) -> None:

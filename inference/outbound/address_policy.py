@@ -1,12 +1,13 @@
-"""Which addresses a service may ask for somebody else: a URL in a request makes it ask in the
-caller's place, from inside.
+"""Decides which addresses a service may ask for somebody else.
 
-Refused is whatever is not globally routable, in every form that leads there, unless the operator
-allows its network. Judged twice: at the door by what the URL says, so that the caller hears of it
-at once, and at the connection by what the name leads to. The first is a courtesy, the second is the
-protection. Python's own `is_global` follows IANA's registries as of its release; the networks named
-here are those that some release in use lacks, or that a cloud gives a meaning that IANA does not
-know.
+A URL in a request makes the service ask in the caller's place, from inside the network.
+
+An address that is not globally routable is refused, in every form that leads there, unless the
+operator allows its network. It is judged twice. At the door the URL's own words are judged, so that
+the caller hears of it at once. At the connection the addresses are judged that the name leads to.
+The first is a courtesy, the second is the protection. Python's own `is_global` follows IANA's
+registries as of its release. The networks named here are those that some release in use lacks, or
+that a cloud gives a meaning that IANA does not know.
 """
 
 import socket
@@ -30,15 +31,17 @@ _REFUSED = tuple(
     )
 )
 _GLOBAL_V6 = IPv6Network("2000::/3")
-"""All that is given out of IPv6 (RFC 4291, IANA); outside of it are loopback, link-local,
-multicast, translations, the unknown.
+"""All that is given out of IPv6 (RFC 4291, IANA).
+
+Outside of it are loopback, link-local, multicast, translations, the unknown.
 """
 _NAT64, _SIX_TO_FOUR = IPv6Network("64:ff9b::/96"), IPv6Network("2002::/16")
 
 
 def may_ask(address: Address, allowed: Sequence[Network] = ()) -> bool:
-    """Whether an address may be connected to; one that carries an IPv4 address within is judged by
-    that too.
+    """Whether an address may be connected to.
+
+    An address that carries an IPv4 address within is judged by that too.
     """
     if any(address in network for network in allowed):
         return True
@@ -55,8 +58,9 @@ def may_ask(address: Address, allowed: Sequence[Network] = ()) -> bool:
 
 
 def refusal(url: str, allowed: Sequence[Network] = ()) -> str:
-    """Why a URL can't be fetched, by its own words alone, as the end of a sentence about it; '' for
-    one that may be tried.
+    """Returns why a URL can't be fetched, as the end of a sentence about it.
+
+    Only the URL's own words are judged. '' for a URL that may be tried.
     """
     if len(url) > LONGEST_URL:
         return f"is longer than {LONGEST_URL} characters"
@@ -91,8 +95,9 @@ def _unsafe(host: str, allowed: Sequence[Network]) -> str:
 
 
 def written(host: str) -> Address | None:
-    """The address that a host is written as, in whatever spelling a resolver would take for one;
-    None for a name.
+    """Returns the address that a host is written as, None for a name.
+
+    Reads every spelling that a resolver would take for an address.
     """
     name = unicodedata.normalize("NFKC", host).replace("\u3002", ".").rstrip(".").lower()
     if name == "localhost" or name.endswith(".localhost"):

@@ -1,8 +1,10 @@
-"""Connecting only where one may: each address that a name leads to is checked, and what was checked
-is what is connected to.
+"""Connects only to addresses that were checked.
+
+Each address that a name leads to is checked, and the checked address itself is connected to.
 
 A name is looked up once for a connection. A second look, as an HTTP client's own would be, may get
-another answer (DNS rebinding). Needs httpcore2, so only who fetches imports it.
+another answer (DNS rebinding). This module needs httpcore2, so only a process that fetches imports
+it.
 """
 
 import asyncio
@@ -47,8 +49,9 @@ class CheckedBackend(AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[SOCKET_OPTION] | None = None,
     ) -> AsyncNetworkStream:
-        """Raises `Refused` if any of the addresses is refused, so that luck does not decide which
-        one is taken.
+        """Connects to one of the host's addresses.
+
+        Raises `Refused` if any of them is refused, so that luck does not decide which one is taken.
         """
         addresses = await self._lookup(host, port)
         if not addresses or not all(may_ask(address, self._allowed) for address in addresses):

@@ -1,12 +1,13 @@
-"""Fetches what inputs point at: all of a batch together, within one time, each failing alone and
-with a sentence.
+"""Fetches the URLs of a batch's inputs, all together and within one time.
 
-Written on httpcore2 rather than a client above it, since a client brings what would have to be
-switched off here: proxies and passwords from the environment, cookies, redirects, decompression. A
-server that compresses although it was asked not to is refused, so nothing fetched ever grows; an
-image is compressed already.
+Each fails alone, with a sentence.
 
-The loop has a thread of its own and never ends: a look-up that hangs keeps a thread of the
+Written on httpcore2 rather than a client above it. A client brings what would have to be switched
+off here: proxies and passwords from the environment, cookies, redirects, decompression. A server
+that compresses although it was asked not to is refused, so nothing fetched ever grows; an image is
+compressed already.
+
+The loop has a thread of its own and never ends. A look-up that hangs keeps a thread of the
 resolver's until it gives up by itself, and nobody waits for that.
 """
 
@@ -58,8 +59,9 @@ Pool = httpcore2.AsyncConnectionPool
 
 
 class Fetcher:
-    """Makes its connections anew for each batch: none is kept that was checked long ago, or that
-    its server has given up.
+    """Fetches over connections that it makes anew for each batch.
+
+    It keeps no connection that was checked long ago, or that its server has given up.
     """
 
     def __init__(
@@ -83,8 +85,9 @@ class Fetcher:
         return asyncio.run_coroutine_threadsafe(self._all(urls, field), self._loop).result()
 
     async def _all(self, urls: Sequence[str], field: str) -> list[Fetched]:
-        """No bound on connections but the batch: a server that hangs must not keep the others' turn
-        from them.
+        """Fetches all at once, without a bound on connections but the batch.
+
+        A server that hangs must not keep the others' turn from them.
         """
         pool = httpcore2.AsyncConnectionPool(
             ssl_context=self._tls, max_connections=None, network_backend=self._backend

@@ -1,5 +1,4 @@
-"""What the moves are asked with and what they answer: the vocabulary of the store, the same for
-every kind of store.
+"""Defines the requests and answers of the store's moves, the same for every kind of store.
 
 An answer never says more than the step that gave it knew. `tickets` in an answer is how many
 tickets the asker should publish so that what waits is covered (protocol rule 3); 0 nearly always.
@@ -34,15 +33,17 @@ class SubmitAnswer:
     sequence: int
     tickets: int
     retry_after_ms: int = 0
-    """For FULL and LATE: when there should be room, by the measured rate; -1 when nobody knows, as
-    no worker lives.
+    """For FULL and LATE: when there should be room, by the measured rate.
+
+    -1 when nobody knows, as no worker lives.
     """
 
 
 @dataclass(frozen=True, slots=True)
 class ClaimRequest:
-    """A claim: whoever holds a ticket asks for up to `batch_rows` rows of a model under a fresh
-    claim id.
+    """Claims up to `batch_rows` rows of a model under a fresh claim id.
+
+    Whoever holds a ticket may ask.
     """
 
     model: str
@@ -142,8 +143,10 @@ STALE = "void"
 
 @dataclass(frozen=True, slots=True)
 class SettleAnswer:
-    """`words` has for each record the state it was moved to by the first such move of this claim,
-    or `STALE`.
+    """Answers a `settle`.
+
+    `words` has for each record the state it was moved to by the first such move of this claim, or
+    `STALE`.
     """
 
     words: dict[str, str]
@@ -180,10 +183,11 @@ class HeartbeatRequest:
 
 @dataclass(frozen=True, slots=True)
 class HeartbeatAnswer:
-    """`waiting` records; `repair` tickets that this worker should publish since nobody got one in
-    two beats.
+    """Answers a heartbeat.
 
-    `my_turn`: it may replace its version now; of the workers of a model one at a time does.
+    `waiting` is how many records wait. `repair` is how many tickets this worker should publish,
+    since nobody got one in two beats. With `my_turn` it may replace its version now; of the workers
+    of a model one at a time does.
     """
 
     waiting: int
@@ -240,8 +244,9 @@ class QueueCounts:
     """Bytes of the inputs of all outstanding."""
     dead_letter_bytes: int = 0
     rate: int = 0
-    """Records ended in 10^9 s while others waited, smoothed over half a minute: what the workers
-    can do. 0: not known.
+    """Records ended in 10^9 s while others waited, smoothed over half a minute.
+
+    That is how much the workers can do. 0: not known.
     """
 
 

@@ -1,5 +1,4 @@
-"""How a gateway hears that a record it waits for has moved (protocol rule 7), whatever the store
-is.
+"""Tells a gateway that a record it waits for has moved (protocol rule 7), whatever the store is.
 
 A move announces the record's id, its sequence number and its new state, as text with spaces between
 them, to each of the record's listeners. Never a result: the record is read for that. A listener is
@@ -33,8 +32,9 @@ class Notifications(Protocol):
         """The name under which this gateway listens, no other's."""
 
     async def listen(self, listener: Listener) -> None:
-        """Holds the subscription for ever: reconnects, and subscribes again when `on_subscribed`
-        raised `StoreUnavailable`.
+        """Holds the subscription for ever.
+
+        It reconnects, and subscribes again when `on_subscribed` raised `StoreUnavailable`.
         """
 
     async def close(self) -> None:

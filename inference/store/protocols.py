@@ -1,5 +1,6 @@
-"""The store as the two sides see it. Every method is one atomic step and may be sent twice or late
-(protocol rule 1).
+"""Defines the store as the gateway and the worker see it.
+
+Every method is one atomic step and may be sent twice or late (protocol rule 1).
 
 The gateway waits on an event loop and the worker on threads, so there are two Protocols; a store
 implements both over the same moves. Every method raises `StoreUnavailable` when the store does not
@@ -45,9 +46,9 @@ class WorkerStore(Protocol):
     def settle(
         self, model: str, claim_id: str, outcomes: Sequence[Outcome], version: str
     ) -> SettleAnswer:
-        """Ends the claim's hold on the records named, all in one write.
+        """Ends the claim's hold on the records named.
 
-        Each outcome is finish, fail, quarantine or hand back.
+        Finishes, fails, quarantines or hands back each of them, all in one write.
         """
 
     def heartbeat(self, beat: HeartbeatRequest) -> HeartbeatAnswer:
@@ -63,8 +64,9 @@ class WorkerStore(Protocol):
         """
 
     def own(self, model: str) -> None:
-        """Marks the keys as this installation's if they are nobody's; raises `PrefixTaken` if they
-        are another's.
+        """Marks the keys as this installation's if they are nobody's.
+
+        Raises `PrefixTaken` if they are another's.
         """
 
 
@@ -75,8 +77,9 @@ class GatewayStore(Protocol):
         """Writes a record down, or joins the one that stands for the same request."""
 
     async def watch(self, task_id: str, channel: str) -> Record | None:
-        """Answers the record and, if it has not ended, adds the channel to its listeners; '' only
-        reads.
+        """Answers the record and, if it has not ended, adds the channel to its listeners.
+
+        With '' for the channel it only reads.
         """
 
     async def cancel(self, task_id: str) -> Cancelled | None:
@@ -100,8 +103,9 @@ class GatewayStore(Protocol):
         """Drops a `failure` and its input; answers whether it is a tombstone now."""
 
     async def reap(self, model: str) -> Reaped:
-        """Reclaims what is lost, wakes what is due, drops what is old; safe from any number of
-        gateways.
+        """Reclaims lost records, wakes those that are due, drops old ones.
+
+        Any number of gateways may call it.
         """
 
     async def tickets_published(self, model: str, published: int) -> int:

@@ -12,8 +12,9 @@ from typing import Any
 import yaml
 
 OWN_SHAPE = frozenset({"properties", "patternProperties", "additionalProperties"})
-"""An object whose annotation has one of these is described by that; what it holds is only its
-default.
+"""An object whose annotation has one of these is described by that annotation.
+
+The object's own contents are only its default.
 """
 
 _TYPES = {
@@ -91,8 +92,9 @@ def _plain(node: Any) -> Any:
 
 
 def _above(key: Any, lines: list[str]) -> tuple[str, dict[str, Any]]:
-    """Returns the sentence and the annotation in the comment right above a key; neither for one
-    within braces.
+    """Returns the sentence and the annotation in the comment right above a key.
+
+    Both are empty for a key within braces.
     """
     number = key.start_mark.line
     if lines[number][: key.start_mark.column].strip():

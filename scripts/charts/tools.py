@@ -1,5 +1,6 @@
-"""Where helm and its kin are: on PATH, where the test cluster keeps its own, or where
-`scripts/chart` installed them.
+"""Finds helm and its kin.
+
+They are on PATH, where the test cluster keeps its own, or where `scripts/chart` installed them.
 """
 
 import os

@@ -1,10 +1,11 @@
-"""Outlives a run that was killed by just long enough to end what it left: `python -m
-scripts.local.orphan_killer`.
+"""Outlives a run that was killed, by just long enough to end the processes it left.
+
+Its command is `python -m scripts.local.orphan_killer`.
 
 PR_SET_PDEATHSIG reaches the children of the run, not theirs. So the run names each session to this
-process, which ends those not taken back once its standard input ends, however that came about. It
-also holds the run's lock until then, so that the next run on the same files does not begin beside
-what is left of the last.
+process. It ends those not taken back once its standard input ends, however that came about. It also
+holds the run's lock until then, so that the next run on the same files does not begin beside what
+is left of the last.
 """
 
 import signal

@@ -10,8 +10,9 @@ import redis
 
 _TIMEOUT_S = 1.0
 _FIRST_TIMEOUT_S = 10.0
-"""For a question whose answer is not asked for again: MLflow opens its tables when it is first
-asked for a model.
+"""The timeout of a question whose answer is not asked for again.
+
+MLflow opens its tables when it is first asked for a model.
 """
 
 _DIRECT = urllib.request.build_opener(urllib.request.ProxyHandler({}))
@@ -40,8 +41,9 @@ def serves(url: str, model: str) -> bool:
 
 
 def registered(tracking_uri: str, name: str, alias: str) -> bool:
-    """Whether an MLflow server has a version under an alias; False also where it cannot be asked
-    this way.
+    """Whether an MLflow server has a version under an alias.
+
+    False also where it cannot be asked this way.
     """
     if not tracking_uri.startswith("http"):
         return False

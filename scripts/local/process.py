@@ -50,8 +50,9 @@ class Child:
     process: subprocess.Popen[bytes] | None = field(default=None, init=False)
 
     def start(self) -> None:
-        """Starts it in a session of its own: a Ctrl-C on the terminal is the run's to answer, not
-        each service's.
+        """Starts the service in a session of its own.
+
+        A Ctrl-C on the terminal is the run's to answer, not each service's.
         """
         with self.log.open("ab") as out:
             self.process = subprocess.Popen(
@@ -67,8 +68,9 @@ class Child:
         self.orphan_killer.watch(self.process.pid)
 
     def ended(self) -> int | None:
-        """Its exit code once it has ended, with what it left in its session ended too; None while
-        it runs.
+        """Returns the exit code once the service has ended; None while it runs.
+
+        Ends all that the service left in its session, too.
         """
         if self.process is None or (code := self.process.poll()) is None:
             return None

@@ -54,8 +54,9 @@ class Services:
         self.all = [self._gateway(early), *batch, *workers, *training, *mlflow, *valkey]
 
     def _valkey(self) -> Service:
-        """It writes each change to disk before it answers: what was accepted survives its end,
-        however it ends.
+        """Describes a Valkey that writes each change to disk before it answers.
+
+        Accepted data survives the server's end, however it ends.
         """
         folder = _folder(self.run_dir, "valkey")
         self._valkey_port = port = self.run_dir.inner_port("valkey")
@@ -76,9 +77,11 @@ class Services:
         )
 
     def _mlflow(self) -> Service:
-        """MLflow's application under uvicorn, told by the variables that `mlflow server` would set
-        (mlflow is pinned): that command imports everything twice, once to start a second
-        process, and would double the time to start.
+        """Describes MLflow's application under uvicorn.
+
+        It is told by the variables that `mlflow server` would set (mlflow is pinned). That command
+        imports everything twice, once to start a second process, and would double the time to
+        start.
         """
         folder = _folder(self.run_dir, "mlflow")
         told = {
@@ -100,7 +103,9 @@ class Services:
         )
 
     def _training(self, needs: tuple[str, ...]) -> Service:
-        """Asked for by the supervisor only if the registry lacks the model: the first run, or a
+        """Describes the training of the model.
+
+        The supervisor asks for it only if the registry lacks the model: the first run, or a
         registry emptied since.
         """
         name = ["--name", self.model, "--alias", self._alias, "--if-missing"]
@@ -114,8 +119,9 @@ class Services:
         return probes.registered(self.mlflow_url, self.model, self._alias)
 
     def _batch(self, needs: tuple[str, ...]) -> Service:
-        """Scores the upcoming matches if nobody has; after the workers, for it takes the cores that
-        they would load with.
+        """Describes the job that scores the upcoming matches if nobody has.
+
+        It comes after the workers, for it takes the cores that they would load with.
         """
         file = self._matches_file()
         env = self._shared() | {"MODEL_URI": self.model_uri, "BATCH_OUTPUT_URL": file}
@@ -166,8 +172,10 @@ class Services:
         )
 
     def _worker(self, number: int, needs: tuple[str, ...]) -> Service:
-        """glibc gives each large block back to the kernel at once, which costs a CPU batch half its
-        speed; told not to here.
+        """Describes a worker, with glibc told to keep large blocks.
+
+        glibc gives each large block back to the kernel at once, which costs a CPU batch half its
+        speed.
         """
         port = self.run_dir.inner_port(f"worker-{number}")
         cache = os.environ.get("MODEL_CACHE_DIR") or str(self.run_dir.folder / "model-cache")
@@ -218,8 +226,9 @@ class Services:
 
 
 def _uvicorn(application: str, port: str) -> list[str]:
-    """WEB_CONCURRENCY and the like of a user's environment are for other servers: one process, said
-    so.
+    """Returns the command of a uvicorn with one process, said so.
+
+    WEB_CONCURRENCY and the like of a user's environment are for other servers.
     """
     options = [
         "--host",

@@ -36,8 +36,9 @@ def _session(entry: Path) -> int:
 
 
 def kill(session: int, patience_s: float = 5.0) -> None:
-    """SIGKILL for all of a session, again until none is left: one may have started another
-    meanwhile.
+    """Sends SIGKILL to all of a session, again until none is left.
+
+    One process may have started another meanwhile.
     """
     end = time.monotonic() + patience_s
     while (left := members(session)) and time.monotonic() < end:

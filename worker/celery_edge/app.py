@@ -26,8 +26,9 @@ def create_app(settings: WorkerSettings) -> Celery:
 
 
 def connect_once(app: Celery) -> None:
-    """Connects to the broker and closes that connection; raises whatever the transport raised,
-    which kombu passes on.
+    """Connects to the broker and closes that connection.
+
+    Raises whatever the transport raised, which kombu passes on.
     """
     with app.connection_for_read() as connection:
         connection.ensure_connection(max_retries=1, timeout=2)

@@ -34,11 +34,11 @@ class StartParent(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class CountLoopTurns(bootsteps.StartStopStep):  # type: ignore[misc]
-    """What the event loop does every second. A step of the consumer, since Celery drops timers of a
-    connection that is lost.
+    """Counts the turns of the event loop, one every second.
 
-    It also keeps the loop where a delivery finds it: after the first reconnect kombu no longer
-    knows a current one.
+    It is a step of the consumer, since Celery drops timers of a connection that is lost. It also
+    keeps the loop where a delivery finds it: after the first reconnect kombu no longer knows a
+    current one.
     """
 
     requires = ("celery.worker.consumer.connection:Connection",)
@@ -54,11 +54,11 @@ class CountLoopTurns(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 class WaitForModel(bootsteps.StartStopStep):  # type: ignore[misc]
-    """Holds the consumer back until the child has the model: Celery would say ready, and take a
-    ticket, while it still loads.
+    """Holds the consumer back until the child has the model.
 
-    Only at first. After a reconnect a child that died meanwhile is replaced by the event loop,
-    which waits for this step.
+    Else Celery would say ready, and take a ticket, while the child still loads. It does so only at
+    first. After a reconnect a child that died meanwhile is replaced by the event loop, which waits
+    for this step.
     """
 
     requires = ("celery.worker.consumer.connection:Connection",)
@@ -83,8 +83,9 @@ class WaitForModel(bootsteps.StartStopStep):  # type: ignore[misc]
 
 
 def install(app: Any) -> None:
-    """Adds the steps to an app, once in a process: Celery keeps the order of its steps on its own
-    classes.
+    """Adds the steps to an app.
+
+    Call it once in a process: Celery keeps the order of its steps on its own classes.
     """
     app.steps["worker"].add(StartParent)
     app.steps["consumer"].update((CountLoopTurns, WaitForModel))

@@ -6,14 +6,16 @@ from typing import Any
 from celery.worker.consumer import Consumer
 
 RECONNECT_PAUSE_S = 5.0
-"""The longest pause between two tries to connect. Celery's is 30 s, for which an idle worker would
-keep what waits waiting.
+"""The longest pause between two tries to connect.
+
+Celery's is 30 s, for which an idle worker would keep records waiting.
 """
 
 
 class SteadyConsumer(Consumer):  # type: ignore[misc]
-    """Tries to connect after 1 s, then 2, up to `RECONNECT_PAUSE_S`, for as long as an outage
-    lasts.
+    """Connects again for as long as an outage lasts.
+
+    It tries after 1 s, then 2, up to `RECONNECT_PAUSE_S`.
     """
 
     def ensure_connected(self, conn: Any) -> Any:

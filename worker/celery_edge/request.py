@@ -1,8 +1,8 @@
-"""Celery's request as this worker sees it: each delivery gets a claim id of its own, and the parent
-hears when it starts and ends.
+"""Extends Celery's request: each delivery gets a claim id of its own.
 
-Celery subclasses this and overrides `execute_using_pool` and `on_success`, so the end of a success
-is seen where it is acknowledged (docs/facts/celery.md).
+The parent hears when a delivery starts and ends. Celery subclasses this and overrides
+`execute_using_pool` and `on_success`, so the end of a success is seen where it is acknowledged
+(docs/facts/celery.md).
 """
 
 from typing import Any
@@ -19,8 +19,9 @@ ACK_S = 1.0
 
 
 class TicketRequest(Request):  # type: ignore[misc]
-    """A ticket under a fresh claim id: never Celery's task id, which a redelivery shares (protocol
-    rule 2).
+    """Runs a ticket under a fresh claim id.
+
+    The claim id is never Celery's task id, which a redelivery shares (protocol rule 2).
     """
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -1,3 +1,4 @@
-"""The child process of a worker: it holds the model, claims records, runs them and writes the
-outcomes.
+"""The child process of a worker holds the model.
+
+It claims records, runs them and writes the outcomes.
 """

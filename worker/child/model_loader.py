@@ -1,5 +1,6 @@
-"""How the child comes by its model: which version, from where, and what it says when the alias
-moves later.
+"""Loads the child's model: finds its version and its place.
+
+It also tells the parent when the alias moves later.
 """
 
 import os
@@ -68,8 +69,9 @@ def resolve(settings: WorkerSettings, cache: ModelCache, pinned: str) -> Resolve
 
 
 class AliasWatch:
-    """Looks every so often what the alias means, on a thread of the child: that has MLflow at hand,
-    and its parent stays small.
+    """Looks at intervals which version the alias means, on a thread of the child.
+
+    The child has MLflow at hand, so its parent stays small.
     """
 
     def __init__(self, settings: WorkerSettings, held: str, folder: Path) -> None:

@@ -1,5 +1,6 @@
-"""A batch that the device can't hold is run in halves; for the runner and for a job without a
-queue.
+"""Runs in halves a batch that the device can't hold.
+
+The runner uses it, and so does a job without a queue.
 """
 
 from collections.abc import Callable, Sequence

@@ -1,9 +1,11 @@
-"""The large inputs and results of a claim: read together after *begin*, written before *settle*,
-each failing alone.
+"""Reads and writes the large inputs and results of a claim, each failing alone.
+
+They are read together after *begin*, and written before *settle*.
 
 A place that does not answer is asked again for a while, no longer than a quarter of the run limit,
 which counts from *begin*. After that it is a temporary failure of the record's own: it comes back
-after a back-off, as often as it may be tried. What the place no longer has fails for good.
+after a back-off, as often as it may be tried. A payload that the place no longer has fails for
+good.
 """
 
 from collections.abc import Callable, Iterable, Sequence
@@ -39,8 +41,9 @@ class RecordPayloads:
         self._threads = ThreadPoolExecutor(MOST_AT_ONCE, "payloads")
 
     def inputs(self, records: Sequence[ClaimedRecord]) -> list[Any]:
-        """Returns each record's input, or the `PayloadUnavailable` or `PayloadGone` that it is
-        instead.
+        """Returns each record's input, or the error in its place.
+
+        The error is a `PayloadUnavailable` or a `PayloadGone`.
         """
         given = [orjson.loads(record.input or b"null") for record in records]
         apart = [

@@ -1,9 +1,10 @@
-"""What the worker's runner needs of a model, whatever it was made with: torch and MLflow stay
-behind this.
+"""Defines the model that the worker's runner needs, whatever it was made with.
 
-A batch has two stages. *prepare* is for the host: inputs are read, what they point at is fetched,
-images are decoded, and what fails there fails alone. *run* is for the device, and gets only what
-can be run.
+torch and MLflow stay behind this.
+
+A batch has two stages. *prepare* is for the host: it reads inputs, fetches their URLs and decodes
+images, and an input that fails there fails alone. *run* is for the device, and gets only inputs
+that can be run.
 """
 
 from collections.abc import Mapping, Sequence
@@ -21,11 +22,12 @@ class Model(Protocol):
     """`cuda:0` or `cpu`."""
 
     def prepare(self, inputs: Sequence[Mapping[str, Any]], limits: InputLimits) -> list[Any]:
-        """Takes inputs `{"features": {…}, "match_id": 42, "params": {…}}`, each part optional, and
-        answers one for one, in order.
+        """Prepares inputs for `run` and answers one for one, in order.
 
-        An answer is something for `run`; or an `InvalidInput` for an input that is itself to blame,
-        an `InputUnavailable` for one that points at what can't be fetched for now.
+        An input is `{"features": {…}, "match_id": 42, "params": {…}}`, each part optional.
+
+        An answer is something for `run`; or an `InvalidInput` for an input that is itself to blame;
+        or an `InputUnavailable` for one whose URL can't be fetched for now.
         """
         ...
 
@@ -38,13 +40,15 @@ class Model(Protocol):
         ...
 
     def predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
-        """Both stages in one, with the default limits: answers are a result, or the error of an
-        input's own.
+        """Runs both stages in one, with the default limits.
+
+        Answers are a result, or the error of an input's own.
         """
         ...
 
     def warm_up(self, rows: int) -> None:
-        """Runs the registered example once alone and once as a batch of `rows`; raises
-        `Misconfigured` if it is refused.
+        """Runs the registered example once alone and once as a batch of `rows`.
+
+        Raises `Misconfigured` if it is refused.
         """
         ...

@@ -1,9 +1,10 @@
-"""Versions of models that were downloaded once, in a folder that outlives the worker and that
-several may share.
+"""Keeps downloaded versions of models in a folder.
 
-A version of a registry never changes, so a copy is as good as the registry's: with it a registry
+The folder outlives the worker, and several workers may share it.
+
+A version of a registry never changes, so a copy is as good as the registry's. With it a registry
 that is away stops neither a restart nor one more worker. A registry that was set up anew counts its
-versions from 1 again; so a copy is told by where and when its version was registered, and by its
+versions from 1 again. So a copy is told by where and when its version was registered, and by its
 number alone only while the registry can't be asked. Without a folder nothing is kept.
 """
 
@@ -81,8 +82,9 @@ class ModelCache:
         return max(copies, key=_used, default=None)
 
     def keep(self, resolved: Resolved, download: Callable[[Path], Path]) -> tuple[Path, bool]:
-        """Has a version downloaded into a folder; answers where it is, and whether it is kept
-        there.
+        """Has a version downloaded into a folder.
+
+        Answers where it is, and whether it is kept there.
         """
         home = self._home(resolved.name)
         draft = (

@@ -1,5 +1,6 @@
-"""What a device says that is no error of the model's: its memory was too small for the batch, or
-its context is broken.
+"""Recognises errors that are the device's and not the model's.
+
+The device's memory was too small for the batch, or its context is broken.
 """
 
 import sys
@@ -12,13 +13,14 @@ T = TypeVar("T")
 
 
 def guarded(call: Callable[[], T]) -> T:
-    """Calls, and raises `OutOfMemory` where the device's memory, or the host's, did not hold what
-    the call needed.
+    """Calls `call`; raises `OutOfMemory` or `DeviceBroken` where the device failed.
 
-    It is raised outside of the handler and without its cause, whose frames would keep the batch's
-    tensors alive (PyTorch's FAQ: "My out of memory exception handler can't allocate memory").
+    Raises `OutOfMemory` where the device's memory, or the host's, did not hold what the call
+    needed. It is raised outside of the handler and without its cause, whose frames would keep the
+    batch's tensors alive (PyTorch's FAQ: "My out of memory exception handler can't allocate
+    memory").
 
-    Raises `DeviceBroken` after an error of CUDA's: most leave a context in which every later call
+    Raises `DeviceBroken` after an error of CUDA's. Most leave a context in which every later call
     fails too, until "the process must be terminated and relaunched" (CUDA Runtime API,
     cudaError_t).
     """
@@ -36,8 +38,10 @@ def guarded(call: Callable[[], T]) -> T:
 
 
 def _is_device(error: MemoryError | RuntimeError) -> bool:
-    """torch has a class for it since 2.8; an older error, or one of another library's, is told by
-    its words.
+    """Whether the error says that the device is broken.
+
+    torch has a class for it since 2.8. An older error, or one of another library's, is told by its
+    words.
     """
     torch = sys.modules.get("torch")
     broken = getattr(torch, "AcceleratorError", None)
@@ -47,8 +51,10 @@ def _is_device(error: MemoryError | RuntimeError) -> bool:
 
 
 def _is_memory(error: MemoryError | RuntimeError) -> bool:
-    """torch says it with a class on a GPU, and with its CPU allocator's name in a RuntimeError on
-    the host.
+    """Whether the error says that memory ran out.
+
+    On a GPU torch says it with a class, and on the host with its CPU allocator's name in a
+    RuntimeError.
     """
     torch = sys.modules.get("torch")
     of_device = torch is not None and isinstance(error, torch.OutOfMemoryError)

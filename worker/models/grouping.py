@@ -10,8 +10,9 @@ T = TypeVar("T")
 def run_in_groups(
     rows: Sequence[T], kind: Callable[[T], Hashable], run: Callable[[list[T]], list[Any]]
 ) -> list[Any]:
-    """Runs those of one kind together and returns the answers in the order of the rows; `run`
-    answers one for one.
+    """Runs the rows of one kind together and returns the answers in the order of the rows.
+
+    `run` answers one for one.
     """
     groups: defaultdict[Hashable, list[int]] = defaultdict(list)
     for place, row in enumerate(rows):

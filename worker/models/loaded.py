@@ -1,5 +1,6 @@
-"""A model as the runner sees it: inputs are read one by one, so that a bad one fails alone; the
-good ones run as one batch.
+"""Implements a model as the runner sees it, with any engine.
+
+Inputs are read one by one, so that a bad one fails alone; the good ones run as one batch.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -30,16 +31,17 @@ class Engine(Protocol):
     labels: Labels | None
 
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Any:
-        """Turns one input's features, and a value for each of the model's parameters, into what
-        `run` takes.
+        """Turns one input into the row that `run` takes.
 
-        Raises `InvalidInput`. Rows of one batch may have different parameters.
+        `params` has a value for each of the model's parameters. Raises `InvalidInput`. Rows of one
+        batch may have different parameters.
         """
         ...
 
     def run(self, rows: list[Any]) -> list[Any]:
-        """Answers a batch of at least one row, one for one and ready for JSON; raises
-        `OutOfMemory`.
+        """Answers a batch of at least one row, one for one and ready for JSON.
+
+        Raises `OutOfMemory`.
         """
         ...
 
@@ -92,8 +94,9 @@ class LoadedModel:
             self._try_to_warm_up(rows)
 
     def _try_to_warm_up(self, rows: int) -> None:
-        """Goes on without, whatever the model makes of an example with gaps: such a request, if one
-        may be, fails alone.
+        """Warms up with an example that has gaps, and goes on whatever the model makes of it.
+
+        A request with such gaps, if it may be made, fails alone.
         """
         try:
             self._warm_up(self._examples, rows)

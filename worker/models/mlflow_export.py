@@ -25,8 +25,9 @@ _EXAMPLE_ROWS = 2
 
 
 class ColumnsFlavor:
-    """What `Model.log` takes for a flavor: saves as `mlflow.pytorch` does, then describes the input
-    in columns.
+    """Saves a network as `mlflow.pytorch` does, then describes the input in columns.
+
+    `Model.log` takes it for a flavor.
     """
 
     def save_model(
@@ -69,7 +70,9 @@ class ColumnsFlavor:
 
 
 class ImageFlavor:
-    """The same for a network that takes uint8 `[rows, size, size, 3]`: described as one column of
+    """Saves a network that takes uint8 `[rows, size, size, 3]`.
+
+    `Model.log` takes it for a flavor, as `ColumnsFlavor`. The input is described as one column of
     text.
     """
 
@@ -110,11 +113,10 @@ def _save_example(folder: Path, mlflow_model: Model, split: Mapping[str, Any]) -
 def register(
     network: torch.nn.Module, table: pd.DataFrame, name: str, alias: str, **options: Any
 ) -> str:
-    """Logs the network to the active run, registers it and moves the alias to it; returns the new
-    version.
+    """Logs the network to the active run, registers it and moves the alias to it.
 
-    `table` has the input's columns in the network's order, and at least two rows. The options are
-    `names` of the outputs and those of `mlflow.pytorch.save_model`.
+    Returns the new version. `table` has the input's columns in the network's order, and at least
+    two rows. The options are `names` of the outputs and those of `mlflow.pytorch.save_model`.
     """
     return _logged(ColumnsFlavor(), name, alias, network=network, table=table, **options)
 
@@ -127,8 +129,9 @@ def register_images(
     alias: str,
     **options: Any,
 ) -> str:
-    """As `register`, for a network of images; `metadata` has `image` (docs/models.md), the example
-    is base64.
+    """Does for a network of images what `register` does.
+
+    `metadata` has `image` (docs/models.md), the example is base64.
     """
     return _logged(
         ImageFlavor(), name, alias, network=network, metadata=metadata, example=example, **options

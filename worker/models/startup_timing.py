@@ -20,8 +20,9 @@ class Laps:
 
 
 def process_age_s() -> float:
-    """How long this process has been there, by Linux's /proc/self/stat, field 22
-    (proc_pid_stat(5)).
+    """Returns how long this process has been there, in seconds.
+
+    It is from Linux's /proc/self/stat, field 22 (proc_pid_stat(5)).
     """
     ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
     return round(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"), 2)

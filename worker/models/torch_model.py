@@ -32,11 +32,11 @@ Row = tuple[list[NDArray[Any]], int]
 
 
 class TorchEngine:
-    """A torch module, fed float32 `[rows, columns]`, named tensors in the signature's order, or
-    uint8 `[rows, size, size, 3]`.
+    """Runs a torch module.
 
-    An optional column that a row leaves out is NaN. Rows whose tensors differ in their lengths run
-    apart.
+    The module is fed float32 `[rows, columns]`, named tensors in the signature's order, or uint8
+    `[rows, size, size, 3]`. An optional column that a row leaves out is NaN. Rows whose tensors
+    differ in their lengths run apart.
     """
 
     def __init__(self, mlmodel: MLmodel, device: str) -> None:
@@ -96,8 +96,9 @@ class TorchEngine:
 
 
 def _picture(mlmodel: MLmodel) -> Picture | None:
-    """How the model wants its image, if its metadata say that it takes one; it is the only input
-    then.
+    """Returns how the model wants its image, if its metadata say that it takes one.
+
+    The image is the only input then.
     """
     if mlmodel.image is None:
         return None

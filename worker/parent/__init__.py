@@ -1,3 +1,4 @@
-"""The parent process of a worker: it speaks for the child to the store, and replaces it when need
-be.
+"""The parent process of a worker speaks for the child to the store.
+
+It replaces the child when need be.
 """

@@ -1,5 +1,6 @@
-"""Watches the child's process: a version that can't be loaded, and a child that died and is not
-replaced.
+"""Watches the child's process.
+
+It looks for a version that can't be loaded, and for a child that died and is not replaced.
 """
 
 import time
@@ -12,8 +13,9 @@ from worker.parent.liveness import Liveness
 from worker.parent.version_switch import VersionSwitch
 
 REPLACE_S = 15.0
-"""Celery's loop replaces a dead child within 5 s; a worker whose child stays dead for longer ends,
-to be started again.
+"""How long a child may stay dead before the worker ends, to be started again.
+
+Celery's loop replaces a dead child within 5 s.
 """
 
 
@@ -56,8 +58,10 @@ class ChildWatch:
         self._check_replaced()
 
     def _check_replaced(self) -> None:
-        """While the event loop stands still nobody replaces the child, and that is no reason to
-        give up.
+        """Gives up if a dead child was not replaced in time.
+
+        While the event loop stands still nobody replaces the child, and that is no reason to give
+        up.
         """
         if not self._liveness.turning:
             self._dead_since = None

@@ -62,8 +62,9 @@ class CurrentClaims:
             return True
 
     def stop(self, claim_id: str, kill: Callable[[int], None]) -> bool:
-        """Kills the child if that claim is still the one in it; the lock keeps the next one out
-        meanwhile.
+        """Kills the child if that claim is still the one in it.
+
+        The lock keeps the next claim out meanwhile.
         """
         with self._lock:
             if self._current is None or self._current.claim_id != claim_id or not self._current.pid:

@@ -1,5 +1,6 @@
-"""Ends a worker that was told to stop: what runs may end within DRAIN_TIMEOUT_S, then it is handed
-back.
+"""Ends a worker that was told to stop.
+
+A running batch may end within DRAIN_TIMEOUT_S; then it is handed back.
 """
 
 import os
@@ -59,8 +60,10 @@ class Drain:
         self._wake.set()
 
     def request_by_signal(self, sentence: str) -> None:
-        """Has this worker drain and end, with one sentence: it takes no more, and what runs may
-        still be its own.
+        """Has this worker drain and end, and prints one sentence that says why.
+
+        It takes no more tickets. It is not killed at once, since the running batch may still be its
+        own installation's.
         """
         if not self._signalled:
             print(f"worker: {sentence}", file=sys.stderr, flush=True)
@@ -68,8 +71,9 @@ class Drain:
         self._signalled = True
 
     def check(self) -> None:
-        """Hands back what is still running when the time is up, and leaves; Celery leaves by itself
-        when the run ended before.
+        """Hands back the batch that still runs when the time is up, and leaves.
+
+        Celery leaves by itself when the run ended before.
         """
         if self._until is None or time.monotonic() < self._until:
             return

@@ -71,8 +71,10 @@ class LeaseKeeper:
             self._stop(claim.claim_id, failed("timeout", self._settings), "timeout")
 
     def _stop(self, claim_id: str, outcome: Outcome, reason: str) -> None:
-        """Tells the store first: that closes the fence, so a write the dying child has under way
-        can't be half believed.
+        """Tells the store the outcome, then kills the child.
+
+        The store comes first: that closes the fence, so a write the dying child has under way can't
+        be half believed.
         """
         self._reports.expect_failure(claim_id, reason)
         try:

@@ -1,11 +1,12 @@
-"""Whether this worker's parent can go on, which is what /livez answers: only what a restart would
-mend counts.
+"""Judges whether this worker's parent can go on, which is what /livez answers.
+
+Only trouble that a restart would mend counts.
 
 The parent's event loop turns every second. While the broker is away Celery connects to it again on
-that same loop, which then stands still: it sleeps, or waits for a socket or for the answer about a
+that same loop, which then stands still. It sleeps, or waits for a socket or for the answer about a
 name. A restart would mend none of that, and would cost the model. So the broker is asked from a
-thread of its own as long as the loop stands still, and the parent counts as stuck only when the
-loop stood still although the broker answered all the time.
+thread of its own as long as the loop stands still. The parent counts as stuck only when the loop
+stood still although the broker answered all the time.
 """
 
 import threading

@@ -1,9 +1,10 @@
-"""Follows the model's alias: replaces the child by one that loads the new version, and rolls back
-if that can't be loaded.
+"""Follows the model's alias: replaces the child by one that loads the new version.
+
+It rolls back if that version can't be loaded.
 
 The child says that the alias moved (`worker.child_status`), the store says whose turn it is: one
 worker of a model at a time. A version that can't be loaded is refused until the alias names
-another: a worker that serves an older one is worth more than one that serves none.
+another. A worker that serves an older one is worth more than one that serves none.
 """
 
 import os

@@ -169,8 +169,9 @@ def add_matches(app: FastAPI, calls: MatchCalls) -> None:
 
 
 def _answer(table: MatchTable, known: str, body: Callable[[], Match | MatchPage]) -> Response:
-    """Answers 304 to who has it already; the file is the same, so the answer to the same address
-    is.
+    """Answers 304 to a caller that has the answer already, else 200 with the body.
+
+    While the file is the same, the answer to the same address is the same.
     """
     headers = {"ETag": f'"{table.etag}"'}
     tags = [tag.strip().removeprefix("W/") for tag in known.split(",")]

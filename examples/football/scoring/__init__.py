@@ -1,7 +1,8 @@
-"""Batch inference: `python -m examples.football.scoring` scores all upcoming matches into the file
-that the look-ups read.
+"""Scores all upcoming matches into the file that the look-ups read: batch inference.
 
-No queue and no store: a run is a loop over rows that are all known. What makes it safe to kill is
-that each batch scored is kept as a part of its own, beside the file to come, and that the file is
-replaced in one step when all are there.
+Its command is `python -m examples.football.scoring`.
+
+No queue and no store: a run is a loop over rows that are all known. It is safe to kill for two
+reasons. Each batch scored is kept as a part of its own, beside the file to come. The file is
+replaced in one step when all parts are there.
 """

@@ -1,5 +1,6 @@
-"""`python -m examples.football.scoring`: one run; what is wrong is one sentence on standard error,
-and the exit code says so.
+"""Does one run of the scoring job: `python -m examples.football.scoring`.
+
+An error is one sentence on standard error, and the exit code says so.
 """
 
 import signal

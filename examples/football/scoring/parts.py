@@ -28,8 +28,9 @@ class Parts:
         self._output = output
 
     def scored(self) -> dict[int, Any]:
-        """The parts that are there, as tables by number; one that can't be read is as good as not
-        there.
+        """Returns the parts that are there, as tables by number.
+
+        A part that can't be read is as good as not there.
         """
         found = {}
         for path in self._list(self._folder):

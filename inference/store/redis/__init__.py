@@ -1,5 +1,6 @@
-"""The store on Redis >= 7 or Valkey >= 8: each move is a Lua script, which a blocking or an asyncio
-client calls by a command.
+"""Implements the store on Redis >= 7 or Valkey >= 8.
+
+Each move is a Lua script, which a blocking or an asyncio client calls by a command.
 """
 
 from inference.store.redis.async_client import RedisGatewayStore

@@ -1,9 +1,10 @@
-"""The store for gateways: commands made in the same moment travel in one pipeline, and share one
-sync of the disk.
+"""Calls the store's scripts for a gateway, many calls in one pipeline.
 
-A handful of lanes, each a connection with one pipeline in flight; a call takes the first free lane,
-else it waits for the next pipeline. That is what makes submissions cheap: a call in a pipeline of
-50 costs a quarter of one alone (docs/facts/celery.md).
+Commands made in the same moment travel together, and share one sync of the disk.
+
+A handful of lanes, each a connection with one pipeline in flight, take the calls. A call takes the
+first free lane, else it waits for the next pipeline. That makes submissions cheap: a call in a
+pipeline of 50 costs a quarter of one alone (docs/facts/celery.md).
 """
 
 import asyncio
@@ -105,8 +106,9 @@ class RedisGatewayStore:
         return command.answer(reply)
 
     async def _run_lane(self) -> None:
-        """Sends until nothing is queued, and leaves in the same breath: a lane that only looks busy
-        would strand the next call.
+        """Sends until nothing is queued, and leaves in the same step of the loop.
+
+        A lane that only looks busy would strand the next call.
         """
         try:
             while self._queue:

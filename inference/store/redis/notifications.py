@@ -34,11 +34,11 @@ class RedisNotifications:
             await asyncio.sleep(RECONNECT_AFTER_S)
 
     async def _pass_on(self, pubsub: redis.client.PubSub, listener: Listener) -> None:
-        """Raises when the connection is lost. One that is silent for long must answer a ping, else
-        it is taken for dead.
+        """Passes messages to the listener until the connection is lost, and raises then.
 
-        The client library may reconnect by itself. It subscribes again then, and the server
-        confirms that again.
+        A connection that is silent for long must answer a ping, else it is taken for dead. The
+        client library may reconnect by itself. It subscribes again then, and the server confirms
+        that again.
         """
         asked = False
         while True:

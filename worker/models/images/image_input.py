@@ -1,5 +1,6 @@
-"""A column that holds an image, as text: base64, a data: URL, or the http(s) URL of one. From it to
-what the model's graph takes.
+"""Turns a column that holds an image as text into the pixels that the model's graph takes.
+
+The text is base64, a data: URL, or the http(s) URL of an image.
 
 All of a batch is fetched at the same time, then decoded on threads; each fails alone.
 """
@@ -32,8 +33,9 @@ class ImageInput:
     def opened(
         self, inputs: Sequence[Features | Failed], limits: InputLimits
     ) -> list[Features | Failed]:
-        """Returns the inputs with `[size, size, 3]` of uint8 in the column; what had failed before
-        stays as it is.
+        """Returns the inputs with `[size, size, 3]` of uint8 in the column.
+
+        An input that had failed before stays as it is.
         """
         fetched = self._fetched(
             [given for given in inputs if not isinstance(given, Failed)], limits

@@ -1,5 +1,6 @@
-"""The likeliest labels of a classifier's row of probabilities: `{"labels": [{"label", "index",
-"probability"}, …]}`.
+"""Names the likeliest labels of a classifier's row of probabilities.
+
+The answer is `{"labels": [{"label", "index", "probability"}, …]}`.
 
 The k largest are found on the device, so that a row of a thousand numbers does not travel or turn
 into Python's.
@@ -30,8 +31,9 @@ class Labels:
         return wanted
 
     def largest(self, probabilities: Any, count: int) -> "dict[str, torch.Tensor]":
-        """Takes `[rows, classes]`; returns index and probability, each `[rows, count]`, the largest
-        first.
+        """Finds the `count` largest probabilities of each row, the largest first.
+
+        Takes `[rows, classes]`; returns index and probability, each `[rows, count]`.
         """
         shape = tuple(getattr(probabilities, "shape", ()))
         if len(shape) != 2 or shape[1] != len(self.names):

@@ -1,5 +1,6 @@
-"""The moves as commands for the store's scripts: what each one asks, and beside it how its reply is
-read.
+"""Builds the commands of the store's scripts.
+
+Each command holds its request, and beside it the function that reads the reply.
 """
 
 from inference.store.redis.commands.command import Command, Script, script

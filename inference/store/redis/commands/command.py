@@ -1,5 +1,6 @@
-"""How a script is called. A request goes by names, and so does its reply, so that either can gain a
-field.
+"""Describes a call of a script: a request and a reply, both of named fields.
+
+Fields go by names so that either can gain one.
 
 ARGV[1] is the request, a JSON object. Inputs and results are bytes and never JSON's: they follow as
 ARGV[2], ARGV[3] and so on. A number in JSON is a double for Lua, exact up to 2^53. What may be
@@ -99,8 +100,9 @@ def by_name(pairs: list[Any]) -> Reply:
 
 
 def known(kind: type[D], values: Mapping[str, Any]) -> D:
-    """Makes a dataclass from the values that it has fields for; a newer program may have written
-    more of them.
+    """Makes a dataclass from the values that it has fields for.
+
+    A newer program may have written more of them.
     """
     return kind(
         **{field.name: values[field.name] for field in fields(kind) if field.name in values}

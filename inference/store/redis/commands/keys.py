@@ -11,8 +11,10 @@ from inference.store.redis.server_checks import SCHEMA
 
 @dataclass(frozen=True)
 class Keys:
-    """`key_prefix` lets several installations share a server; '' for `installation` marks no keys
-    as its own.
+    """Names the keys of an installation, and builds the commands that all sides share.
+
+    `key_prefix` lets several installations share a server. '' for `installation` marks no keys as
+    its own.
     """
 
     key_prefix: str = "inference"
@@ -28,8 +30,9 @@ class Keys:
         return self.prefix(model_of(task_id) or "")
 
     def own(self, model: str) -> Command[tuple[str, int]]:
-        """Marks the keys as this installation's, if they are nobody's; answers whose they are, and
-        the layout of the records.
+        """Marks the keys as this installation's, if they are nobody's.
+
+        Answers the owner of the keys and the layout of the records.
         """
         request = {
             "owner_key": f"{self.key_prefix}:owner",
@@ -43,8 +46,9 @@ class Keys:
         return Command("tickets_published", self.prefix(model), {"published": published}, _missing)
 
     def retry_limits(self) -> dict[str, float]:
-        """What decides on the next run of a record that failed; the jitter is drawn here, for
-        scripts draw nothing.
+        """Returns the values that decide on the next run of a record that failed.
+
+        The jitter is drawn here, for scripts draw nothing.
         """
         return {
             "max_attempts": self.limits.max_attempts,
