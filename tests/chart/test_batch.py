@@ -74,9 +74,7 @@ def test_the_gateway_reads_what_the_job_writes_of_the_model_that_it_serves(
         )
 
 
-def test_a_file_is_in_a_claim_that_the_gateways_can_only_read_and_all_who_mount_it_are_on_one_node(
-    # no fixture
-) -> None:
+def test_gateways_can_only_read_the_claim_of_a_file_and_all_who_mount_it_are_on_one_node() -> None:
     rendered = render(TRYOUT)
     claim = rendered.one("PersistentVolumeClaim", "matches")
     assert claim["spec"]["accessModes"] == ["ReadWriteOnce"]

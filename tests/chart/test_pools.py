@@ -153,9 +153,7 @@ def test_one_more_model_is_one_more_job_and_the_others_do_not_run_again() -> Non
     assert len(set(names)) == 2
 
 
-def test_a_model_that_no_pool_serves_may_be_registered_and_what_is_registered_by_hand_may_be_served(
-    # no fixture
-) -> None:
+def test_a_model_without_a_pool_may_be_registered_and_one_registered_by_hand_served() -> None:
     idle = render(merged(TRYOUT, {"tryout": {"training": {"models": TRAINABLE}}}))
     assert set(registering(idle)) == set(TRAINABLE)
     by_hand = {

@@ -100,7 +100,7 @@ def test_a_result_is_gone_after_its_time_and_later_nobody_knows_it(cast: Cast) -
     cast.run("c1")
     cast.settle("c1", OutcomeKind.FINISH)
     cast.pass_ms(cast.store.limits.result_ttl_ms)
-    assert cast.reap().forgotten == 1
+    assert cast.reap().results_expired == 1
     assert cast.read(task_id).state is State.FORGOTTEN
     assert cast.answer(idempotency_key="k").task_id == task_id
     cast.pass_ms(cast.store.limits.tombstone_ttl_ms)

@@ -183,7 +183,7 @@ def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same
     assert (workers_of(client)[0]["problem"], worker.died()) == (None, False)
 
 
-def test_a_registry_that_stands_still_under_load_costs_no_prediction_and_is_followed_when_it_is_back(  # noqa: E501
+def test_a_registry_that_stands_still_costs_no_prediction_and_is_followed_when_it_is_back(
     stack: Stack, versions: Versions, mlflow_server: MlflowServer
 ) -> None:
     worker, gateway, client = stack.add_worker(), stack.gateways[0], stack.client()

@@ -24,9 +24,7 @@ def column(*values: float) -> torch.Tensor:
     return torch.tensor(values, dtype=torch.float32).unsqueeze(1)
 
 
-def test_the_model_that_allocates_answers_its_input_and_needs_as_much_for_a_row_as_it_was_told(
-    # no fixture
-) -> None:
+def test_the_model_that_allocates_answers_its_input_and_needs_as_much_a_row_as_told() -> None:
     module, seen = exported(Allocating(row_bytes=4096)), []
 
     class Sizes(TorchDispatchMode):  # type: ignore[no-untyped-call]
@@ -44,9 +42,7 @@ def test_the_model_that_allocates_answers_its_input_and_needs_as_much_for_a_row_
     assert max(seen) == 3 * 4096
 
 
-def test_the_model_that_looks_up_answers_each_row_and_falls_over_an_index_outside_of_its_table(
-    # no fixture
-) -> None:
+def test_the_model_that_looks_up_answers_each_row_and_fails_on_an_index_that_is_outside() -> None:
     module = exported(Lookup())
     assert torch.equal(module(column(1, 7, 3)), column(2, 14, 6))
     with pytest.raises(IndexError):

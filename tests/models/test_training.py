@@ -43,7 +43,7 @@ def test_the_run_says_what_it_was_made_of(registry: str) -> None:
     assert "rolling periods before 2016-07-01" in params["choice"]
 
 
-def test_an_alias_that_exists_is_left_alone_if_only_a_missing_one_is_wanted_and_no_torch_is_imported(  # noqa: E501
+def test_an_alias_that_exists_is_left_alone_where_only_a_missing_one_is_wanted(
     registry: str,
 ) -> None:
     program = f"""
