@@ -28,6 +28,8 @@ class VersionSwitch:
     my_turn: bool = False
     _last_good: str = ""
     _refused: tuple[str, str] = ("", "")
+    _ended: int = 0
+    """The process killed last; until Celery has another, its files ask for the switch still."""
 
     @property
     def wanted(self) -> str:
@@ -49,12 +51,12 @@ class VersionSwitch:
         if not self.my_turn:
             return
         to, pid, held = self.wanted, self.child_status.pid(), self.child_status.version()
-        if not (to and pid and held):
+        if not (to and pid and held) or pid == self._ended:
             return
         self._last_good = held
 
         def kill() -> None:
-            os.environ[PINNED] = to
+            os.environ[PINNED], self._ended = to, pid
             os.kill(pid, signal.SIGKILL)
 
         if self.claims.kill_idle(kill):
