@@ -240,9 +240,11 @@ def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(
     stack: Stack, door: Door
 ) -> None:
     gateway = stack.start_gateway(START_TIMEOUT_S="1", MLFLOW_TRACKING_URI=door.url)
-    models = until(partial(ready, gateway, 503), "the gateway to answer", 90)
-    assert models[MODEL]["problem"].startswith(
-        f"the registry at {door.url} did not give models:/{MODEL}@production"
+    said = f"the registry at {door.url} did not give models:/{MODEL}@production"
+    until(
+        lambda: (models := ready(gateway, 503)) and models[MODEL]["problem"].startswith(said),
+        "the gateway to say what it misses",
+        90,
     )
     assert HTTP.get(f"{gateway.url}/livez").status_code == 200
     door.open()
@@ -259,13 +261,11 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
         return ModelVersion(uri, "1", inputs=[{"type": "double", "name": "x"}])
 
     async def both() -> None:
-        client = connect(valkey.url(), 5)
         served = {name: f"models:/{name}@production" for name in ("slow", "quick")}
-        registry = Registry(
-            served, read, 0.05, RedisGatewayStore(client, Commands(), 5), patience_s=0.05
-        )
+        store = RedisGatewayStore(connect(valkey.url(), 5), Commands(), 5)
+        registry = Registry(served, read, 0.05, store, patience_s=0.05)
         await registry.start()
-        assert [*registry.models] == ["quick"]
+        assert "slow" not in registry.models
         assert (
             registry.problems["slow"]
             == "the registry did not give models:/slow@production within 0.05 s"
@@ -274,13 +274,14 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
         await asyncio.to_thread(
             until, lambda: asked.count(served["quick"]) > 2, "the quick one to be looked at again"
         )
+        await asyncio.to_thread(until, lambda: [*registry.models] == ["quick"], "it to be served")
         assert asked.count(served["slow"]) == 1
         goes_on.set()
         await asyncio.to_thread(
             until, lambda: len(registry.models) == 2, "the slow one to be served"
         )
         await end_tasks(tasks)
-        await client.aclose()
+        await store.close()
 
     asyncio.run(asyncio.wait_for(both(), 30))
 
