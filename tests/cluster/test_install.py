@@ -46,19 +46,18 @@ def test_what_runs_is_what_the_chart_says_and_nothing_is_root(
     installed: Cluster, client: PodClient
 ) -> None:
     whoami = "import os; print(os.getuid(), os.access('/srv', os.W_OK), os.access('/tmp', os.W_OK))"
-    assert (
-        client.call("POST", "/predict/async/", MATCH, **{"Cache-Control": "no-cache"})["status"]
-        == 202
-    )
 
     def looked_at() -> bool:
         """All that is ready, a worker among it.
 
-        A pod may go between being listed and being asked; then all are asked again.
+        A pod may go between being listed and being asked; then all are asked again. A worker stays
+        for seconds only, so each try brings one up and asks it first.
         """
+        asked = client.call("POST", "/predict/async/", MATCH, **{"Cache-Control": "no-cache"})
+        assert asked["status"] == 202, asked
         workers = [pod for pod in installed.pods(WORKERS) if is_ready(pod)]
         try:
-            pods = [*installed.pods(GATEWAYS), *workers]
+            pods = [*workers, *installed.pods(GATEWAYS)]
             said = {
                 name_of(pod): installed.kubectl(
                     "exec", name_of(pod), "--", "python", "-c", whoami
