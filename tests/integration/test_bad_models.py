@@ -5,7 +5,7 @@ from typing import Any
 
 import httpx2
 
-from testkit.stack import Client
+from testkit.stack import Client, answers
 from testkit.waiting import until
 from tests.integration.conftest import MakeStack
 
@@ -51,6 +51,7 @@ def test_a_model_that_loads_for_long_is_seen_loading_and_what_was_submitted_wait
     until(lambda: client.get("/monitoring/workers").json()["workers"], "the worker to be listed")
     task_id = client.submit({"do": "answer", "value": 7})
     assert worker_of(client)["state"] == "loading"
+    until(lambda: answers(worker, "/livez"), "its probes to answer")
     assert (
         httpx2.get(f"{worker.url}/livez").status_code,
         httpx2.get(f"{worker.url}/readyz").status_code,

@@ -63,12 +63,15 @@ def work_that_fails_in_every_way(client: Client) -> None:
         assert [client.ended(task_id)["status"] for task_id in ids].count("failure") == 1
 
 
-def a_lost_ticket(stack: Stack, client: Client) -> None:
-    first = client.submit({"do": "answer", "seconds": 3.0})
-    client.begun(first)
+def a_lost_ticket(stack: Stack, client: Client, gaps: Gaps) -> None:
+    """A child that stands between claim and begin takes no ticket, and no run limit ends it."""
+    gaps.arm(Failpoint.COVERED, Role.CHILD)
+    client.submit({"do": "answer"})
+    until(gaps.standing, "the child to hold the first")
     second = client.submit({"do": "answer"})
     with redis.Redis.from_url(stack.valkey.url(1)) as broker:
         until(lambda: broker.delete(queue_name("inference", "fault")), "its ticket in the broker")
+    gaps.release()
     assert client.ended(second)["status"] == "success"
 
 
@@ -90,7 +93,7 @@ def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(stack: Stack, gaps
     try:
         client = stack.client()
         work_that_fails_in_every_way(client)
-        a_lost_ticket(stack, client)
+        a_lost_ticket(stack, client, gaps)
         a_drain(stack, client)
     finally:
         stop(stack)

@@ -45,6 +45,9 @@ def gateway(make_stack: MakeStack) -> Iterator[Process]:
         ARRIVAL_TIMEOUT_S=f"{ARRIVAL_S:g}",
         MAX_BODY_BYTES=str(2**20),
     )
+    large = {"features": {"do": "answer", "note": "n" * 100_000}}
+    answer = stack.client().post("/predict/async/", large)
+    assert answer.status_code == 202, "the process that checks large bodies is up from here on"
     with Traffic(stack.client()) as traffic:
         yield stack.gateways[0]
     traffic.check()

@@ -12,6 +12,7 @@ import signal
 import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import pytest
 
@@ -48,10 +49,18 @@ def seconds_of(stack: Stack) -> float:
 
 
 def submit_all(stack: Stack, client: Client) -> list[str]:
-    return [
-        client.submit({"do": "answer", "seconds": seconds_of(stack), "value": value})
-        for value in range(RECORDS)
-    ]
+    """Submits while the models' processes stand still, so that all of it is left to run."""
+    children = [until(worker.model_process, "a model's process") for worker in stack.workers]
+    for pid in children:
+        stack.stop_process(pid)
+    try:
+        return [
+            client.submit({"do": "answer", "seconds": seconds_of(stack), "value": value})
+            for value in range(RECORDS)
+        ]
+    finally:
+        for pid in children:
+            stack.resume_process(pid)
 
 
 def mid_batch(worker: Process) -> set[str]:
@@ -61,19 +70,30 @@ def mid_batch(worker: Process) -> set[str]:
     return (began[-1] - ended) if began else set()
 
 
-def kill_in_mid_batch(worker: Process, pid: Callable[[], int]) -> set[str]:
+def newer(worker: Process, before: set[str]) -> set[str]:
+    """The batch that a worker is running, if it is another one than before."""
+    now = mid_batch(worker)
+    return now if now != before else set()
+
+
+def kill_in_mid_batch(client: Client, worker: Process, pid: Callable[[], int]) -> set[str]:
     """Kills a process while the worker runs a batch, and returns the batch.
 
-    The batch has only just begun.
+    The model's process stands still from before the batch is looked at, so that the batch can't end
+    before the kill.
     """
     before = mid_batch(worker)
-    batch = until(
-        lambda: now if (now := mid_batch(worker)) != before else set(),
-        "a batch to begin",
-        step_s=0.001,
-    )
-    os.kill(until(pid, "the process"), signal.SIGKILL)
-    return batch
+    while True:
+        batch = until(partial(newer, worker, before), "a batch to begin", step_s=0.001)
+        target, child = until(pid, "the process"), until(worker.model_process, "its child")
+        Stack.stop_process(child)
+        if {client.status(task_id)["status"] for task_id in batch} == {"started"}:
+            os.kill(target, signal.SIGKILL)
+            if target not in (child, worker.pid):  # the child dies with its parent
+                Stack.resume_process(child)
+            return batch
+        Stack.resume_process(child)
+        before = batch
 
 
 def all_succeed_and_stay(client: Client, ids: list[str]) -> None:
@@ -121,7 +141,7 @@ def test_the_worker_child(stack: Stack) -> None:
     client = stack.client()
     ids = submit_all(stack, client)
     worker = stack.workers[0]
-    batch = kill_in_mid_batch(worker, worker.model_process)
+    batch = kill_in_mid_batch(client, worker, worker.model_process)
     recovers(stack, batch, "the worker's child", time.monotonic())
     all_succeed_and_stay(client, ids)
     charged = {task_id for task_id in ids if client.status(task_id)["attempts"]}
@@ -132,7 +152,7 @@ def test_the_worker_parent(stack: Stack) -> None:
     client = stack.client()
     ids = submit_all(stack, client)
     worker = stack.workers[0]
-    batch = kill_in_mid_batch(worker, lambda: worker.pid)
+    batch = kill_in_mid_batch(client, worker, lambda: worker.pid)
     recovers(stack, batch, "the worker's parent", time.monotonic())
     all_succeed_and_stay(client, ids)
 
@@ -141,7 +161,7 @@ def test_a_gateway(stack: Stack) -> None:
     client = stack.client()
     ids = submit_all(stack, client)
     gateway = stack.gateways[0]
-    kill_in_mid_batch(stack.workers[0], lambda: gateway.pid)
+    kill_in_mid_batch(client, stack.workers[0], lambda: gateway.pid)
     killed_at = time.monotonic()
     gateway.kill()
     gateway.start()

@@ -18,7 +18,10 @@ def stack(request: pytest.FixtureRequest, make_stack: MakeStack) -> Stack:
 
 @pytest.fixture
 def client(stack: Stack) -> Client:
-    return stack.client()
+    """A client of a worker that can run: a process that a test before ended is replaced."""
+    client = stack.client()
+    assert client.ended(client.submit({"do": "answer"}), limit_s=120)["status"] == "success"
+    return client
 
 
 def test_a_synchronous_call_gets_its_result(client: Client) -> None:

@@ -1,12 +1,14 @@
 """Tickets are hints: deleted, doubled or miscounted they cost a moment and never a prediction."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import redis
 
 from inference.broker.celery_config import queue_name
 from testkit.servers import Valkey
-from testkit.stack import Client
+from testkit.stack import Client, Stack
 from testkit.waiting import until
 from tests.integration.conftest import MakeStack
 
@@ -14,11 +16,23 @@ QUEUE = queue_name("inference", "fault")
 META = "{inference:fault}:meta"
 
 
-def held_up(client: Client, count: int) -> list[str]:
-    """Submits a long run, and behind it what then waits with its tickets in the broker."""
-    first = client.submit({"do": "answer", "seconds": 4.0, "value": 0})
+@contextmanager
+def held_up(stack: Stack, client: Client, count: int) -> Iterator[list[str]]:
+    """Submits a long run, and behind it what then waits with its tickets in the broker.
+
+    The model's process stands still inside, so that none of the tickets is used.
+    """
+    first = client.submit({"do": "answer", "seconds": 1.0, "value": 0})
     client.begun(first)
-    return [first, *(client.submit({"do": "answer", "value": value}) for value in range(1, count))]
+    child = stack.workers[0].model_process()
+    stack.stop_process(child)
+    try:
+        yield [
+            first,
+            *(client.submit({"do": "answer", "value": value}) for value in range(1, count)),
+        ]
+    finally:
+        stack.resume_process(child)
 
 
 def finished_within_two_beats(client: Client, ids: list[str]) -> None:
@@ -39,8 +53,10 @@ def finished_within_two_beats(client: Client, ids: list[str]) -> None:
 def test_all_tickets_deleted(make_stack: MakeStack) -> None:
     stack = make_stack(MAX_BATCH_SIZE="8")
     client = stack.client()
-    ids = held_up(client, 30)
-    with redis.Redis.from_url(stack.valkey.url(1)) as broker:
+    with (
+        held_up(stack, client, 30) as ids,
+        redis.Redis.from_url(stack.valkey.url(1)) as broker,
+    ):
         until(lambda: broker.llen(QUEUE) > 0, "tickets in the broker")
         broker.delete(QUEUE)
     finished_within_two_beats(client, ids)
@@ -49,8 +65,10 @@ def test_all_tickets_deleted(make_stack: MakeStack) -> None:
 def test_all_tickets_doubled(make_stack: MakeStack) -> None:
     stack = make_stack(MAX_BATCH_SIZE="1")
     client = stack.client()
-    ids = held_up(client, 30)
-    with redis.Redis.from_url(stack.valkey.url(1)) as broker:
+    with (
+        held_up(stack, client, 30) as ids,
+        redis.Redis.from_url(stack.valkey.url(1)) as broker,
+    ):
         until(lambda: broker.llen(QUEUE) > 0, "tickets in the broker")
         broker.rpush(QUEUE, *broker.lrange(QUEUE, 0, -1))
     finished_within_two_beats(client, ids)
@@ -62,7 +80,8 @@ def test_a_thousand_tickets_too_many_or_too_few_in_flight(make_stack: MakeStack)
     with redis.Redis.from_url(stack.valkey.url(0)) as store:
         for error in (1000, -1000):
             store.hincrby(META, "tickets", error)
-            ids = held_up(client, 20)
+            with held_up(stack, client, 20) as ids:
+                pass
             finished_within_two_beats(client, ids)
 
 

@@ -48,7 +48,7 @@ def test_the_printed_lines_predict_when_pasted(run: LocalRun) -> None:
     assert pasted(run, "/predict/")["status"] == "success"
     accepted = pasted(run, "/predict/async/")
     assert accepted["status_url"].startswith("/monitoring/task_status/")
-    assert run.status(accepted["task_id"]) == "success"
+    until(lambda: run.status(accepted["task_id"]) == "success", "it to succeed", START_S)
 
 
 def test_the_calls_of_the_readme_answer_what_it_shows(run: LocalRun) -> None:
