@@ -81,9 +81,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 def _left_out_marks(config: pytest.Config) -> list[str]:
-    """What is left out: nothing that was asked for by a mark or by a test's own address.
+    """Returns the marks of the tests to leave out.
 
-    Whoever names a file or a folder waits for its long tests too.
+    There are none where every suite, a mark or a test's own address was asked for. A file or a
+    folder that was named runs with its long tests.
     """
     if (
         config.option.every_suite
@@ -91,12 +92,12 @@ def _left_out_marks(config: pytest.Config) -> list[str]:
         or any("::" in argument for argument in config.args)
     ):
         return []
-    there = set()
+    wanted = set()
     if all(map(path_of, CHART_TOOLS)):
-        there.add("chart")
+        wanted.add("chart")
     if config.args_source is pytest.Config.ArgsSource.ARGS:
-        there.add("long")
-    return [mark for mark in LEFT_OUT if mark not in there]
+        wanted.add("long")
+    return [mark for mark in LEFT_OUT if mark not in wanted]
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
