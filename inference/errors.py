@@ -11,7 +11,7 @@
     └── Permanent                  trying again can't help
         ├── InvalidInput           this input can't be predicted on
         ├── PayloadGone            a large input or result is no longer where it was kept
-        ├── UnfitAnswer            the model did not answer each input with one row
+        ├── UnfitAnswer            the model did not answer each input with one row of JSON
         └── Misconfigured          said once at start, in one sentence, with what to do
             ├── PrefixTaken        the keys under KEY_PREFIX are another installation's
             └── SchemaTooNew       the records are laid out by a newer program
@@ -87,7 +87,7 @@ class PayloadGone(Permanent):
 
 
 class UnfitAnswer(Permanent, ValueError):
-    """The model's answer has no row for each input, or can't be cut into rows.
+    """The model's answer has no row for each input, can't be cut into rows, or one can't be JSON.
 
     Another run would get the same.
     """

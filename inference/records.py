@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from inference.states import FINAL, State
+from inference.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +44,10 @@ class PredictionRequest:
     """Expires when it has not begun by then; 0: never."""
     listener: str = ""
     """The channel of a gateway that waits for it: `watch` in the same step."""
-    trace_id: str = ""
-    """The trace that it belongs to (W3C Trace Context), for whoever looks into its failure."""
+    trace: TraceContext | None = None
+    """The span that it belongs to, for those who look on (protocol rule 14)."""
+    request_id: str = ""
+    """The X-Request-ID that it came with."""
     longest_wait_ms: int = 0
     """Refuse it if by the measured rate it would take longer; 0: take it anyway."""
 
@@ -70,6 +73,8 @@ class Record:
     The store has a `Reference` where it is kept elsewhere.
     """
     error: dict[str, Any] | None = None
+    trace: TraceContext | None = None
+    """The span that it belongs to."""
     position: int | None = None
     """How many stand before it, while it waits."""
     starts_in_ms: int | None = None
@@ -99,6 +104,25 @@ class Run:
     charged: bool
     """Whether it cost an attempt."""
     error: dict[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class BadRun:
+    """A run that a step ended badly, for those who look on (protocol rule 14).
+
+    `state` is what its record became, `began_ms` is 0 where it never began.
+    """
+
+    task_id: str
+    state: State
+    began_ms: int = 0
+    attempts: int = 0
+    """Those charged to the record until now, this one too."""
+    worker: str = ""
+    due_in_ms: int = 0
+    """For RETRY: how long the back-off is."""
+    trace: TraceContext | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,14 +6,13 @@ variable.
 
 import re
 from ipaddress import ip_network
-from typing import Annotated, Self, TypeVar
+from typing import Annotated, Any, Self, TypeVar
 from urllib.parse import urlsplit
 
 from pydantic import Field, ValidationError, WithJsonSchema, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from inference.errors import Misconfigured
-from inference.ids import MODEL_NAME
 from inference.limits import Limits
 from inference.outbound.address_policy import Network
 
@@ -38,11 +37,14 @@ class ContractSettings(BaseSettings):
     model_config = SettingsConfigDict(frozen=True, extra="ignore", env_ignore_empty=True)
 
     store_url: str = Field(
-        "redis://127.0.0.1:6379/0", description="The store: Redis 7 or newer, or Valkey 8 or newer."
+        "redis://127.0.0.1:6379/0",
+        description="The store: Redis 7 or newer, or Valkey 8 or newer."
+        " redis://, rediss:// with its certificates, unix:// or sentinel:// (docs/operations.md).",
     )
     broker_url: str = Field(
         "redis://127.0.0.1:6379/1",
-        description="The broker that carries Celery's messages: Redis or Valkey.",
+        description="The broker that carries Celery's messages: Redis or Valkey by the same kinds"
+        " of URL, or RabbitMQ 3.10 or newer as in `amqp://user:password@host/virtual-host`.",
     )
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000", description="The MLflow server whose registry names the models."
@@ -185,21 +187,6 @@ def _ms(seconds: float) -> int:
     return round(seconds * 1000)
 
 
-def model_of_uri(uri: str) -> tuple[str, str]:
-    """Splits `models:/name@alias` or `models:/name/version` into the name and the rest.
-
-    Raises ValueError for anything else.
-    """
-    scheme, _, rest = uri.partition("models:/")
-    name, mark, which = rest.partition("@") if "@" in rest else rest.partition("/")
-    if scheme or not mark or not which or not MODEL_NAME.fullmatch(name):
-        raise ValueError(
-            f"{uri!r} is not a model: it must read models:/name@alias or models:/name/version,"
-            " the name in small letters, digits and hyphens, 40 at most"
-        )
-    return name, which
-
-
 def check_tracking_uri(uri: str) -> str:
     """Returns the address of a registry; raises ValueError for what is none.
 
@@ -220,35 +207,14 @@ def check_tracking_uri(uri: str) -> str:
     return uri
 
 
-def pool_of(entry: str) -> tuple[str, str]:
-    """Splits `pool=models:/name@alias` into the pool's name and the model's address.
-
-    Without a name the pool has the model's.
-
-    Raises ValueError for anything else. One pool = one queue, whose keys, task ids and metrics have
-    its name.
-    """
-    name, _, uri = entry.rpartition("=")
-    model, _ = model_of_uri(uri)
-    return (check_pool(name) if name else model), uri
-
-
-def check_pool(name: str) -> str:
-    """Returns a pool's name; raises ValueError for what can't be one."""
-    if not MODEL_NAME.fullmatch(name):
-        raise ValueError(
-            f"{name!r} is no name of a pool: small letters, digits and hyphens, 40 at most"
-        )
-    return name
-
-
-def read_settings(kind: type[S]) -> S:
+def read_settings(kind: type[S], **given: Any) -> S:
     """Reads the environment; raises `Misconfigured` for what is wrong in it.
 
-    The error is one sentence that names every variable that is wrong.
+    What is given counts in place of the environment's. The error is one sentence that names every
+    variable that is wrong.
     """
     try:
-        return kind()
+        return kind(**given)
     except ValidationError as error:
         raise Misconfigured("; ".join(_sentence(dict(e)) for e in error.errors())) from error
 

@@ -4,7 +4,7 @@ Two vocabularies exist for one reason each: ours says what the service does with
 Celery's lets people who come from `AsyncResult` keep their code. Neither is ever parsed back.
 """
 
-from enum import StrEnum
+from enum import IntEnum, StrEnum
 from typing import Literal, cast
 
 
@@ -20,6 +20,16 @@ class State(StrEnum):
     EXPIRED = "expired"
     FORGOTTEN = "forgotten"
     """A tombstone: the result was dropped after its time, the id is still known (410)."""
+
+
+class Pause(IntEnum):
+    """Whether an operator has paused a model: nothing new starts, what runs goes on."""
+
+    OFF = 0
+    KEEP = 1
+    """Submissions are kept and wait."""
+    REFUSE = 2
+    """Submissions that would make a record are refused."""
 
 
 OUTSTANDING = frozenset({State.WAITING, State.RUNNING, State.RETRY})

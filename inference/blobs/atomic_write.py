@@ -45,6 +45,12 @@ def sync_folder(folder: Path) -> None:
         os.close(descriptor)
 
 
+def sync_file(path: Path) -> None:
+    """Has what was written to a file on disk when it returns."""
+    with path.open("rb") as file:
+        os.fsync(file.fileno())
+
+
 def _write_all(descriptor: int, data: bytes | bytearray) -> None:
     """Unbuffered writes may take a part only, as on a disk that is nearly full."""
     left = memoryview(data)

@@ -14,7 +14,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from inference.blobs.atomic_write import write_atomically
+from inference.blobs.atomic_write import sync_file, sync_folder, write_atomically
 from inference.errors import Misconfigured
 
 _OF_ARROW = ("s3", "gs", "gcs")
@@ -43,12 +43,20 @@ class File:
         self.filesystem.invalidate_cache()
         return str(self.filesystem.ukey(self.path))
 
+    def exists(self) -> bool:
+        self.filesystem.invalidate_cache()
+        return bool(self.filesystem.exists(self.path))
+
     def size(self) -> int:
         return int(self.filesystem.size(self.path))
 
     def read(self) -> bytes:
         """All of it at once: several reads could meet two versions."""
         return bytes(self.filesystem.cat_file(self.path))
+
+    def open(self) -> Any:
+        """Returns a binary file, to be read a part at a time."""
+        return self.filesystem.open(self.path, "rb")
 
     def replace(self, content: bytes) -> None:
         """Readers see the old content or the new, and after a crash too."""
@@ -58,6 +66,19 @@ class File:
         path = Path(self.path)
         path.parent.mkdir(parents=True, exist_ok=True)
         write_atomically(path, content)
+
+    def replace_by(self, draft: Path) -> None:
+        """As `replace`, by a file of this machine, which may be gone then.
+
+        For a local file `draft` must be of the same file system.
+        """
+        if not self.local:
+            self.filesystem.put_file(str(draft), self.path)
+            return
+        path = Path(self.path)
+        sync_file(draft)
+        draft.rename(path)
+        sync_folder(path.parent)
 
     def other(self, path: str) -> "File":
         """Another file of the same store."""

@@ -7,10 +7,8 @@ to keep messages alive stays off.
 
 from typing import Any
 
-from inference.errors import Misconfigured
-
-TASK_NAME = "inference.run"
-BROKER_SCHEMES = ("redis://", "rediss://", "unix://")
+from inference.broker import rabbitmq_broker, redis_broker
+from inference.broker.kinds import check_broker_url, is_rabbitmq
 
 
 def queue_name(key_prefix: str, model: str) -> str:
@@ -21,28 +19,24 @@ def queue_name(key_prefix: str, model: str) -> str:
     return f"{key_prefix}.{model}"
 
 
-def check_broker_url(broker_url: str) -> None:
-    """Raises `Misconfigured` for a BROKER_URL that is of no known kind of broker.
-
-    Both gateways and workers must know the kind.
-    """
-    if not broker_url.startswith(BROKER_SCHEMES):
-        raise Misconfigured(
-            f"BROKER_URL must start with {', '.join(BROKER_SCHEMES[:-1])} or {BROKER_SCHEMES[-1]}"
-        )
-
-
 def celery_config(
     broker_url: str, queue: str, load_timeout_s: float, backstop_s: float
 ) -> dict[str, Any]:
     """Returns the settings of a worker's Celery app.
 
     Each that is not a default is there for a reason of docs/facts/celery.md.
-    Raises as `check_broker_url` does.
+    Raises `Misconfigured` for a BROKER_URL of no kind of broker, or that can't be read.
     """
-    check_broker_url(broker_url)
     return {
-        **_connection(broker_url, queue),
+        **_connection_settings(broker_url, queue),
+        "broker_connection_retry_on_startup": True,
+        # An outage ends no worker, however long it lasts; Celery would give up after 100 tries.
+        "broker_connection_max_retries": None,
+        # So with one that answers with an error: it is read-only after a failover, or full.
+        "broker_channel_error_retry": True,
+        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that
+        # broke are told by use alone.
+        "broker_pool_limit": 1,
         "task_default_queue": queue,
         "task_ignore_result": True,
         "task_serializer": "json",
@@ -59,7 +53,6 @@ def celery_config(
         "worker_pool_start_method": "spawn",
         "worker_concurrency": 1,
         "worker_prefetch_multiplier": 1,
-        "worker_disable_prefetch": True,
         # A replacement child that loads longer than this is killed, for ever; first children are
         # exempt.
         "worker_proc_alive_timeout": 2 * load_timeout_s,
@@ -71,26 +64,8 @@ def celery_config(
     }
 
 
-def _connection(broker_url: str, queue: str) -> dict[str, Any]:
-    """Returns the settings of the connection to the broker."""
-    return {
-        "broker_url": broker_url,
-        "broker_connection_retry_on_startup": True,
-        # An outage ends no worker, however long it lasts; Celery would give up after 100 tries.
-        "broker_connection_max_retries": None,
-        # So with one that answers with an error: it is read-only after a failover, or full.
-        "broker_channel_error_retry": True,
-        # One thread publishes. Each connection of a pool keeps sockets of its own, and those that
-        # broke are told by use alone.
-        "broker_pool_limit": 1,
-        "broker_transport_options": {
-            "socket_timeout": 5.0,
-            "socket_connect_timeout": 2.0,
-            "socket_keepalive": True,
-            # Else one set for all services on the server; a worker of another would restore our
-            # tickets, and we theirs.
-            "unacked_key": f"{queue}.unacked",
-            "unacked_index_key": f"{queue}.unacked_index",
-            "unacked_mutex_key": f"{queue}.unacked_mutex",
-        },
-    }
+def _connection_settings(broker_url: str, queue: str) -> dict[str, Any]:
+    check_broker_url(broker_url)
+    if is_rabbitmq(broker_url):
+        return rabbitmq_broker.connection_settings(broker_url)
+    return redis_broker.connection_settings(broker_url, queue)

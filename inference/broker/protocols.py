@@ -7,10 +7,17 @@ class TicketPublisher(Protocol):
     """Publishes tickets, on an event loop. A worker has Celery's own producer for that."""
 
     async def publish(self, model: str, count: int) -> None:
-        """Puts `count` tickets into a model's queue, all or none. Raises `BrokerUnavailable`."""
+        """Puts `count` tickets into a model's queue. Raises `BrokerUnavailable`.
 
-    async def ping(self) -> None:
-        """Raises `BrokerUnavailable` for a broker that does not answer."""
+        Some of them may be there all the same, which costs nothing (protocol rule 3).
+        """
+
+    async def check(self, models: tuple[str, ...]) -> None:
+        """Asks whether the broker takes these models' tickets.
+
+        Raises `BrokerUnavailable` for one that does not answer, `Misconfigured` for one that never
+        will.
+        """
 
     async def close(self) -> None:
         """Gives its connections back."""

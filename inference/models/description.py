@@ -14,8 +14,17 @@ import orjson
 import yaml
 
 from inference.errors import Misconfigured
+from inference.models.bounded_yaml import load_bounded
 from inference.models.input_schema import PartSchema, features_schema, params_schema
-from inference.models.signature import Column, Param, Tensor, read_inputs, read_params
+from inference.models.signature import (
+    Column,
+    InputForm,
+    Param,
+    Tensor,
+    form_of,
+    read_inputs,
+    read_params,
+)
 from inference.outbound.address_policy import Network
 
 FLAVORS = frozenset({"pytorch", "python_function"})
@@ -29,7 +38,8 @@ _ODD = (AttributeError, IndexError, KeyError, TypeError, ValueError, RecursionEr
 class Description:
     """Holds the contents of an `MLmodel` file.
 
-    `inputs`, `outputs` and `params` are the signature's. `example` is the example's file.
+    `inputs`, `outputs` and `params` are the signature's. `example` is the example's file. `hinted`:
+    the signature was made from a type hint.
     """
 
     flavors: frozenset[str]
@@ -38,6 +48,7 @@ class Description:
     params: Any
     metadata: dict[str, Any]
     example: str
+    hinted: bool = False
 
 
 def read_description(mlmodel: bytes) -> Description:
@@ -46,7 +57,7 @@ def read_description(mlmodel: bytes) -> Description:
     Raises `Misconfigured` for one that can't be read or whose flavors no worker loads.
     """
     try:
-        said = yaml.safe_load(mlmodel)
+        said = load_bounded(mlmodel)
         signature, metadata = said.get("signature") or {}, said.get("metadata") or {}
         parts = {
             part: json.loads(signature.get(part) or "null")
@@ -54,7 +65,11 @@ def read_description(mlmodel: bytes) -> Description:
         }
         example = (said.get("saved_input_example_info") or {}).get("artifact_path") or ""
         found = Description(
-            frozenset(said.get("flavors") or ()), **parts, metadata=dict(metadata), example=example
+            frozenset(said.get("flavors") or ()),
+            **parts,
+            metadata=dict(metadata),
+            example=example,
+            hinted=said.get("is_signature_from_type_hint") is True,
         )
         # The store and /predict/model/info have it as JSON.
         orjson.dumps([parts, found.metadata], default=str)
@@ -71,22 +86,26 @@ def read_description(mlmodel: bytes) -> Description:
 class ModelSignature:
     """Lists the inputs of a version, which are columns or tensors, and its parameters.
 
-    `image` names the column that is an image, '' if none is.
+    `image` names the column that is an image, '' if none is. `form` says what `features` is.
     """
 
     inputs: tuple[Column | Tensor, ...]
     params: tuple[Param, ...]
     image: str
+    form: InputForm = InputForm.NAMED
 
 
-def read_signature(inputs: Any, params: Any, metadata: Any) -> ModelSignature:
+def read_signature(
+    inputs: Any, params: Any, metadata: Any, *, hinted: bool = False
+) -> ModelSignature:
     """Reads the parts of a `Description`.
 
     Raises `Misconfigured` for a signature that can't be checked.
     """
     try:
         image = (metadata.get("image") or {}).get("column", "")
-        return ModelSignature(read_inputs(inputs), read_params(params), image)
+        found = read_inputs(inputs, hinted)
+        return ModelSignature(found, read_params(params), image, form_of(inputs))
     except _ODD as error:
         raise Misconfigured(
             f"its signature or its metadata can't be read: {_words(error)}"
@@ -106,7 +125,7 @@ def compile_checkers(signature: ModelSignature, fetch_allowed: Sequence[Network]
 
     Raises `Misconfigured` for a default that JSON has no words for.
     """
-    features = features_schema(signature.inputs, signature.image, fetch_allowed)
+    features = features_schema(signature.inputs, signature.image, fetch_allowed, signature.form)
     return Checkers(features, params_schema(signature.params))
 
 

@@ -7,13 +7,13 @@ is wrong. So it need not take all that is right, but must take nothing that is w
 tests/gateway/test_schema_agreement.py holds both against each other.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Annotated, Any
 
 import msgspec
 
 from inference.models.data_types import DataType, Form
-from inference.models.signature import Kind, ListOf, ObjectOf, Property
+from inference.models.signature import Kind, ListOf, MapOf, ObjectOf, Property
 
 _TYPES: dict[Form, Any] = {
     Form.BOOLEAN: bool,
@@ -26,22 +26,32 @@ _LARGEST_BOUND = 2**63 - 1
 
 
 class NoQuickCheck(Exception):
-    """msgspec has no type for this: it bounds integers by 64 bits with a sign."""
+    """msgspec has no type for this.
+
+    It bounds integers by 64 bits with a sign, and knows neither our dates nor our base64.
+    """
 
 
-def quick_check_of(
-    properties: Iterable[Property], *, nullable: bool = True
-) -> Callable[[Any], bool]:
+def quick_check_of(properties: Iterable[Property]) -> Callable[[Any], bool]:
     """Returns what says whether a value is surely an object of these properties.
-
-    `nullable`: an optional one may be null.
 
     The value is one that orjson parsed, so its integers have 64 bits at most: larger ones would be
     rounded before they are bounded.
     """
+    return _quick(lambda: _object(properties))
+
+
+def quick_check_of_kinds(kinds: Sequence[Kind], *, alone: bool) -> Callable[[Any], bool]:
+    """Returns what says whether a value is surely a list of these; if `alone`, the one itself."""
+    return _quick(
+        lambda: _type(kinds[0]) if alone else tuple.__class_getitem__(tuple(map(_type, kinds)))
+    )
+
+
+def _quick(make: Callable[[], Any]) -> Callable[[Any], bool]:
     try:
-        wanted = _object(properties, nullable)
-    except NoQuickCheck:
+        wanted = make()
+    except (NoQuickCheck, ValueError):  # msgspec takes no name with a quote or a line break
         return never
 
     def check(value: Any) -> bool:
@@ -67,6 +77,8 @@ def _type(kind: Kind) -> Any:
             if kind.length >= 0
             else items
         )
+    if isinstance(kind, MapOf):
+        return dict.__class_getitem__((str, _type(kind.item)))
     if isinstance(kind, ObjectOf):
         return _object(kind.properties)
     return _value(kind)
@@ -74,15 +86,15 @@ def _type(kind: Kind) -> Any:
 
 def _value(kind: DataType) -> Any:
     plain = _TYPES[kind.form]
-    if kind.form not in (Form.INTEGER, Form.NUMBER):
+    if kind.form not in (Form.INTEGER, Form.NUMBER) and kind.valid is None:
         return plain
-    if kind.form is Form.INTEGER and kind.high > _LARGEST_BOUND:
+    if kind.valid is not None or (kind.form is Form.INTEGER and kind.high > _LARGEST_BOUND):
         raise NoQuickCheck(kind.name)
     # The bounds keep NaN and infinities out as well.
     return Annotated[plain, msgspec.Meta(ge=kind.low, le=kind.high)]
 
 
-def _object(properties: Iterable[Property], nullable: bool = True) -> Any:
+def _object(properties: Iterable[Property]) -> Any:
     """A struct whose fields have names of their own.
 
     A property's may be no name of Python's.
@@ -96,7 +108,7 @@ def _object(properties: Iterable[Property], nullable: bool = True) -> Any:
             fields.append(
                 (
                     f"field{place}",
-                    kind | None if nullable else kind,
+                    kind if one.never_null else kind | None,
                     msgspec.field(name=one.name, default=None),
                 )
             )

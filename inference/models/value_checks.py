@@ -9,7 +9,7 @@ from typing import Any
 
 from inference.field_errors import shown
 from inference.models.data_types import DataType, Form
-from inference.models.signature import Kind, ListOf, ObjectOf, Property
+from inference.models.signature import Kind, ListOf, MapOf, ObjectOf, Property
 from inference.outbound.address_policy import Network, refusal
 
 Report = Callable[[str, str], None]
@@ -19,6 +19,9 @@ Check = Callable[[Any, str, Report], None]
 _LONGEST_SCHEME = 16
 """base64 has no colon, so one this near to the start is a URL's."""
 
+_LARGEST_EXACT = 2**53
+"""Above it a float stands for several integers, and a long one in JSON is read as a float."""
+
 _PLAIN: dict[Form, type] = {Form.BOOLEAN: bool, Form.STRING: str}
 
 
@@ -26,6 +29,8 @@ def check_of(kind: Kind) -> Check:
     """Returns the check of a kind."""
     if isinstance(kind, ListOf):
         return _list(check_of(kind.item), kind.length)
+    if isinstance(kind, MapOf):
+        return _map(check_of(kind.item))
     if isinstance(kind, ObjectOf):
         return _object(kind.properties)
     return _value(kind)
@@ -66,7 +71,8 @@ def _value(kind: DataType) -> Check:
             report(name, message)
 
     def integer(value: Any, name: str, report: Report) -> None:
-        if type(value) is not int or not low <= value <= high:
+        whole = type(value) is int or (kind.whole_floats and _is_whole(value))
+        if not whole or not low <= value <= high:
             report(name, message)
 
     def plain(value: Any, name: str, report: Report) -> None:
@@ -79,8 +85,22 @@ def _value(kind: DataType) -> Check:
         return number
     if kind.form is Form.INTEGER:
         return integer
+    if kind.valid is not None:
+        return _text(kind.valid, message)
     wanted = _PLAIN[kind.form]
     return plain
+
+
+def _text(valid: Callable[[str], bool], message: str) -> Check:
+    def check(value: Any, name: str, report: Report) -> None:
+        if type(value) is not str or not valid(value):
+            report(name, message)
+
+    return check
+
+
+def _is_whole(value: Any) -> bool:
+    return type(value) is float and value.is_integer() and abs(value) <= _LARGEST_EXACT
 
 
 def _anything(_value: Any, _name: str, _report: Report) -> None:
@@ -114,9 +134,39 @@ def _each(check: Check, value: list[Any], name: str, report: Report) -> None:
             return
 
 
+def _map(check: Check) -> Check:
+    def check_all(value: Any, name: str, report: Report) -> None:
+        if type(value) is not dict:
+            report(name, "must be an object")
+            return
+        for key, part in value.items():
+            check(part, f"{name}.{shown(key)}", report)
+
+    return check_all
+
+
+def listed(checks: Sequence[Check]) -> Check:
+    """Returns the check of a list that has one item for each of these."""
+
+    def check_all(value: Any, name: str, report: Report) -> None:
+        if type(value) is not list:
+            report(name, "must be a list")
+        elif len(value) != len(checks):
+            report(name, f"must have {len(checks)} items, not {len(value)}")
+        else:
+            for place, (check, item) in enumerate(zip(checks, value, strict=True)):
+                check(item, f"{name}[{place}]", report)
+
+    return check_all
+
+
 def _object(properties: tuple[Property, ...]) -> Check:
     checks = {
-        one.name: (or_null(check_of(one.kind), one.required), one.required) for one in properties
+        one.name: (
+            or_null(check_of(one.kind), one.required or one.never_null),
+            one.required,
+        )
+        for one in properties
     }
 
     def check_all(value: Any, name: str, report: Report) -> None:

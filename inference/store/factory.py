@@ -2,52 +2,40 @@
 
 import secrets
 
-from inference.errors import Misconfigured
+from inference.call_times import CallTimes, untimed
+from inference.redis_access import address, clients
 from inference.settings import ContractSettings
 from inference.store.notifications import Notifications
 from inference.store.protocols import GatewayStore, WorkerStore
-from inference.store.redis import (
-    RedisGatewayStore,
-    RedisNotifications,
-    RedisWorkerStore,
-    async_client,
-    sync_client,
-)
+from inference.store.redis import RedisGatewayStore, RedisNotifications, RedisWorkerStore
 from inference.store.redis.commands import Commands
 
-REDIS_SCHEMES = ("redis://", "rediss://", "unix://")
 
-
-def gateway_store(settings: ContractSettings) -> GatewayStore:
-    """Returns a gateway's side of the store.
+def gateway_store(settings: ContractSettings, timed: CallTimes = untimed) -> GatewayStore:
+    """Returns a gateway's side of the store; `timed` is told of each call.
 
     Raises `Misconfigured` for a STORE_URL of no kind of store.
     """
-    _check(settings.store_url)
-    client = async_client.connect(settings.store_url, settings.store_timeout_s)
-    return RedisGatewayStore(client, _commands(settings), settings.store_timeout_s)
+    server, timeout_s = _server(settings), settings.store_timeout_s
+    client = clients.asyncio_client(server, timeout_s)
+    return RedisGatewayStore(client, server, _commands(settings), timeout_s, timed=timed)
 
 
-def worker_store(settings: ContractSettings) -> WorkerStore:
+def worker_store(settings: ContractSettings, timed: CallTimes = untimed) -> WorkerStore:
     """Returns a worker's side of the store. Raises as `gateway_store` does."""
-    _check(settings.store_url)
-    return RedisWorkerStore(
-        sync_client.connect(settings.store_url, settings.store_timeout_s), _commands(settings)
-    )
+    server = _server(settings)
+    client = clients.blocking_client(server, settings.store_timeout_s)
+    return RedisWorkerStore(client, server, _commands(settings), timed=timed)
 
 
 def notifications(settings: ContractSettings) -> Notifications:
     """Returns a gateway's subscription, on a channel of its own. Raises as `gateway_store` does."""
-    _check(settings.store_url)
-    client = async_client.connect(settings.store_url, settings.store_timeout_s)
+    client = clients.asyncio_client(_server(settings), settings.store_timeout_s)
     return RedisNotifications(client, f"{settings.key_prefix}:gateway:{secrets.token_hex(8)}")
 
 
-def _check(url: str) -> None:
-    if not url.startswith(REDIS_SCHEMES):
-        raise Misconfigured(
-            f"STORE_URL must start with {', '.join(REDIS_SCHEMES[:-1])} or {REDIS_SCHEMES[-1]}"
-        )
+def _server(settings: ContractSettings) -> address.RedisAddress:
+    return address.parse("STORE_URL", settings.store_url)
 
 
 def _commands(settings: ContractSettings) -> Commands:

@@ -7,8 +7,9 @@ tickets the asker should publish so that what waits is covered (protocol rule 3)
 from dataclasses import dataclass
 from enum import StrEnum
 
-from inference.records import Record
-from inference.states import State
+from inference.records import BadRun, Record
+from inference.states import Pause, State
+from inference.trace_context import TraceContext
 
 
 class Submitted(StrEnum):
@@ -19,6 +20,8 @@ class Submitted(StrEnum):
     CONFLICT = "conflict"
     FULL = "full"
     """Refused, nothing was written: as much is outstanding as may be."""
+    PAUSED = "paused"
+    """Refused, nothing was written: an operator paused the model so."""
     LATE = "late"
     """Refused, nothing was written: by the measured rate the caller's wait would end first."""
 
@@ -33,10 +36,12 @@ class SubmitAnswer:
     sequence: int
     tickets: int
     retry_after_ms: int = 0
-    """For FULL and LATE: when there should be room, by the measured rate.
+    """For FULL, LATE and PAUSED: when there should be room, by the measured rate.
 
     -1 when nobody knows, as no worker lives.
     """
+    trace: TraceContext | None = None
+    """For JOINED: the span that the record belongs to."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,12 +71,23 @@ class ClaimedRecord:
     """One record of a claim.
 
     `input` is None when the claim's hold on it has ended meanwhile (only seen by a claim sent
-    again).
+    again); then nothing else is said of it.
     """
 
     task_id: str
     input: bytes | None
     rows: int
+    age_ms: int = 0
+    """Since it was submitted, by the store's clock; 0 also where that stepped back."""
+    epoch: int = 0
+    fresh: bool = False
+    """Whether it never began, in any epoch."""
+    waited_ms: int = 0
+    """How long it had waited since it last became `waiting`."""
+    attempts: int = 0
+    """Those charged to it before this run."""
+    trace: TraceContext | None = None
+    request_id: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,6 +167,8 @@ class SettleAnswer:
 
     words: dict[str, str]
     tickets: int
+    bad_runs: tuple[BadRun, ...] = ()
+    """Empty in the answer to a move sent again."""
 
 
 class WorkerState(StrEnum):
@@ -179,6 +197,8 @@ class HeartbeatRequest:
     """How long that may take before another worker may do the same."""
     problem: str = ""
     """What an operator should know, as a sentence."""
+    identity: str = ""
+    """What tells the version from another of the same number; '' where nobody knows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +232,13 @@ class Replayed:
 
 
 @dataclass(frozen=True, slots=True)
+class Paused:
+    """Answers a `pause`: the tickets for what waited, once nothing is paused."""
+
+    tickets: int
+
+
+@dataclass(frozen=True, slots=True)
 class Reaped:
     """What one run of the reaper did; `ran` is False when another gateway's had just run."""
 
@@ -224,6 +251,8 @@ class Reaped:
     discarded: int = 0
     drift: int = 0
     tickets: int = 0
+    bad_runs: tuple[BadRun, ...] = ()
+    """Those that were reclaimed."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -248,6 +277,7 @@ class QueueCounts:
 
     That is how much the workers can do. 0: not known.
     """
+    paused: Pause = Pause.OFF
 
 
 @dataclass(frozen=True, slots=True)
@@ -260,3 +290,5 @@ class WorkerInfo:
     since_ms: int
     batch_rows: int
     problem: str = ""
+    identity: str = ""
+    """What tells the version from another of the same number."""

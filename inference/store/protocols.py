@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record
+from inference.states import Pause
 from inference.store.messages import (
     Cancelled,
     ClaimAnswer,
@@ -18,6 +19,7 @@ from inference.store.messages import (
     HeartbeatAnswer,
     HeartbeatRequest,
     Outcome,
+    Paused,
     QueueCounts,
     Reaped,
     RenewAnswer,
@@ -107,6 +109,9 @@ class GatewayStore(Protocol):
 
         Any number of gateways may call it.
         """
+
+    async def pause(self, model: str, pause: Pause) -> Paused:
+        """Pauses a model or, with `Pause.OFF`, lets it go on. The last word that arrives counts."""
 
     async def tickets_published(self, model: str, published: int) -> int:
         """As the worker's."""

@@ -9,42 +9,31 @@ pipeline of 50 costs a quarter of one alone (docs/facts/celery.md).
 
 import asyncio
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any, TypeVar, cast
 from uuid import uuid4
 
 import redis.asyncio as redis
 import structlog
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
-from redis.exceptions import AuthenticationError, NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
+from inference.call_times import CallTimes, untimed
 from inference.errors import Misconfigured, StoreUnavailable
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record
+from inference.redis_access.address import RedisAddress
+from inference.redis_access.probe import tls_trouble
+from inference.redis_access.troubles import facts_of_hello, refuse_for_good
+from inference.states import Pause
 from inference.store import messages
 from inference.store.redis.commands import Command, Commands
-from inference.store.redis.server_checks import (
-    refuse,
-    refuse_owner,
-    refuse_policy,
-    refuse_schema,
-    weakness,
-)
+from inference.store.redis.server_checks import judge, refuse_owner, refuse_schema
 
 log = structlog.get_logger()
 
 LANES = 4
 MOST_IN_A_PIPELINE = 128
 T = TypeVar("T")
-
-
-def connect(url: str, timeout_s: float) -> redis.Redis:
-    """Returns an asyncio client that answers or fails within about `timeout_s`."""
-    retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(
-        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
-    )
 
 
 @contextmanager
@@ -67,14 +56,19 @@ class RedisGatewayStore:
     def __init__(
         self,
         client: redis.Redis,
+        address: RedisAddress,
         commands: Commands,
         timeout_s: float = 2.0,
         clock_offset_ms: Callable[[], int] = lambda: 0,
+        *,
+        timed: CallTimes = untimed,
     ) -> None:
         self._client = client
+        self._address = address
         self._commands = commands
         self._timeout_s = timeout_s
         self._clock_offset_ms = clock_offset_ms
+        self._timed = timed
         self._queue: deque[tuple[Command[Any], asyncio.Future[list[Any]]]] = deque()
         self._lanes: set[asyncio.Task[None]] = set()
 
@@ -83,7 +77,8 @@ class RedisGatewayStore:
 
         A command given up here may still be carried out by the store.
         """
-        loop = asyncio.get_running_loop()
+        loop, done = asyncio.get_running_loop(), False
+        started = loop.time()
         answered: asyncio.Future[list[Any]] = loop.create_future()
         # A timer and not `asyncio.timeout`, which costs a twentieth of a submission.
         expiry = loop.call_later(self._timeout_s, _expire, answered)
@@ -92,6 +87,7 @@ class RedisGatewayStore:
             self._lanes.add(asyncio.create_task(self._run_lane()))
         try:
             reply = await answered
+            done = True
         except TimeoutError as error:
             raise StoreUnavailable(
                 f"the store did not answer {command.name} within {self._timeout_s:g} s"
@@ -103,6 +99,7 @@ class RedisGatewayStore:
             # Its exception knows this frame, and the frames above with their inputs: together they
             # would wait for the collector.
             del answered
+            self._timed(command.name, loop.time() - started, answered=done)
         return command.answer(reply)
 
     async def _run_lane(self) -> None:
@@ -179,6 +176,9 @@ class RedisGatewayStore:
     async def discard_dead_letter(self, task_id: str) -> bool:
         return await self.run(self._commands.discard_dead_letter(task_id))
 
+    async def pause(self, model: str, pause: Pause) -> messages.Paused:
+        return await self.run(self._commands.pause(model, pause))
+
     async def reap(self, model: str) -> messages.Reaped:
         return await self.run(self._commands.reap(model))
 
@@ -192,18 +192,35 @@ class RedisGatewayStore:
         return await self.run(self._commands.workers(model))
 
     async def check(self, model: str) -> str:
+        info, config = await self._asked(self._facts())
+        warning = judge(info, config, behind_sentinels=bool(self._address.service))
+        refuse_schema(model, await self._asked(self._own(model)))
+        return warning
+
+    async def _asked(self, asking: Coroutine[Any, Any, T]) -> T:
+        """Returns the answer. Raises `Misconfigured` for an error that waiting can't mend."""
         try:
-            refuse(await self._client.info())
-            config = await self._config()
-            refuse_policy(config)
-            refuse_schema(model, await self._own(model))
-        except AuthenticationError as error:
-            raise Misconfigured(
-                f"the store refused the credentials in STORE_URL: {error}"
-            ) from error
-        except (RedisError, OSError, TimeoutError) as error:
+            return await asking
+        except (StoreUnavailable, RedisError, OSError, TimeoutError) as error:
+            refuse_for_good(self._address.variable, "store", error)
+            trouble = await asyncio.to_thread(
+                tls_trouble, self._address, "store", error, self._timeout_s
+            )
+            if trouble:
+                raise Misconfigured(trouble) from error
             raise StoreUnavailable(f"the store did not answer: {error}") from error
-        return weakness(config)
+
+    async def _facts(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Returns INFO and CONFIG. A user of few rights gets less, and so do managed servers."""
+        config: dict[str, str] = {}
+        with suppress(ResponseError):
+            config = cast(dict[str, str], await self._client.config_get("append*", "maxmemory*"))
+        with suppress(ResponseError):
+            return await self._client.info(), config
+        with suppress(ResponseError):
+            hello: Any = await self._client.execute_command("HELLO")  # type: ignore[no-untyped-call]
+            return facts_of_hello(hello), config
+        return {}, config
 
     async def own(self, model: str) -> None:
         await self._own(model)
@@ -229,13 +246,6 @@ class RedisGatewayStore:
         with _answering():
             await self._client.set(key, uuid4().hex, nx=True)
             return cast(bytes, await self._client.get(key)).decode("ascii")
-
-    async def _config(self) -> dict[str, str]:
-        """Managed servers refuse CONFIG; then nothing is known, and nothing said."""
-        try:
-            return cast(dict[str, str], await self._client.config_get("append*", "maxmemory*"))
-        except ResponseError:
-            return {}
 
     async def close(self) -> None:
         for lane in tuple(self._lanes):

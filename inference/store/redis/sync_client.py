@@ -1,35 +1,25 @@
 """The store for workers: one blocking client, safe to share between threads."""
 
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Any, TypeVar, cast
 
 import redis
-from redis.backoff import NoBackoff
-from redis.retry import Retry
 
+from inference.call_times import CallTimes, untimed
 from inference.errors import Misconfigured, StoreUnavailable
+from inference.redis_access.address import RedisAddress
+from inference.redis_access.probe import tls_trouble
+from inference.redis_access.troubles import facts_of_hello, refuse_for_good
 from inference.store import messages
 from inference.store.redis.commands import Command, Commands
-from inference.store.redis.server_checks import (
-    refuse,
-    refuse_owner,
-    refuse_policy,
-    refuse_schema,
-    weakness,
-)
+from inference.store.redis.server_checks import judge, refuse_owner, refuse_schema
+
+PROBE_S = 1.5
+"""How long a look at a server that breaks connections off may take, in seconds."""
 
 T = TypeVar("T")
-
-
-def connect(url: str, timeout_s: float) -> redis.Redis:
-    """Returns a client that answers or fails within about `timeout_s`.
-
-    It reconnects once by itself.
-    """
-    retry = Retry(NoBackoff(), 1)
-    return redis.Redis.from_url(
-        url, socket_timeout=timeout_s, socket_connect_timeout=timeout_s, retry=retry
-    )
 
 
 class RedisWorkerStore:
@@ -38,19 +28,28 @@ class RedisWorkerStore:
     def __init__(
         self,
         client: redis.Redis,
+        address: RedisAddress,
         commands: Commands,
         clock_offset_ms: Callable[[], int] = lambda: 0,
+        *,
+        timed: CallTimes = untimed,
     ) -> None:
         self._client = client
+        self._address = address
         self._commands = commands
         self._clock_offset_ms = clock_offset_ms
+        self._timed = timed
 
     def run(self, command: Command[T]) -> T:
         """Sends a move; a server that does not know the script gets it first."""
+        started, answered = time.perf_counter(), False
         try:
             reply = self._send(command)
+            answered = True
         except (redis.RedisError, OSError) as error:
             raise StoreUnavailable(f"the store did not take {command.name}: {error}") from error
+        finally:
+            self._timed(command.name, time.perf_counter() - started, answered=answered)
         return command.answer(reply)
 
     def _send(self, command: Command[Any]) -> list[Any]:
@@ -86,18 +85,32 @@ class RedisWorkerStore:
         return self.run(self._commands.tickets_published(model, published))
 
     def check(self, model: str) -> str:
+        info, config = self._asked(self._facts)
+        warning = judge(info, config, behind_sentinels=bool(self._address.service))
+        refuse_schema(model, self._asked(lambda: self._own(model)))
+        return warning
+
+    def _asked(self, asking: Callable[[], T]) -> T:
+        """Returns the answer. Raises `Misconfigured` for an error that waiting can't mend."""
         try:
-            refuse(self._client.info())
-            config = _config(self._client)
-            refuse_policy(config)
-            refuse_schema(model, self._own(model))
-        except redis.AuthenticationError as error:
-            raise Misconfigured(
-                f"the store refused the credentials in STORE_URL: {error}"
-            ) from error
-        except (redis.RedisError, OSError) as error:
+            return asking()
+        except (StoreUnavailable, redis.RedisError, OSError) as error:
+            refuse_for_good(self._address.variable, "store", error)
+            if trouble := tls_trouble(self._address, "store", error, PROBE_S):
+                raise Misconfigured(trouble) from error
             raise StoreUnavailable(f"the store did not answer: {error}") from error
-        return weakness(config)
+
+    def _facts(self) -> tuple[dict[str, Any], dict[str, str]]:
+        """Returns INFO and CONFIG. A user of few rights gets less, and so do managed servers."""
+        config: dict[str, str] = {}
+        with suppress(redis.ResponseError):
+            config = cast(dict[str, str], self._client.config_get("append*", "maxmemory*"))
+        with suppress(redis.ResponseError):
+            return self._client.info(), config
+        with suppress(redis.ResponseError):
+            hello: Any = self._client.execute_command("HELLO")  # type: ignore[no-untyped-call]
+            return facts_of_hello(hello), config
+        return {}, config
 
     def own(self, model: str) -> None:
         self._own(model)
@@ -107,11 +120,3 @@ class RedisWorkerStore:
         owner, schema = self.run(self._commands.own(model))
         refuse_owner(self._commands.key_prefix, self._commands.installation, owner)
         return schema
-
-
-def _config(client: redis.Redis) -> dict[str, str]:
-    """Managed servers refuse CONFIG; then nothing is known, and nothing said."""
-    try:
-        return cast(dict[str, str], client.config_get("append*", "maxmemory*"))
-    except redis.ResponseError:
-        return {}

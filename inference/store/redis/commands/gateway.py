@@ -5,8 +5,9 @@ from typing import Any
 
 from inference.blobs.blob_names import result_reference
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record, Run
-from inference.states import State
+from inference.states import Pause, State
 from inference.store import messages
+from inference.store.redis.commands.bad_runs import bad_runs, trace_of
 from inference.store.redis.commands.command import Command, Reply, by_name, known, text
 from inference.store.redis.commands.keys import Keys
 
@@ -32,7 +33,9 @@ class GatewayCommands(Keys):
             "time_to_start_ms": s.time_to_start_ms,
             "longest_wait_ms": s.longest_wait_ms,
             "listener": s.listener,
-            "trace_id": s.trace_id,
+            "trace_id": s.trace.trace_id if s.trace else "",
+            "span": s.trace.packed if s.trace else "",
+            "request_id": s.request_id,
             "most_outstanding": self.limits.most_outstanding,
             "most_outstanding_bytes": self.limits.most_outstanding_bytes,
         }
@@ -114,8 +117,19 @@ class GatewayCommands(Keys):
 
     def counts(self, model: str) -> Command[messages.QueueCounts]:
         """The numbers of a queue."""
+
+        def read(reply: Reply) -> messages.QueueCounts:
+            # A newer release may know further ways to pause.
+            paused = Pause(min(reply.get("paused", 0), Pause.REFUSE))
+            return known(messages.QueueCounts, reply | {"paused": paused})
+
+        return Command("counts", self.prefix(model), {}, read)
+
+    def pause(self, model: str, pause: Pause) -> Command[messages.Paused]:
+        """Nothing new starts; or it does again."""
+        request = {"paused": int(pause)}
         return Command(
-            "counts", self.prefix(model), {}, lambda reply: known(messages.QueueCounts, reply)
+            "pause", self.prefix(model), request, lambda reply: known(messages.Paused, reply)
         )
 
     def workers(self, model: str) -> Command[tuple[messages.WorkerInfo, ...]]:
@@ -136,6 +150,7 @@ def _submitted(reply: Reply) -> messages.SubmitAnswer:
         sequence=reply["sequence"],
         tickets=reply["tickets"],
         retry_after_ms=reply.get("retry_after_ms", 0),
+        trace=trace_of(reply),
     )
 
 
@@ -161,6 +176,7 @@ def _record(task_id: str, view: list[Any] | None) -> Record | None:
         version=held.get("version", ""),
         result=_result(task_id, held.get("result")),
         error=_json(held.get("error")),
+        trace=trace_of(held),
         position=held.get("position"),
         starts_in_ms=held.get("starts_in_ms"),
     )
@@ -179,9 +195,12 @@ def _json(written: str | None) -> Any:
 
 
 def _reaped(reply: Reply) -> messages.Reaped:
-    return known(
-        messages.Reaped, {**reply, "ran": bool(reply["ran"]), "quiet": bool(reply.get("quiet"))}
-    )
+    read = {
+        "ran": bool(reply["ran"]),
+        "quiet": bool(reply.get("quiet")),
+        "bad_runs": bad_runs(reply),
+    }
+    return known(messages.Reaped, reply | read)
 
 
 def _dead_letters(reply: Reply) -> DeadLetters:
@@ -224,4 +243,5 @@ def _worker(row: list[Any]) -> messages.WorkerInfo:
         since_ms=int(held["since"]),
         batch_rows=int(held["batch"]),
         problem=held.get("problem", ""),
+        identity=held.get("identity", ""),
     )

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 
 from inference.store import messages
+from inference.store.redis.commands.bad_runs import bad_runs, trace_of
 from inference.store.redis.commands.command import Command, Reply, by_name, text
 from inference.store.redis.commands.keys import Keys
 
@@ -69,6 +70,7 @@ class WorkerCommands(Keys):
             "wants": beat.wants,
             "turn_ms": beat.turn_ms,
             "problem": beat.problem,
+            "identity": beat.identity,
         }
         return Command("heartbeat", self.prefix(beat.model), request, _heard)
 
@@ -83,7 +85,18 @@ def _claimed(reply: Reply) -> messages.ClaimAnswer:
 
 
 def _granted(record: Reply) -> messages.ClaimedRecord:
-    return messages.ClaimedRecord(text(record["task_id"]), record.get("input"), int(record["rows"]))
+    return messages.ClaimedRecord(
+        text(record["task_id"]),
+        record.get("input"),
+        int(record["rows"]),
+        age_ms=record.get("age_ms", 0),
+        epoch=record.get("epoch", 0),
+        fresh=record.get("fresh") == 1,
+        waited_ms=record.get("waited_ms", 0),
+        attempts=record.get("attempts", 0),
+        trace=trace_of(record),
+        request_id=text(record.get("request", "")),
+    )
 
 
 def _held(reply: Reply) -> tuple[str, ...]:
@@ -101,7 +114,7 @@ def _renewed(reply: Reply) -> messages.RenewAnswer:
 
 def _settled(reply: Reply) -> messages.SettleAnswer:
     words = {task_id: text(word) for task_id, word in by_name(reply["words"]).items()}
-    return messages.SettleAnswer(words, reply["tickets"])
+    return messages.SettleAnswer(words, reply["tickets"], bad_runs(reply))
 
 
 def _heard(reply: Reply) -> messages.HeartbeatAnswer:

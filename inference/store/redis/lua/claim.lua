@@ -1,5 +1,6 @@
 -- claim: waiting → running. Request: claim_id, worker_id, batch_rows, max_batch_wait_ms, lease_ms.
--- Reply: kind, tickets, wait_ms for 'wait'; records for 'granted', each with task_id, rows and, while it is held, input.
+-- Reply: kind, tickets, wait_ms for 'wait'; records for 'granted', each with task_id, rows and, while it is held, input, age_ms
+-- (since it was submitted), epoch, fresh (1: it never began), waited_ms, attempts and, where it has them, trace, span and request.
 local claim_id, batch, max_wait = request.claim_id, request.batch_rows, request.max_batch_wait_ms
 local ck = claim_key(claim_id)
 local status = redis.call('HGET', ck, 'status')
@@ -13,9 +14,17 @@ end
 local function grant(ids)
   local records = {}
   for n, id in ipairs(ids) do
-    local stored = redis.call('HMGET', record_key(id), 'rows', 'input')
-    records[n] = {'task_id', id, 'rows', stored[1] or 0}
-    if held(load(id), claim_id) then records[n][5], records[n][6] = 'input', stored[2] end
+    local r = load(id)
+    records[n] = {'task_id', id, 'rows', r and r.rows or 0}
+    if held(r, claim_id) then
+      local since = r.since > 0 and r.since or r.created
+      records[n] = read(record_key(id), {'trace', 'span', 'request'})
+      for _, value in ipairs({'task_id', id, 'rows', r.rows, 'attempts', r.attempts, 'waited_ms', math.max(0, now - since),
+                              'age_ms', math.max(0, now - r.created), 'epoch', r.epoch, 'fresh', r.began == '1' and 0 or 1,
+                              'input', redis.call('HGET', record_key(id), 'input')}) do
+        records[n][#records[n] + 1] = value
+      end
+    end
   end
   return reply({kind = 'granted', tickets = missing_tickets(batch), records = records})
 end
@@ -31,6 +40,11 @@ elseif status == 'closed' then
 elseif not status then
   local in_flight = tonumber(redis.call('HGET', META, 'tickets')) or 0
   if in_flight > 0 then redis.call('HSET', META, 'tickets', in_flight - 1) end
+end
+
+if paused() > 0 then
+  remember('nothing')
+  return reply({kind = 'nothing'})
 end
 
 -- The lowest in the order decides: a quarantined record alone, else ordinary ones up to the first quarantined one.

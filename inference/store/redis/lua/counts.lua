@@ -14,4 +14,5 @@ return reply({
   outstanding_bytes = tonumber(meta[3]) or 0,
   dead_letter_bytes = tonumber(meta[4]) or 0,
   rate = tonumber(meta[5]) or 0,
+  paused = paused(),
 })

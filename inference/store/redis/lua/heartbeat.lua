@@ -1,10 +1,10 @@
 -- A worker lives. Request: worker_id, state, version, batch_rows, period_ms, wants (the version it wants instead), turn_ms (how long
--- that may take), problem.
+-- that may take), problem, identity (what tells the version from another of the same number).
 -- Reply: waiting; repair, the tickets to publish; my_turn, whether it may leave its version now.
 local worker, state, period = request.worker_id, request.state, request.period_ms
 local MAX_BACKOFF = 30000
 
-local waiting = redis.call('ZCARD', WAITING)
+local waiting = paused() > 0 and 0 or redis.call('ZCARD', WAITING) -- that may start
 if state == 'gone' then
   redis.call('ZREM', WORKERS, worker)
   redis.call('DEL', worker_key(worker))
@@ -16,7 +16,8 @@ local changed = before[1] ~= state
 local idle_beats = state == 'idle' and waiting > 0 and (tonumber(before[3]) or 0) + 1 or 0
 redis.call('ZADD', WORKERS, now, worker)
 redis.call('HSET', worker_key(worker), 'state', state, 'version', request.version, 'batch', request.batch_rows,
-           'since', changed and now or before[2], 'idle_beats', idle_beats, 'problem', request.problem)
+           'since', changed and now or before[2], 'idle_beats', idle_beats, 'problem', request.problem,
+           'identity', request.identity)
 redis.call('HSET', META, 'batch', request.batch_rows)
 if state == 'idle' and changed then redis.call('HSET', META, 'repair_step', 0, 'repair_at', 0) end
 

@@ -1,7 +1,7 @@
 -- The reaper: reclaim, retry due, expire, expire result, discard; each tests its own condition here, in the step that acts.
 -- Request: period_ms, lease_ms, most, retry (see `fail`), result_ttl_ms, tombstone_ttl_ms, dead_letter_ttl_ms, most_dead,
 -- most_dead_bytes.
--- Reply: the fields of `Reaped`; only ran, false, where another gateway's reaper had just run.
+-- Reply: the fields of `Reaped`, bad_runs as `tell_run` told them; only ran, false, where another gateway's reaper had just run.
 local period, lease, budget, retry = request.period_ms, request.lease_ms, request.most, request.retry
 local WORKER_LOST = '{"type":"worker_lost","message":"the worker that ran it stopped answering"}'
 local WORKER_GONE_MS, SAMPLE = 5000, 20
@@ -31,7 +31,7 @@ at_most(WORKERS, now)
 -- Records ended in 10^9 s, smoothed over 30 runs, and only while something waits: then it is what the workers can do.
 local pace = redis.call('HMGET', META, 'ended', 'ended_before', 'backlog', 'rate')
 local ended, rate = tonumber(pace[1]) or 0, tonumber(pace[4]) or 0
-local backlog = redis.call('ZCARD', WAITING) > 0
+local backlog = redis.call('ZCARD', WAITING) > 0 and paused() == 0
 if backlog and pace[3] == '1' and stamp and stamp < now and now - stamp <= 2 * period then
   local seen = math.floor((ended - (tonumber(pace[2]) or 0)) * 1e12 / (now - stamp))
   rate = rate == 0 and seen or math.floor((rate * 29 + seen) / 30)
@@ -55,6 +55,7 @@ local reclaimed = quiet and 0 or each(RUNNING, now, function(id, r)
   if r.state ~= 'running' then redis.call('ZREM', RUNNING, id) return false end
   redis.call('PEXPIRE', claim_key(r.claim), HOUR_MS)
   fail(id, r, false, false, WORKER_LOST, retry, '')
+  tell_run(id, r)
   return true
 end)
 
@@ -115,5 +116,5 @@ for _, name in ipairs(redis.call('ZRANGEBYSCORE', WORKERS, '-inf', now - WORKER_
 end
 return reply({
   ran = true, quiet = quiet, reclaimed = reclaimed, retries_due = retries_due, expired = expired, results_expired = results_expired, discarded = discarded,
-  drift = drift, tickets = missing_tickets(known_batch()),
+  drift = drift, bad_runs = bad_runs, tickets = missing_tickets(known_batch()),
 })

@@ -1,7 +1,7 @@
 -- finish, fail, quarantine, hand back: running → success, retry, failure or waiting.
 -- Request: claim_id, version, retry (see `fail`), outcomes: each with task_id ('*': all that it holds), verb, own, run_ms.
 -- The payload of the first outcome is ARGV[2], of the second ARGV[3], and so on.
--- Reply: words, for each id the state it was moved to or 'void'; tickets.
+-- Reply: words, for each id the state it was moved to or 'void'; tickets; bad_runs (see `tell_run`).
 local claim_id, version, ck, words = request.claim_id, request.version, claim_key(request.claim_id), {}
 
 local function settle(id, outcome, payload)
@@ -25,6 +25,7 @@ local function settle(id, outcome, payload)
     word = 'waiting'
   else
     word = fail(id, r, outcome.verb == 'fail_for_good', outcome.own, payload, request.retry, version)
+    tell_run(id, r)
   end
   redis.call('HSET', ck, 'word:' .. id, word)
   return word
@@ -47,4 +48,4 @@ for n, outcome in ipairs(request.outcomes) do
   end
 end
 redis.call('PEXPIRE', ck, HOUR_MS)
-return reply({words = words, tickets = missing_tickets(known_batch())})
+return reply({words = words, tickets = missing_tickets(known_batch()), bad_runs = bad_runs})

@@ -1,11 +1,13 @@
 -- submit: – → waiting. Request: the fields of `PredictionRequest` but its model; most_outstanding, most_outstanding_bytes.
 -- The input is ARGV[2].
--- Reply: kind, task_id, state, sequence, tickets; when refused retry_after_ms, when to try again (-1: nobody knows).
+-- Reply: kind, task_id, state, sequence, tickets; when joined trace and span, those of the record; when refused retry_after_ms, when to
+-- try again (-1: nobody knows).
 local id, input, join, listener = request.task_id, ARGV[2], request.join_key, request.listener
 local idem, digest = request.idempotency_key, request.body_digest
 
 local function answer(kind, task_id, r)
-  return reply({kind = kind, task_id = task_id, state = r.state, sequence = r.seq, tickets = missing_tickets(known_batch())})
+  local trace = kind == 'joined' and redis.call('HMGET', record_key(task_id), 'trace', 'span') or {}
+  return reply({trace = trace[1] or nil, span = trace[2] or nil, kind = kind, task_id = task_id, state = r.state, sequence = r.seq, tickets = missing_tickets(known_batch())})
 end
 
 local function refusal(kind, retry_after_ms)
@@ -72,6 +74,8 @@ if join ~= '' and not request.fresh then
   end
 end
 
+if paused() == 2 then return refusal('paused', -1) end
+
 -- A bound on what may be outstanding, and for a caller who waits one on how long that would take by the rate measured; nobody knows a
 -- rate where no worker lives.
 local bytes, most, most_bytes, longest = #input, request.most_outstanding, request.most_outstanding_bytes, request.longest_wait_ms
@@ -87,7 +91,7 @@ if longest > 0 and wait > longest and redis.call('ZCARD', WAITING) > 0 then retu
 local r = {seq = 0, order = order, rows = request.rows, suspect = '0', listeners = listener, bytes = bytes}
 redis.call('HSET', record_key(id), 'input', input, 'rows', request.rows, 'match_id', request.match_id, 'join', join, 'order', order,
            'created', now, 'epoch', 1, 'attempts', 0, 'suspect', '0', 'starts_by', starts_by, 'listeners', listener, 'bytes', bytes,
-           'trace', request.trace_id)
+           'trace', request.trace_id, 'span', request.span, 'request', request.request_id)
 redis.call('HINCRBY', META, 'bytes', bytes)
 to_waiting(id, r)
 redis.call('ZADD', OUTSTANDING, now, id)

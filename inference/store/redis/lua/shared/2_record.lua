@@ -1,7 +1,7 @@
 -- A record's life: reading it, and moving it from a state to another.
 
 local FIELDS = {'state', 'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'claim', 'named', 'begun', 'began',
-                'suspect', 'starts_by', 'join', 'listeners', 'worker', 'bytes'}
+                'suspect', 'starts_by', 'join', 'listeners', 'worker', 'bytes', 'since'}
 
 -- The record's fields by name, numbers as numbers; nil when there is none.
 local function load(id)
@@ -9,7 +9,7 @@ local function load(id)
   if not values[1] then return nil end
   local r = {}
   for i, name in ipairs(FIELDS) do r[name] = values[i] or '' end
-  for _, name in ipairs({'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'named', 'begun', 'starts_by', 'bytes'}) do
+  for _, name in ipairs({'seq', 'epoch', 'order', 'created', 'rows', 'attempts', 'named', 'begun', 'starts_by', 'bytes', 'since'}) do
     r[name] = tonumber(r[name]) or 0
   end
   return r
@@ -39,6 +39,8 @@ end
 
 -- Into the order at the place it always had; the caller has taken it out of where it was.
 local function to_waiting(id, r, fields)
+  fields = fields or {}
+  fields.since = now
   change(id, r, 'waiting', fields)
   redis.call('HDEL', record_key(id), 'claim', 'named', 'begun', 'worker')
   redis.call('ZADD', WAITING, r.order, id)

@@ -34,3 +34,15 @@ local function fail(id, r, permanent, own, error_json, retry, version)
   redis.call('ZADD', RETRY, now + math.floor(ceiling * spread), id)
   return 'retry'
 end
+
+-- The runs that this step ended badly, for those who look on (rule 14): what `tell_run` told.
+local bad_runs = {}
+
+-- Tells of a run that `fail` ended just now; `r` is the record as it is since then.
+local function tell_run(id, r)
+  local told = read(record_key(id), {'trace', 'span', 'request'})
+  local due = r.state == 'retry' and redis.call('ZSCORE', RETRY, id) or 0
+  for _, value in ipairs({'task_id', id, 'state', r.state, 'began', r.begun, 'attempts', r.attempts, 'worker', r.worker,
+                          'due_in', math.max(0, tonumber(due) - now)}) do told[#told + 1] = value end
+  bad_runs[#bad_runs + 1] = told
+end
