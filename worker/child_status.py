@@ -6,6 +6,7 @@ By files that are named by process.
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple, Self
 
 from inference.blobs.atomic_write import write_atomically
 
@@ -20,6 +21,28 @@ MOST_DEATHS = 3
 
 Then the worker ends, and says so.
 """
+
+
+class HeldVersion(NamedTuple):
+    """A version of the model; all is '' where there is none.
+
+    Its identity tells it from another of the same number.
+    """
+
+    number: str = ""
+    identity: str = ""
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Reads what `str()` wrote."""
+        number, _, identity = text.partition(":")
+        return cls(number, identity)
+
+    def __str__(self) -> str:
+        return f"{self.number}:{self.identity}" if self.identity else self.number
+
+
+NO_VERSION = HeldVersion()
 
 
 class ChildStatusFiles:
@@ -37,23 +60,35 @@ class ChildStatusFiles:
         """Whether the present child holds the model."""
         return self._loaded_file().exists() and not self.died()
 
+    def held(self) -> HeldVersion:
+        """The version that the present child holds."""
+        return HeldVersion.read(self._told(0))
+
     def version(self) -> str:
-        """The version that the present child holds, or ''."""
-        return _read(self._loaded_file()).partition("\n")[0]
+        """Its number, or ''."""
+        return self.held().number
 
     def bytes_when_loaded(self) -> int:
         """Returns the private memory of the present child right after loading.
 
         In bytes, as `private_bytes` counts them; 0 while the child loads.
         """
-        return int(_read(self._loaded_file()).partition("\n")[2] or 0)
+        return int(self._told(1) or 0)
 
-    def moved_to(self) -> str:
-        """Returns the version that the alias means now, if the child holds another; else ''.
+    def device(self) -> str:
+        """Where the present child's model runs: `cpu` or `cuda:0`; '' while it loads."""
+        return self._told(2)
+
+    def gpu(self) -> str:
+        """The UUID of the GPU that the present child uses, '' for none."""
+        return self._told(3)
+
+    def moved_to(self) -> HeldVersion:
+        """Returns the version that the model's address means now, if the child holds another.
 
         The present child reports it.
         """
-        return _read(self._folder / f"moved.{self.pid()}")
+        return HeldVersion.read(_read(self._folder / f"moved.{self.pid()}"))
 
     def died(self) -> bool:
         """Whether the pool's child is dead and not replaced yet.
@@ -68,15 +103,15 @@ class ChildStatusFiles:
         except (FileNotFoundError, ProcessLookupError):
             return True
 
-    def failed(self) -> tuple[str, str]:
+    def failed(self) -> tuple[HeldVersion, str]:
         """Returns the pinned version that the children can't load, and why, as a sentence.
 
-        The version is '' where none was pinned. Both are '' where nothing failed. Asked again and
-        again, it counts those that died loading.
+        There is no version where none was pinned, and no sentence where nothing failed. Asked again
+        and again, it counts those that died loading.
         """
         for file in self._folder.glob("failed.*"):
             version, _, sentence = file.read_text().partition("\n")
-            return version, sentence
+            return HeldVersion.read(version), sentence
         if pid := self.pid():
             self._seen.add(pid)
         # Judged by their files, which stay: a child may load, run and die between two looks.
@@ -84,9 +119,9 @@ class ChildStatusFiles:
             self._seen.clear()
         died = len(self._seen) > MOST_DEATHS
         return (
-            (os.environ.get(PINNED, ""), "its process died again and again while it loaded")
+            (pinned_version(), "its process died again and again while it loaded")
             if died
-            else ("", "")
+            else (NO_VERSION, "")
         )
 
     def forget_failures(self) -> None:
@@ -98,23 +133,37 @@ class ChildStatusFiles:
     def _loaded_file(self) -> Path:
         return self._folder / f"loaded.{self.pid()}"
 
+    def _told(self, line: int) -> str:
+        """A line of what the present child wrote when it held the model, '' before that."""
+        lines = _read(self._loaded_file()).split("\n")
+        return lines[line] if line < len(lines) else ""
 
-def write_loaded(folder: Path, version: str) -> None:
-    """Says that this process holds the model, which version, and how large that made it."""
-    _write(folder / f"loaded.{os.getpid()}", f"{version}\n{private_bytes(os.getpid())}")
+
+def pinned_version() -> HeldVersion:
+    """The version that the parent has the child load, if it says one."""
+    return HeldVersion.read(os.environ.get(PINNED, ""))
+
+
+def write_loaded(folder: Path, version: HeldVersion, device: str, gpu: str) -> None:
+    """Says that this process holds the model: which version, how large that made it, and where.
+
+    `gpu` is the UUID of the GPU that it uses, '' for none.
+    """
+    told = (str(version), str(private_bytes(os.getpid())), device, gpu)
+    _write(folder / f"loaded.{os.getpid()}", "\n".join(told))
 
 
 def write_failed(folder: Path, sentence: str) -> None:
     """Says why this process could not load the model."""
     _write(
         folder / f"failed.{os.getpid()}",
-        f"{os.environ.get(PINNED, '')}\n{sentence or 'it could not be loaded'}",
+        f"{pinned_version()}\n{sentence or 'it could not be loaded'}",
     )
 
 
-def write_moved(folder: Path, version: str) -> None:
-    """Says that the alias means another version than this process holds; '' takes that back."""
-    _write(folder / f"moved.{os.getpid()}", version)
+def write_moved(folder: Path, version: HeldVersion) -> None:
+    """Says that the address means another version than this process holds; none takes it back."""
+    _write(folder / f"moved.{os.getpid()}", str(version))
 
 
 def private_bytes(pid: int) -> int:

@@ -10,10 +10,11 @@ from typing import Any
 
 import structlog
 
-from inference.errors import StoreUnavailable
+from inference.errors import BrokerUnavailable, StoreUnavailable
 from inference.retry import wait_at_start
 from inference.store.factory import worker_store
-from worker.celery_edge.app import connect_once, create_app, create_celery_worker
+from worker import metrics
+from worker.celery_edge.app import create_app, create_celery_worker, reach_broker
 from worker.celery_edge.tickets import CeleryPublisher
 from worker.child_status import ChildStatusFiles
 from worker.parent.liveness import Liveness
@@ -29,16 +30,22 @@ def create_worker(settings: WorkerSettings, folder: Path) -> Any:
 
     Raises `Misconfigured` with a sentence.
     """
-    store, app = worker_store(settings), create_app(settings)
+    if settings.model != settings.model_name:
+        log.info("pool.named", pool=settings.model, uri=settings.model_uri)
+    metrics.start_at_zero(settings.model)
+    store, app = worker_store(settings, metrics.STORE_CALLS), create_app(settings)
     limit_s, trouble = settings.start_timeout_s, "the store at STORE_URL did not answer"
     if warning := wait_at_start(
         trouble, lambda: store.check(settings.model), limit_s, StoreUnavailable
     ):
         log.warning("store.weak", warning=warning)
-    # kombu passes on whatever the transport raised.
-    wait_at_start(
-        "the broker at BROKER_URL did not answer", lambda: connect_once(app), limit_s, Exception
-    )
+    if warning := wait_at_start(
+        "the broker at BROKER_URL did not answer",
+        lambda: reach_broker(app, settings),
+        limit_s,
+        BrokerUnavailable,
+    ):
+        log.warning("broker.weak", warning=warning)
     publisher = CeleryPublisher(app)
     liveness = Liveness(publisher.broker_answers, settings.stuck_after_s)
     parent = ParentThread(

@@ -7,10 +7,13 @@ import json
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import structlog
+
 from inference.store.messages import WorkerState
-from worker.metrics import exposition
+from worker.exposition import Exposition
 from worker.parent.parent_thread import ParentThread
 
+log = structlog.get_logger()
 READY = frozenset({WorkerState.IDLE, WorkerState.BUSY})
 
 
@@ -22,9 +25,12 @@ class ProbeServer(ThreadingHTTPServer):
     def __init__(self, host: str, port: int, parent: ParentThread) -> None:
         super().__init__((host, port), _Probe)
         self.parent = parent
+        self.exposition = Exposition(parent.settings.model, parent.child_status)
 
     def start(self) -> None:
-        """Serves from a thread of its own."""
+        """Serves from a thread of its own, and says where: the port may be one that was free."""
+        host, port = self.server_address[:2]
+        log.info("probes.served", metrics=f"http://{host!s}:{port}/metrics")
         Thread(target=self.serve_forever, name="probes", daemon=True).start()
 
 
@@ -45,7 +51,8 @@ class _Probe(BaseHTTPRequestHandler):
                 {"status": state.value, "model_version": parent.child_status.version()},
             )
         elif path == "/metrics":
-            self._send(200, "text/plain; version=0.0.4; charset=utf-8", exposition())
+            text, content_type = self.server.exposition.text(self.headers.get("Accept", ""))
+            self._send(200, content_type, text)
         else:
             self._say(
                 404,

@@ -5,13 +5,20 @@ Its parent process reads them once, and its child again, from the same environme
 
 import os
 import socket
-from typing import Literal, Self
+from typing import Any, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
 from inference.broker.celery_config import queue_name
+from inference.models.model_address import (
+    SCHEME,
+    ModelAddress,
+    check_pool,
+    derived_pool,
+    pool_of,
+)
 from inference.outbound.input_limits import InputLimits
-from inference.settings import ContractSettings, check_pool, model_of_uri
+from inference.settings import ContractSettings
 
 RUN_MARGIN_S = 5.0
 """What begin, the write and a late look at the clock may add to a run.
@@ -25,12 +32,14 @@ class WorkerSettings(ContractSettings):
 
     model_uri: str = Field(
         "models:/match-outcome@production",
-        description="The model to serve, as MLflow names it: models:/name@alias.",
+        description="The model to serve, as MLflow names it: models:/name@alias or"
+        " models:/name/version; an entry of MODEL_URIS, as in fraud=models:/name@alias,"
+        " says POOL too.",
     )
     pool: str = Field(
         "",
-        description="The name under which it is served, as in MODEL_URIS, if not the model's:"
-        " two aliases are two pools.",
+        description="The name under which it is served, as in MODEL_URIS; empty: the one that"
+        " gateways make of the model's name, fraud-detection of fraud_detection.",
     )
     model_refresh_s: float = Field(
         60.0,
@@ -42,6 +51,12 @@ class WorkerSettings(ContractSettings):
         "",
         description="A folder for downloaded versions, so that a registry that is away stops no"
         " restart; empty keeps none.",
+    )
+    model_code: Literal["", "refuse", "allow"] = Field(
+        "",
+        description="Whether to load a model that brings code, such as a pickle or a model from"
+        " code: `allow` or `refuse`. Set `allow` only if you trust everybody who can write to the"
+        " registry. Empty takes MLFLOW_ALLOW_PICKLE_DESERIALIZATION for it, and refuses without.",
     )
     model_memory_max_bytes: int = Field(
         0,
@@ -66,6 +81,11 @@ class WorkerSettings(ContractSettings):
         le=60_000,
         description="How long the oldest waiting record may wait for a fuller batch,"
         " in milliseconds.",
+    )
+    result_nan: Literal["null", "error"] = Field(
+        "null",
+        description="What becomes of NaN and infinities in a result: null, or a `model_error` that"
+        " names the place.",
     )
     run_limit_s: float = Field(
         120.0,
@@ -112,19 +132,45 @@ class WorkerSettings(ContractSettings):
         description="Port for /livez, /readyz and /metrics; 0 picks a free one.",
     )
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
-        "INFO", description="Least level of the lines logged."
+        "INFO",
+        description="Least level of the lines logged;"
+        " SIGUSR1 makes it DEBUG, SIGUSR2 makes it this again.",
     )
 
     @field_validator("model_uri")
     @classmethod
     def _names_a_model(cls, uri: str) -> str:
-        model_of_uri(uri)
+        ModelAddress.read(uri)
         return uri
 
     @field_validator("pool")
     @classmethod
     def _is_a_name(cls, pool: str) -> str:
         return check_pool(pool) if pool else ""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _reads_an_entry(cls, values: dict[str, Any]) -> dict[str, Any]:
+        """Makes MODEL_URI and POOL of an entry of MODEL_URIS."""
+        entry, pool = str(values.get("model_uri", "")), values.get("pool", "")
+        if entry.startswith(SCHEME) or "=" not in entry:
+            return values
+        try:
+            said, uri = pool_of(entry)
+        except ValueError as error:
+            raise ValueError(f"MODEL_URI: {error}") from error
+        if pool not in ("", said):
+            raise ValueError(f"MODEL_URI names the pool {said}, and POOL the pool {pool}")
+        return values | {"model_uri": uri, "pool": said}
+
+    @model_validator(mode="after")
+    def _has_a_pool(self) -> Self:
+        if not self.pool:
+            try:
+                derived_pool(self.model_name)
+            except ValueError as error:
+                raise ValueError(f"MODEL_URI: {error}") from error
+        return self
 
     @model_validator(mode="after")
     def _times_agree(self) -> Self:
@@ -143,17 +189,17 @@ class WorkerSettings(ContractSettings):
     @property
     def model(self) -> str:
         """The name under which the model is served, which is also its queue's."""
-        return self.pool or self.model_name
+        return self.pool or derived_pool(self.model_name)
 
     @property
     def model_name(self) -> str:
         """The model's name in the registry."""
-        return model_of_uri(self.model_uri)[0]
+        return self.address.name
 
     @property
-    def version(self) -> str:
-        """The version that the address names for good, '' if it names an alias."""
-        return "" if "@" in self.model_uri else model_of_uri(self.model_uri)[1]
+    def address(self) -> ModelAddress:
+        """The model's address, read."""
+        return ModelAddress.read(self.model_uri)
 
     @property
     def queue(self) -> str:

@@ -3,10 +3,12 @@
 It does so after a move that left more waiting than tickets cover, and when a heartbeat asks for it.
 """
 
+import time
 from typing import Protocol
 
 from inference.failpoints import Failpoint, failpoint
 from inference.store.protocols import WorkerStore
+from worker.metrics import BROKER_CALLS, TICKETS
 
 
 class Publisher(Protocol):
@@ -38,4 +40,13 @@ class Tickets:
 
     def publish(self, count: int) -> int:
         """Publishes `count` tickets and answers how many the broker took."""
-        return self._publisher.publish(count)
+        if count <= 0:
+            return 0
+        started = time.perf_counter()
+        published = self._publisher.publish(count)
+        took_all, seconds = published == count, time.perf_counter() - started
+        BROKER_CALLS("publish", seconds, answered=took_all)
+        TICKETS.labels(self._model, "published").inc(published)
+        if not took_all:
+            TICKETS.labels(self._model, "failed").inc()
+        return published

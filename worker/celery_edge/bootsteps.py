@@ -4,6 +4,7 @@ import gc
 import os
 import signal
 import time
+from pathlib import Path
 from typing import Any
 
 from celery import bootsteps
@@ -12,7 +13,8 @@ from celery.worker import state
 from celery.worker.consumer.tasks import Tasks
 
 from inference.settings import BEAT_S
-from worker.child_status import PINNED
+from worker.child_status import PINNED, RUN_FOLDER
+from worker.log_level import follow_signals
 from worker.parent.parent_thread import ParentThread
 from worker.probes import ProbeServer
 
@@ -29,6 +31,7 @@ class StartParent(bootsteps.StartStopStep):  # type: ignore[misc]
         # Celery reads a second SIGINT as a cold stop, which would fail what runs; a stop is a stop,
         # by whatever signal.
         signal.signal(signal.SIGINT, signal.getsignal(signal.SIGTERM))
+        follow_signals(settings.log_level, Path(os.environ[RUN_FOLDER]))
         parent.start()
         ProbeServer(settings.probe_host, settings.probe_port, parent).start()
 
@@ -78,7 +81,7 @@ class WaitForModel(bootsteps.StartStopStep):  # type: ignore[misc]
             time.sleep(0.05)
         # Every replacement of the child loads the version that the first one found, until it is
         # this worker's turn to follow.
-        os.environ[PINNED] = parent.child_status.version()
+        os.environ[PINNED] = str(parent.child_status.held())
         self._first = False
 
 

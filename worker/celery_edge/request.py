@@ -69,9 +69,12 @@ class TicketRequest(Request):  # type: ignore[misc]
 
         kombu logs that and goes on, but the channel counts the ticket as unacknowledged for ever,
         so a consumer with a prefetch of one would never ask for another. A connection error raised
-        in the loop is what Celery answers by reconnecting.
+        in the loop is what Celery answers by reconnecting. A channel that is gone already counts
+        nothing.
         """
-        if not self.message.acknowledged:
+        tasks = self._app.consumer.task_consumer
+        is_current = tasks is not None and tasks.channel is self.message.channel
+        if is_current and not self.message.acknowledged:
             self._app.hub.call_soon(
                 _raise, ConnectionResetError("the broker did not take an acknowledgement")
             )

@@ -12,18 +12,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
-import orjson
 import structlog
 
 from inference.errors import (
     DeviceBroken,
-    InputUnavailable,
-    InvalidInput,
-    PayloadGone,
-    PayloadUnavailable,
-    Permanent,
     StoreUnavailable,
-    error_text,
+    UnfitAnswer,
     first_line,
 )
 from inference.failpoints import Failpoint, failpoint
@@ -39,9 +33,14 @@ from inference.store.messages import (
     SettleAnswer,
 )
 from inference.store.protocols import WorkerStore
-from worker import metrics
+from inference.telemetry.tracing import Tracing
+from worker.child import tracebacks
+from worker.child.claim_metrics import ClaimMetrics
+from worker.child.claim_trace import ClaimTrace
+from worker.child.failures import OF_ITS_OWN, failure
 from worker.child.oom_split import predict_in_halves
 from worker.child.payloads import RecordPayloads
+from worker.child.results import result_json
 from worker.models import Model
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
@@ -58,26 +57,29 @@ Then the ticket is dropped, and heartbeats ask for another.
 BROKEN_DEVICE = 70
 """The exit code of a child that could not run anything any more."""
 
-OF_ITS_OWN = (InvalidInput, InputUnavailable, PayloadUnavailable, PayloadGone)
-"""What goes wrong with an input before the model has it; its batch mates have no part in it."""
-
-MOST_MESSAGE = 2_000
-"""Characters of an exception's text that a record keeps."""
-
 
 class Runner:
     """Runs tickets on one loaded model, in the child."""
 
     def __init__(
-        self, settings: WorkerSettings, store: WorkerStore, model: Model, tickets: Tickets
+        self,
+        settings: WorkerSettings,
+        store: WorkerStore,
+        model: Model,
+        tickets: Tickets,
+        *,
+        tracing: Tracing | None = None,
     ) -> None:
+        self._tracing = tracing or Tracing()
+        self._trace = ClaimTrace(self._tracing, settings, "")
         self._settings = settings
         self._store = store
         self._model = model
         self._tickets = tickets
         self._payloads = RecordPayloads(
-            settings, lambda task_id, error: _outcome(task_id, error, own=True, run_ms=0)
+            settings, lambda task_id, error: failure(task_id, error, own=True)
         )
+        self._measures = ClaimMetrics(settings.model)
         self._broken = ""
 
     @property
@@ -85,13 +87,21 @@ class Runner:
         """The version of the model."""
         return self._model.version
 
+    @property
+    def device(self) -> str:
+        """Where the model runs."""
+        return self._model.device
+
     def run(self, claim_id: str) -> None:
         """Carries one ticket out."""
         failpoint(Failpoint.TICKET_TAKEN)
+        self._measures.ticket_taken()
+        self._trace = ClaimTrace(self._tracing, self._settings, claim_id)
         answer = self._claim(claim_id)
+        self._trace.claimed(answer)
         records = [record for record in answer.records if record.input is not None]
+        self._measures.claimed(records)
         if not records:
-            metrics.EMPTY_CLAIMS.labels(self._settings.model).inc()
             return
         ids = [record.task_id for record in records]
         failpoint(Failpoint.COVERED)
@@ -117,7 +127,12 @@ class Runner:
                 error=self._broken,
                 consequence="this process ends, another takes its place",
             )
+            self.close()
             os._exit(BROKEN_DEVICE)
+
+    def close(self) -> None:
+        """Exports the last spans, within a bounded time."""
+        self._tracing.close()
 
     def _claim(self, claim_id: str) -> ClaimAnswer:
         own = self._settings
@@ -153,7 +168,7 @@ class Runner:
         return lost + failed + (self._ran(records, rows, alone) if records else [])
 
     def _prepare(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
-        with metrics.PREPARE_SECONDS.labels(self._settings.model).time():
+        with self._measures.preparing():
             prepared = self._model.prepare(inputs, self._settings.input_limits)
         if len(prepared) != len(inputs):
             raise RuntimeError(f"the model prepared {len(prepared)} of {len(inputs)} inputs")
@@ -162,9 +177,7 @@ class Runner:
     def _ran(
         self, records: Sequence[ClaimedRecord], rows: Sequence[Any], alone: bool
     ) -> list[Outcome]:
-        metrics.BATCH_ROWS.labels(self._settings.model).observe(
-            sum(record.rows for record in records)
-        )
+        self._trace.running(records)
         started = time.perf_counter()
         try:
             results = self._run_model(rows)
@@ -172,28 +185,44 @@ class Runner:
             return self._all_failed(records, error, alone)
         finally:
             seconds = time.perf_counter() - started
-            metrics.RUN_SECONDS.labels(self._settings.model).observe(seconds)
+            self._measures.ran(records, seconds)
         return [
-            _outcome(r.task_id, result, own=True, run_ms=round(seconds * 1000))
-            for r, result in zip(records, results, strict=True)
+            self._outcome(record.task_id, result, round(seconds * 1000))
+            for record, result in zip(records, results, strict=True)
         ]
+
+    def _outcome(self, task_id: str, result: Any, run_ms: int) -> Outcome:
+        if isinstance(result, BaseException):
+            return failure(task_id, result, own=True, run_ms=run_ms)
+        try:
+            payload = result_json(result, self._settings.result_nan)
+        except UnfitAnswer as unfit:
+            return failure(task_id, unfit, own=True, run_ms=run_ms)
+        return Outcome(task_id, OutcomeKind.FINISH, payload, run_ms=run_ms)
 
     def _all_failed(
         self, records: Sequence[ClaimedRecord], error: BaseException, alone: bool
     ) -> list[Outcome]:
         if isinstance(error, DeviceBroken):
             self._broken = first_line(error)
-        log.warning("model.raised", error=type(error).__name__, records=len(records), alone=alone)
-        return [_outcome(record.task_id, error, own=False, run_ms=0) for record in records]
+        log.warning(
+            "model.raised",
+            error=type(error).__name__,
+            records=len(records),
+            alone=alone,
+            traceback=tracebacks.whole(error),
+        )
+        return [
+            tracebacks.with_traceback(failure(record.task_id, error, own=False), error)
+            for record in records
+        ]
 
     def _run_model(self, rows: Sequence[Any]) -> list[Any]:
         """Runs the batch, in halves if the device can't hold it.
 
         A single one that it can't hold is that record's failure.
         """
-        return predict_in_halves(
-            self._model.run, rows, metrics.HALVED.labels(self._settings.model).inc
-        )
+        return predict_in_halves(self._model.run, rows, self._measures.halved)
 
     def _write(self, claim_id: str, outcomes: list[Outcome]) -> None:
         own = self._settings
@@ -202,10 +231,11 @@ class Runner:
             return self._store.settle(own.model, claim_id, outcomes, self._model.version)
 
         failpoint(Failpoint.RUN)
+        self._trace.settling()
         answer = _retry(settle, own.backstop_s)
         failpoint(Failpoint.SETTLED)
-        for word in answer.words.values():
-            metrics.ENDED.labels(own.model, word).inc()
+        self._measures.settled(answer.words, outcomes)
+        self._trace.settled(outcomes, answer, self.version)
         if refused := [task_id for task_id, word in answer.words.items() if word == STALE]:
             log.warning("prediction.write_refused", claim_id=claim_id, task_ids=refused)
         log.info("prediction.ended", claim_id=claim_id, records=answer.words)
@@ -224,48 +254,12 @@ def _apart(
     """
     both = list(zip(records, values, strict=True))
     failed = [
-        _outcome(record.task_id, value, own=True, run_ms=0)
+        failure(record.task_id, value, own=True)
         for record, value in both
         if isinstance(value, OF_ITS_OWN)
     ]
     ready = [(record, value) for record, value in both if not isinstance(value, OF_ITS_OWN)]
     return failed, [record for record, _ in ready], [value for _, value in ready]
-
-
-def _outcome(task_id: str, result: Any, own: bool, run_ms: int) -> Outcome:
-    if not isinstance(result, BaseException):
-        try:
-            return Outcome(
-                task_id,
-                OutcomeKind.FINISH,
-                orjson.dumps(result, option=orjson.OPT_SERIALIZE_NUMPY),
-                run_ms=run_ms,
-            )
-        except TypeError as unfit:
-            result = TypeError(f"the model's result is not JSON: {unfit}")
-    kinds = (
-        (InvalidInput | InputUnavailable, "invalid_input"),
-        (DeviceBroken, "device_error"),
-        (PayloadUnavailable, "payload_unavailable"),
-        (PayloadGone, "payload_gone"),
-    )
-    kind = next((word for error, word in kinds if isinstance(result, error)), "model_error")
-    told = {"type": kind, "message": _message(result)}
-    if isinstance(result, InvalidInput | InputUnavailable) and result.field:
-        told["field"] = result.field
-    verb = OutcomeKind.FAIL_FOR_GOOD if isinstance(result, Permanent) else OutcomeKind.FAIL
-    return Outcome(task_id, verb, orjson.dumps(told), own=own, run_ms=run_ms)
-
-
-def _message(error: BaseException) -> str:
-    plain = Permanent | InputUnavailable | PayloadUnavailable
-    text = error_text(error)
-    text = (
-        text or type(error).__name__
-        if isinstance(error, plain)
-        else f"{type(error).__name__}: {text}"
-    )
-    return text.encode("utf-8", "replace").decode()[:MOST_MESSAGE]
 
 
 def _retry(call: Callable[[], T], timeout_s: float) -> T:

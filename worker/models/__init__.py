@@ -34,8 +34,9 @@ class Model(Protocol):
     def run(self, prepared: Sequence[Any]) -> list[Any]:
         """Answers what was prepared, one for one, in order; at least one.
 
-        An answer is a result ready for JSON, or an `InvalidInput`. Raises `OutOfMemory` for a batch
-        that the device does not hold; whatever else it raises is the model's error.
+        An answer is a result in JSON's values, where a number may be NaN or infinite; or the error
+        of that row alone, such as an `InvalidInput` or an `UnfitAnswer`. Raises `OutOfMemory` for a
+        batch that the device does not hold; whatever else it raises is the model's error.
         """
         ...
 
@@ -49,6 +50,7 @@ class Model(Protocol):
     def warm_up(self, rows: int) -> None:
         """Runs the registered example once alone and once as a batch of `rows`.
 
-        Raises `Misconfigured` if it is refused.
+        What fails there is logged and no reason not to serve, but for two cases. Raises
+        `Misconfigured` where no answer of the model could be cut into rows, and `DeviceBroken`.
         """
         ...

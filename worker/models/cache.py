@@ -4,8 +4,8 @@ The folder outlives the worker, and several workers may share it.
 
 A version of a registry never changes, so a copy is as good as the registry's. With it a registry
 that is away stops neither a restart nor one more worker. A registry that was set up anew counts its
-versions from 1 again. So a copy is told by where and when its version was registered, and by its
-number alone only while the registry can't be asked. Without a folder nothing is kept.
+versions from 1 again. So a copy is told by the version's identity, and by its number alone only
+where that is not known. Without a folder nothing is kept.
 """
 
 import json
@@ -13,7 +13,7 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from hashlib import blake2b
 from pathlib import Path
 from tempfile import mkdtemp
@@ -21,6 +21,7 @@ from tempfile import mkdtemp
 import structlog
 
 from inference.blobs.atomic_write import write_atomically
+from inference.ids import MODEL_NAME
 
 log = structlog.get_logger()
 
@@ -38,8 +39,8 @@ class Resolved:
     name: str
     version: str
     uri: str
-    origin: str = field(default="", compare=False)
-    """Told by where and when it was registered; '' if the registry was not asked."""
+    identity: str = field(default="", compare=False)
+    """What tells it from another of the same number; '' where nobody knows."""
 
 
 class ModelCache:
@@ -72,12 +73,17 @@ class ModelCache:
             return None
         return resolved if self.find(resolved) else None
 
+    def known(self, resolved: Resolved) -> Resolved | None:
+        """The version with the identity of its copy; None if there is no copy."""
+        copy = self.find(resolved)
+        return replace(resolved, identity=copy.name.rpartition("-")[2]) if copy else None
+
     def find(self, resolved: Resolved) -> Path | None:
-        """The copy of a version; of one whose origin is not known the one used last."""
+        """The copy of a version; of one whose identity is not known the one used last."""
         if self._folder is None:
             return None
-        copies = (self._folder / resolved.name).glob(
-            f"{resolved.version}-{_digest(resolved.origin) if resolved.origin else '*'}"
+        copies = (self._folder / _folder_name(resolved.name)).glob(
+            f"{resolved.version}-{resolved.identity or '*'}"
         )
         return max(copies, key=_used, default=None)
 
@@ -90,13 +96,13 @@ class ModelCache:
         draft = (
             Path(mkdtemp(prefix=".draft-", dir=home))
             if home
-            else Path(mkdtemp(prefix=f"model-{resolved.name}-"))
+            else Path(mkdtemp(prefix=f"model-{_folder_name(resolved.name)}-"))
         )
         try:
             inside = download(draft).relative_to(draft)
             if home is None:
                 return draft / inside, False
-            place = home / f"{resolved.version}-{_digest(resolved.origin)}"
+            place = home / f"{resolved.version}-{resolved.identity}"
             (draft / "model").symlink_to(inside)
             self._put(draft, place)
         except BaseException:
@@ -117,7 +123,7 @@ class ModelCache:
         """The folder of a model's copies; None if none are to be kept, or can't be."""
         if self._folder is None:
             return None
-        home = self._folder / name
+        home = self._folder / _folder_name(name)
         try:
             home.mkdir(parents=True, exist_ok=True)
             (home / ".writable").touch()
@@ -144,11 +150,16 @@ class ModelCache:
 
     def _note(self, name: str, model_uri: str) -> Path:
         assert self._folder is not None
-        return self._folder / name / f"said-{_digest(model_uri)}.json"
+        return self._folder / _folder_name(name) / f"said-{_digest(model_uri)}.json"
+
+
+def _folder_name(model: str) -> str:
+    """Names a folder for whatever MLflow takes as a name; no two share one."""
+    return model if MODEL_NAME.fullmatch(model) else f"_{_digest(model)}"
 
 
 def _digest(text: str) -> str:
-    return blake2b(text.encode(), digest_size=6).hexdigest()
+    return blake2b(text.encode("utf-8", "replace"), digest_size=6).hexdigest()
 
 
 def _used(path: Path) -> float:

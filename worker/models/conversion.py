@@ -10,14 +10,15 @@ there each value has the exact type already.
 import math
 from base64 import b64decode
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import date
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from inference.models.data_types import COLUMN_TYPES, DataType, Form
-from inference.models.signature import Kind, ListOf, ObjectOf, Property
+from inference.models.data_types import COLUMN_TYPES, HINTED_DATE, DataType, Form
+from inference.models.dates import nanoseconds, python_date
+from inference.models.signature import Kind, ListOf, MapOf, ObjectOf, Property
 
 
 class Unfit(ValueError):
@@ -31,14 +32,16 @@ class Unfit(ValueError):
         self.problem, self.path = problem, path
 
 
-def given_or_none(kind: Kind, required: bool, name: str, given: Mapping[str, Any]) -> Any:
+def given_or_none(
+    kind: Kind, required: bool, name: str, given: Mapping[str, Any], hinted: bool = False
+) -> Any:
     """Returns the value of that name, converted; raises `Unfit`.
 
     None for an optional one that is null or not there.
     """
     value = given.get(name)
     if not is_missing(value):
-        return converted(kind, value)
+        return converted(kind, value, hinted)
     if required and not (kind is COLUMN_TYPES["any"] and name in given):
         raise Unfit("is missing")
     return None
@@ -54,48 +57,62 @@ def is_missing(value: Any) -> bool:
     )
 
 
-def converted(kind: Kind, value: Any) -> Any:
-    """Returns the value as its kind has it; raises `Unfit`."""
+def converted(kind: Kind, value: Any, hinted: bool = False) -> Any:
+    """Returns the value as its kind has it; raises `Unfit`.
+
+    `hinted`: a type hint's value, which is Python's own, and has no more parts than were given.
+    """
     if isinstance(kind, ListOf):
-        return _array(kind.item, value)
-    if isinstance(kind, ObjectOf):
-        return _object(kind.properties, value)
+        if isinstance(value, np.ndarray):
+            value = value.tolist()
+        if not isinstance(value, list):
+            raise Unfit("must be a list")
+        return [_part(kind.item, part, f"[{place}]", hinted) for place, part in enumerate(value)]
+    if isinstance(kind, MapOf | ObjectOf):
+        if not isinstance(value, Mapping):
+            raise Unfit("must be an object")
+        if isinstance(kind, ObjectOf):
+            return _object(kind.properties, value, hinted)
+        return {name: _part(kind.item, part, f".{name}", hinted) for name, part in value.items()}
     try:
+        if kind is HINTED_DATE:
+            return python_date(value)
         return (_OWN.get(kind.name) or _BY_FORM[kind.form])(kind, value)
     except (ValueError, TypeError, OverflowError) as error:
         raise Unfit(f"must be {kind.words}") from error
 
 
-def _array(item: Kind, values: Any) -> list[Any]:
-    if isinstance(values, np.ndarray):
-        values = values.tolist()
-    if not isinstance(values, list):
-        raise Unfit("must be a list")
-    exact, found = _exact(item), []
-    for place, value in enumerate(values):
-        try:
-            found.append(exact(converted(item, value)))
-        except Unfit as error:
-            raise Unfit(error.problem, f"[{place}]{error.path}") from error
-    return found
+def _part(kind: Kind, value: Any, path: str, hinted: bool) -> Any:
+    """A part of a list, a map or an object, in the exact type that MLflow takes there."""
+    try:
+        found = converted(kind, value, hinted)
+    except Unfit as error:
+        raise Unfit(error.problem, f"{path}{error.path}") from error
+    exact = None if hinted or not isinstance(kind, DataType) else _EXACT.get(kind.name)
+    return exact(found) if exact else found
 
 
-def _object(properties: tuple[Property, ...], given: Any) -> dict[str, Any]:
-    if not isinstance(given, Mapping):
-        raise Unfit("must be an object")
+def _object(
+    properties: tuple[Property, ...], given: Mapping[str, Any], hinted: bool
+) -> dict[str, Any]:
     names = {one.name for one in properties}
     for name in given:
         if name not in names:
             raise Unfit("is not known", f".{name}")
-    return {one.name: _property(one, given) for one in properties}
+    return {
+        one.name: _property(one, given, hinted)
+        for one in properties
+        if one.name in given or not hinted
+    }
 
 
-def _property(one: Property, given: Mapping[str, Any]) -> Any:
-    try:
-        value = given_or_none(one.kind, one.required, one.name, given)
-    except Unfit as error:
-        raise Unfit(error.problem, f".{one.name}{error.path}") from error
-    return value if value is None else _exact(one.kind)(value)
+def _property(one: Property, given: Mapping[str, Any], hinted: bool) -> Any:
+    value, is_any = given.get(one.name), one.kind is COLUMN_TYPES["any"]
+    if not is_missing(value):
+        return _part(one.kind, value, f".{one.name}", hinted)
+    if (one.required or one.never_null) and not (is_any and one.name in given):
+        raise Unfit("is missing", f".{one.name}")
+    return None
 
 
 def _integer(kind: DataType, value: Any) -> int:
@@ -123,8 +140,8 @@ def _string(_kind: DataType, value: Any) -> str:
     return value
 
 
-def _binary(_kind: DataType, value: Any) -> bytes:
-    return b64decode(value, validate=True)
+def _binary(kind: DataType, value: Any) -> bytes:
+    return b64decode("".join(_string(kind, value).split()), validate=True)
 
 
 def _datetime(_kind: DataType, value: Any) -> pd.Timestamp:
@@ -132,22 +149,16 @@ def _datetime(_kind: DataType, value: Any) -> pd.Timestamp:
 
     What has a zone is given in UTC, what does not fit is refused.
     """
-    time = pd.Timestamp(
-        value if isinstance(value, datetime) else datetime.fromisoformat(value)
-    ).as_unit("ns")
+    if isinstance(value, str):
+        return pd.Timestamp(nanoseconds(value)).as_unit("ns")
+    if not isinstance(value, date):
+        raise TypeError
+    time = pd.Timestamp(value).as_unit("ns")
     return time if time.tzinfo is None else time.tz_convert(None)
 
 
 def _any(_kind: DataType, value: Any) -> Any:
     return value
-
-
-def _same(value: Any) -> Any:
-    return value
-
-
-def _exact(kind: Kind) -> Callable[[Any], Any]:
-    return _EXACT.get(kind.name, _same) if isinstance(kind, DataType) else _same
 
 
 _BY_FORM: dict[Form, Callable[[DataType, Any], Any]] = {

@@ -8,6 +8,7 @@ gateway. Unknown features are let through.
 """
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from inference.errors import InvalidInput, Misconfigured
-from inference.models.signature import Column, Param, Tensor
+from inference.models.data_types import COLUMN_TYPES
+from inference.models.signature import Column, InputForm, Kind, Param, Tensor
 from worker.models.conversion import Unfit, converted, given_or_none
 from worker.models.mlmodel import MLmodel
 
@@ -27,6 +29,8 @@ class FeatureTable:
     """
 
     def __init__(self, mlmodel: MLmodel) -> None:
+        self._form = mlmodel.form
+        self._inputs = len(mlmodel.columns or mlmodel.tensors)
         self._rows: pd.DataFrame | None = None
         if mlmodel.feature_table is None:
             return
@@ -43,12 +47,13 @@ class FeatureTable:
             )
 
     def features(self, given: Mapping[str, Any]) -> Mapping[str, Any]:
-        """Returns the features by name; raises `InvalidInput` if there are none."""
+        """Returns the features by name, an unnamed one by its place.
+
+        Raises `InvalidInput` if there are none.
+        """
         features = given.get("features")
-        if isinstance(features, Mapping):
-            return features
         if features is not None:
-            raise InvalidInput("features must be an object", field="features")
+            return self._by_name(features)
         key = given.get("match_id")
         if key is None or self._rows is None:
             raise InvalidInput("the input has no features", field="features")
@@ -61,6 +66,19 @@ class FeatureTable:
             str(name): value.item() if isinstance(value, np.generic) else value
             for name, value in self._rows.loc[key].items()
         }
+
+    def _by_name(self, features: Any) -> Mapping[str, Any]:
+        if self._form is InputForm.VALUE:
+            return {"0": features}
+        if self._form is InputForm.LIST:
+            if not isinstance(features, list) or len(features) != self._inputs:
+                raise InvalidInput(
+                    f"features must be a list of {self._inputs} items", field="features"
+                )
+            return {str(place): value for place, value in enumerate(features)}
+        if not isinstance(features, Mapping):
+            raise InvalidInput("features must be an object", field="features")
+        return features
 
 
 def column_values(columns: Sequence[Column], features: Mapping[str, Any]) -> list[Any]:
@@ -92,43 +110,50 @@ def tensor_values(tensors: Sequence[Tensor], features: Mapping[str, Any]) -> lis
 
 def _column_value(column: Column, features: Mapping[str, Any]) -> Any:
     try:
-        return given_or_none(column.kind, column.required, column.name, features)
+        return given_or_none(column.kind, column.required, column.name, features, column.hinted)
     except Unfit as error:
-        raise _refused("features", column.name, error) from error
+        raise _refused(column.path or column.name, column.field, error) from error
 
 
 def _param_value(param: Param, value: Any) -> Any:
+    if value is None and param.default is None:
+        return None
     if param.many and not isinstance(value, list):
         raise InvalidInput(f"{param.name} must be a list", field=f"params.{param.name}")
     try:
-        found = [converted(param.item, part) for part in (value if param.many else [value])]
+        found = [_param_part(param.item, part) for part in (value if param.many else [value])]
     except Unfit as error:
-        raise _refused("params", param.name, error) from error
+        raise _refused(param.name, f"params.{param.name}", error) from error
     return found if param.many else found[0]
 
 
-def _refused(part: str, name: str, error: Unfit) -> InvalidInput:
-    return InvalidInput(f"{name}{error.path} {error.problem}", field=f"{part}.{name}{error.path}")
+def _param_part(kind: Kind, value: Any) -> Any:
+    """A date without a time stays one: MLflow makes a `date` of it, as of such a default."""
+    found = converted(kind, value)
+    is_day = kind is COLUMN_TYPES["datetime"] and value.count("-") == 2 and len(value) == 10
+    return date.fromisoformat(value) if is_day else found
+
+
+def _refused(name: str, field: str, error: Unfit) -> InvalidInput:
+    return InvalidInput(f"{name}{error.path} {error.problem}", field=f"{field}{error.path}")
 
 
 def _tensor_value(tensor: Tensor, value: Any) -> NDArray[Any]:
-    field = f"features.{tensor.name}"
+    field, name = tensor.field, tensor.path or tensor.name
     if value is None:
-        raise InvalidInput(f"{tensor.name} is missing", field=field)
+        raise InvalidInput(f"{name} is missing", field=field)
     try:
         array = np.asarray(value, dtype=tensor.dtype)
     except (ValueError, TypeError, OverflowError) as error:
-        raise InvalidInput(
-            f"{tensor.name} must be an array of {tensor.dtype}", field=field
-        ) from error
+        raise InvalidInput(f"{name} must be an array of {tensor.dtype}", field=field) from error
     wanted = tensor.shape[1:]
     if array.ndim != len(wanted) or any(
         want not in (-1, have) for want, have in zip(wanted, array.shape, strict=True)
     ):
         raise InvalidInput(
-            f"{tensor.name} must have the shape {list(wanted)}, not {list(array.shape)}",
+            f"{name} must have the shape {list(wanted)}, not {list(array.shape)}",
             field=field,
         )
     if array.dtype.kind == "f" and not np.isfinite(array).all():
-        raise InvalidInput(f"{tensor.name} has values that are not finite numbers", field=field)
+        raise InvalidInput(f"{name} has values that are not finite numbers", field=field)
     return array

@@ -8,14 +8,22 @@ from typing import Any, Protocol, TypeVar
 
 import structlog
 
-from inference.errors import InputUnavailable, InvalidInput, Misconfigured, Temporary, UnfitAnswer
+from inference.errors import (
+    DeviceBroken,
+    InputUnavailable,
+    InvalidInput,
+    Misconfigured,
+    UnfitAnswer,
+    first_line,
+)
 from inference.outbound.input_limits import InputLimits
+from worker.models.caller_mistakes import callers_mistake
 from worker.models.conversion import is_missing
 from worker.models.images.decoding import Picture
 from worker.models.images.labels import Labels
 from worker.models.inputs import FeatureTable, param_values
 from worker.models.mlmodel import MLmodel
-from worker.models.outputs import named
+from worker.models.outputs import AmbiguousAnswer, named
 
 log = structlog.get_logger()
 T = TypeVar("T")
@@ -57,7 +65,6 @@ class LoadedModel:
         self._engine = engine
         self._table = FeatureTable(mlmodel)
         self._outputs = mlmodel.outputs
-        self._examples = mlmodel.examples()
         self._image = _image_input(engine.image)
 
     def prepare(self, inputs: Sequence[Mapping[str, Any]], limits: InputLimits) -> list[Any]:
@@ -78,7 +85,20 @@ class LoadedModel:
         )
 
     def run(self, prepared: Sequence[Any]) -> list[Any]:
-        return [self._named(row) for row in self._engine.run(list(prepared))]
+        try:
+            answers = self._answers(list(prepared))
+        except Exception as error:  # foreign code
+            mistake = callers_mistake(error)
+            if mistake is None or mistake is error:
+                raise
+            raise mistake from error
+        return [self._named(_own(row)) for row in answers]
+
+    def _answers(self, rows: list[Any]) -> list[Any]:
+        try:
+            return self._engine.run(rows)
+        except AmbiguousAnswer:
+            return [answer for row in rows for answer in self._engine.run([row])]
 
     def predict(self, inputs: Sequence[Mapping[str, Any]]) -> list[Any]:
         rows = self.prepare(inputs, InputLimits())
@@ -87,45 +107,71 @@ class LoadedModel:
         return [row if isinstance(row, Failed) else next(answers) for row in rows]
 
     def warm_up(self, rows: int) -> None:
-        whole = [example for example in self._examples if not _has_gap(example)]
-        if whole:
-            self._warm_up(whole, rows)
-        elif self._examples:
-            self._try_to_warm_up(rows)
+        """Runs the example; what fails is logged with its step, and the model is served.
 
-    def _try_to_warm_up(self, rows: int) -> None:
-        """Warms up with an example that has gaps, and goes on whatever the model makes of it.
-
-        A request with such gaps, if it may be made, fails alone.
+        Raises `Misconfigured` where the answer to a whole example can't be cut into rows: no
+        prediction could succeed, and the version before goes on. Raises `DeviceBroken`, after
+        which only another process may run.
         """
         try:
-            self._warm_up(self._examples, rows)
-        except Temporary:
-            raise
-        except Exception as error:  # foreign code
-            log.warning(
-                "warm_up.given_up",
-                reason="the registered example has missing values",
-                error=str(error),
-            )
-
-    def _warm_up(self, examples: Sequence[Mapping[str, Any]], rows: int) -> None:
-        inputs = [{"features": example} for example in examples]
-        batch = (inputs * rows)[:rows]
+            examples = self.mlmodel.examples()
+        except Exception as error:  # somebody else's file
+            _gave_up("read the example", error)
+            return
+        whole = [example for example in examples if not _has_gap(example)]
+        inputs: list[Mapping[str, Any]] = [{"features": example} for example in whole or examples]
         try:
-            answers = self.predict(inputs[:1]) + self.predict(batch)
+            if inputs and self._ran("run it alone", inputs[:1]):
+                self._ran(f"run a batch of {rows}", (inputs * rows)[:rows])
         except UnfitAnswer as error:
-            raise Misconfigured(f"{self.name} {self.version} can't be served: {error}") from error
-        for answer in answers:
-            if isinstance(answer, Failed):
+            if whole:
                 raise Misconfigured(
-                    f"the registered example of {self.name} {self.version} is refused: {answer}"
-                ) from answer
+                    f"{self.name} {self.version} can't be served: {error}"
+                ) from error
+            _gave_up("run an example that has missing values", error)
+
+    def _ran(self, step: str, inputs: Sequence[Mapping[str, Any]]) -> bool:
+        """Runs a step of the warm-up; raises `UnfitAnswer` for a single input alone.
+
+        A batch whose answer has other rows is run one by one later.
+        """
+        try:
+            answers = self.predict(inputs)
+            if len(inputs) == 1 and isinstance(answers[0], UnfitAnswer):
+                raise answers[0]
+        except Exception as error:  # foreign code
+            if isinstance(error, DeviceBroken) or (
+                isinstance(error, UnfitAnswer) and len(inputs) == 1
+            ):
+                raise
+            _gave_up(step, error)
+            return False
+        refused = next((answer for answer in answers if isinstance(answer, Failed)), None)
+        if refused is not None:
+            _gave_up(step, refused)
+        return refused is None
 
     def _named(self, row: Any) -> Any:
-        if self._engine.labels is not None and not isinstance(row, InvalidInput):
+        if self._engine.labels is not None and not isinstance(row, BaseException):
             return self._engine.labels.named(row)
         return named(row, self._outputs)
+
+
+def _gave_up(step: str, error: Exception) -> None:
+    """Says why a model is served without having been warmed up."""
+    log.warning(
+        "warm_up.failed",
+        step=step,
+        error=type(error).__name__,
+        reason=first_line(error),
+        consequence="the model is served; its first predictions may be slow, or fail as this did",
+        exc_info=error,
+    )
+
+
+def _own(row: Any) -> Any:
+    """Turns an exception in a row's place that refuses the row's input into ours."""
+    return (callers_mistake(row) or row) if isinstance(row, BaseException) else row
 
 
 def _tried(read: Callable[[Any], T], given: Any) -> T | Failed:

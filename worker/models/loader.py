@@ -2,8 +2,8 @@
 
 Resolving is light and bounded, so that a worker's parent and a start-up probe may do it; torch and
 the heavy part of MLflow are imported by `load` alone, in the process that will own the device.
-Nothing is unpickled unless the operator sets MLFLOW_ALLOW_PICKLE_DESERIALIZATION=true: a pickle
-from a registry is code from whoever can write there.
+No code of a version runs unless the operator sets MODEL_CODE=allow: it is code from whoever can
+write to the registry (`worker.models.model_code`).
 """
 
 import os
@@ -19,8 +19,12 @@ from typing import TYPE_CHECKING, Any
 from inference import errors
 from inference.errors import Misconfigured, first_line
 from inference.models.description import judging
-from inference.settings import NOT_REGISTERED, model_of_uri
+from inference.models.model_address import ModelAddress
+from inference.models.registered_version import identity_of, unready
+from inference.settings import NOT_REGISTERED
 from worker.models.cache import ModelCache, Resolved
+from worker.models.model_code import OLD_VARIABLE, allows_code, refuse_code
+from worker.models.model_files import check_files
 from worker.models.startup_timing import Laps
 
 if TYPE_CHECKING:
@@ -59,7 +63,7 @@ def resolve(model_uri: str, tracking_uri: str) -> Resolved:
 def find(model_uri: str, tracking_uri: str) -> Resolved | None:
     """As `resolve`, but None for what the registry does not have."""
     try:
-        name, which = model_of_uri(model_uri)
+        address = ModelAddress.read(model_uri)
     except ValueError as error:
         raise Misconfigured(str(error)) from error
     with _environment(
@@ -70,11 +74,10 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
 
         try:
             client = MlflowClient(tracking_uri=tracking_uri, registry_uri=tracking_uri)
-            by_alias = "@" in model_uri
             found = (
-                client.get_model_version_by_alias(name, which)
-                if by_alias
-                else client.get_model_version(name, which)
+                client.get_model_version_by_alias(address.name, address.alias)
+                if address.alias
+                else client.get_model_version(address.name, address.version)
             )
         except MlflowException as error:
             if error.error_code in NOT_REGISTERED:
@@ -84,8 +87,10 @@ def find(model_uri: str, tracking_uri: str) -> Resolved | None:
                 " is MLFLOW_TRACKING_URI right?"
             )
             raise RegistryUnavailable(sentence) from error
-    origin = f"{tracking_uri} {found.source} {found.creation_timestamp}"
-    return Resolved(name, str(found.version), f"models:/{name}/{found.version}", origin)
+    if problem := unready(found):
+        raise RegistryUnavailable(problem)
+    version = str(found.version)
+    return Resolved(address.name, version, address.of_version(version), identity_of(found))
 
 
 def keep_patience_short() -> None:
@@ -99,22 +104,30 @@ def keep_patience_short() -> None:
 
 
 def load(
-    resolved: Resolved, tracking_uri: str, laps: Laps | None = None, cache: ModelCache = NO_CACHE
+    resolved: Resolved,
+    tracking_uri: str,
+    laps: Laps | None = None,
+    cache: ModelCache = NO_CACHE,
+    model_code: str = "",
 ) -> "LoadedModel":
     """Takes a version from the cache or the registry and puts it on its device.
 
-    Raises `Misconfigured` for one that this worker can't serve.
+    `model_code` is MODEL_CODE; '' takes it from the environment. Raises `Misconfigured` for a
+    version that this worker can't serve.
     """
     from worker.models.loaded import LoadedModel
     from worker.models.mlmodel import read
 
-    laps = laps or Laps()
-    with _environment(MLFLOW_ALLOW_PICKLE_DESERIALIZATION="false"):
+    laps, allowed = laps or Laps(), allows_code(model_code)
+    with _environment(), _pickles(allowed):
         folder, kept = _files(resolved, tracking_uri, cache)
         laps.lap("download")
         try:
             with judging(resolved.name, resolved.version):
+                check_files(folder)
                 mlmodel = read(folder)
+                if not allowed:
+                    refuse_code(folder)
             make = _engine(mlmodel, resolved)
             laps.lap("imports")
             model = LoadedModel(resolved.name, resolved.version, mlmodel, _made(make, resolved))
@@ -186,6 +199,20 @@ def _made(make: Callable[[], Any], resolved: Resolved) -> Any:
         raise Misconfigured(
             f"{resolved.uri} can't be loaded by this worker: {first_line(error)}"
         ) from error
+
+
+@contextmanager
+def _pickles(allowed: bool) -> Iterator[None]:
+    """Tells MLflow whether it may unpickle, whatever the operator told it: MODEL_CODE decides."""
+    before = os.environ.get(OLD_VARIABLE)
+    os.environ[OLD_VARIABLE] = str(allowed).lower()
+    try:
+        yield
+    finally:
+        if before is None:
+            del os.environ[OLD_VARIABLE]
+        else:
+            os.environ[OLD_VARIABLE] = before
 
 
 @contextmanager

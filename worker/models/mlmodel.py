@@ -19,7 +19,9 @@ from typing import Any
 
 from inference.errors import Misconfigured
 from inference.models.description import compile_checkers, read_description, read_signature
-from inference.models.signature import Column, Param, Tensor
+from inference.models.input_example import UnknownExample, features_of_example
+from inference.models.signature import Column, InputForm, Param, Tensor
+from worker.models.model_files import path_inside
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,32 +42,24 @@ class MLmodel:
     labels_file: Path | None = None
     top_k: Any = 5
     params: tuple[Param, ...] = ()
+    form: InputForm = InputForm.NAMED
+    hinted: bool = False
+    """The signature was made from a type hint."""
     metadata: Mapping[str, Any] = field(default_factory=dict)
     """All of it, for a program that reads more of it than a worker."""
 
-    def examples(self) -> list[dict[str, Any]]:
-        """The registered example as features, one dict a row; empty if there is none."""
+    def examples(self) -> list[Any]:
+        """The registered example as features, one for a row; empty if there is none."""
         if self.example_file is None:
             return []
         content = json.loads(self.example_file.read_text(encoding="utf-8"))
-        names = [part.name for part in self.columns or self.tensors]
-        match content:
-            case {"data": list(rows)} if not self.tensors:
-                names = content.get("columns", names)
-            case dict(arrays) if self.tensors:
-                names, rows = list(arrays), list(zip(*arrays.values(), strict=True))
-            case [list(), *_] if self.tensors:
-                rows = [[row] for row in content]
-            case [list(), *_]:
-                rows = content
-            case dict() | [dict(), *_]:
-                return [content] if isinstance(content, dict) else content
-            case _:
-                raise Misconfigured(
-                    f"the registered example {self.example_file.name} has a form that this worker"
-                    " does not know"
-                )
-        return [dict(zip(names, row, strict=True)) for row in rows]
+        try:
+            return features_of_example(content, self.columns or self.tensors, self.form)
+        except UnknownExample:
+            raise Misconfigured(
+                f"the registered example {self.example_file.name} has a form that this worker"
+                " does not know"
+            ) from None
 
 
 def read(folder: Path) -> MLmodel:
@@ -79,20 +73,25 @@ def read(folder: Path) -> MLmodel:
             f"there is no MLmodel file in what the registry gave for this model ({folder.name})"
         )
     said = read_description(file.read_bytes())
-    signature, metadata = read_signature(said.inputs, said.params, said.metadata), said.metadata
+    metadata = said.metadata
+    signature = read_signature(said.inputs, said.params, metadata, hinted=said.hinted)
     compile_checkers(signature)
-    table = metadata.get("feature_table")
+    table, labels = metadata.get("feature_table"), metadata.get("labels")
     return MLmodel(
         folder=folder,
         flavors=said.flavors,
         columns=tuple(part for part in signature.inputs if isinstance(part, Column)),
         tensors=tuple(part for part in signature.inputs if isinstance(part, Tensor)),
         outputs=tuple(metadata.get("outputs", ())),
-        feature_table=folder / table if table else None,
-        example_file=folder / said.example if said.example else None,
+        feature_table=path_inside(folder, table, "its metadata.feature_table") if table else None,
+        example_file=path_inside(folder, said.example, "its input example")
+        if said.example
+        else None,
         image=metadata.get("image"),
-        labels_file=folder / metadata["labels"] if metadata.get("labels") else None,
+        labels_file=path_inside(folder, labels, "its metadata.labels") if labels else None,
         top_k=metadata.get("top_k", 5),
         params=signature.params,
+        form=signature.form,
+        hinted=said.hinted,
         metadata=metadata,
     )

@@ -4,12 +4,12 @@ A batch holds the inputs of several callers, so an answer is cut into rows only 
 what a row is. A tuple, a string or a mapping with a scalar in it may be as long as the batch by
 chance, and each caller would get a part of another's.
 
-A number that is not finite has no JSON; it is an error of the model, and the runner finds the row
-by running each alone.
+What becomes of the values in a row, `worker.models.json_values` says. A row that can't be JSON
+fails alone.
 """
 
 import math
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import islice
 from typing import Any
 
@@ -17,47 +17,78 @@ import numpy as np
 import pandas as pd
 from pandas.api.extensions import ExtensionArray
 
-from inference.errors import InvalidInput, UnfitAnswer
+from inference.errors import UnfitAnswer
+from worker.models.json_values import key_name, row_value
+from worker.models.tensors import NoJson, array_of, is_tensor
 
-NOT_FINITE = "the model answered a number that is not finite"
 FORMS = (
-    "a data frame, a series, an array of one or more dimensions, a list, a generator,"
+    "a data frame, a series, an array or a tensor of one or more dimensions, a list, a generator,"
     " or a mapping whose every part is one of these"
 )
 
 
-def rows_of(output: Any, count: int) -> list[Any]:
-    """Splits an output into `count` rows.
+class AmbiguousAnswer(UnfitAnswer):
+    """A list of arrays that may be rows, or several outputs with a row for each input.
 
-    Raises `UnfitAnswer` if it is none of FORMS, or has another number of rows.
+    Each row is run alone then: a list of several arrays is several outputs of one row.
     """
-    return [_plain(row) for row in _split(output, count, "")]
+
+
+def rows_of(output: Any, count: int, outputs: set[int] | None = None) -> list[Any]:
+    """Splits an output into `count` rows, each of JSON's values.
+
+    An `UnfitAnswer` stands in the place of a row that is none. Raises one if the output is none of
+    FORMS, or has another number of rows; `AmbiguousAnswer` never for a single row.
+
+    `outputs` keeps how many outputs a model has that answers a list of arrays, once a single row
+    has shown it.
+    """
+    if isinstance(output, pd.Series) and output.name is not None:
+        output = output.to_frame()  # as MLflow has it, in the answer and in the signature
+    known = set() if outputs is None else outputs
+    return [row_value(row) for row in _split(output, count, "", known)]
+
+
+def parts_as_rows(parts: Sequence[Any], count: int) -> list[list[Any]]:
+    """Makes of several outputs, each with `count` rows, rows that are lists of one row of each.
+
+    Raises `UnfitAnswer`.
+    """
+    split = [_split(part, count, f"[{place}]", set()) for place, part in enumerate(parts)]
+    return [list(row) for row in zip(*split, strict=True)]
 
 
 def named(row: Any, names: Sequence[str]) -> Any:
     """Makes a row of scores `{name: score, …, "outcome": the name of the highest}`.
 
-    Without names it stays as it is.
+    Without names it stays as it is, and so does an error in a row's place. The outcome is null
+    where a score is no number.
     """
-    if not names or isinstance(row, InvalidInput):
+    if not names or isinstance(row, BaseException):
         return row
     scores = list(row.values()) if isinstance(row, dict) else row
     if not isinstance(scores, list) or len(scores) != len(names):
-        raise UnfitAnswer(f"the model has {len(names)} outputs by name and answered {scores!r:.80}")
-    return dict(zip(names, scores, strict=True)) | {
-        "outcome": max(zip(scores, names, strict=True))[1]
-    }
+        return UnfitAnswer(
+            f"the model has {len(names)} outputs by name and answered {scores!r:.80}"
+        )
+    known = all(isinstance(score, int | float) and not math.isnan(score) for score in scores)
+    outcome = max(zip(scores, names, strict=True))[1] if known else None
+    return dict(zip(names, scores, strict=True)) | {"outcome": outcome}
 
 
-def _split(output: Any, count: int, part: str) -> list[Any]:
+def _split(output: Any, count: int, part: str, known: set[int]) -> list[Any]:
     """`part` is the name of the mapping's part that `output` is; '' for the whole answer."""
+    if isinstance(output, np.ndarray) and output.ndim == 0 and output.dtype == object:
+        output = output.item()  # MLflow's wrapper of Keras puts a dictionary into one
     if isinstance(output, Mapping) and output:
-        _check_names(output, part)
+        names = _names(output, part)
         parts = [
-            _split(value, count, f"{part}.{name}" if part else str(name))
-            for name, value in output.items()
+            _split(value, count, f"{part}.{name}" if part else name, known)
+            for name, value in zip(names, output.values(), strict=True)
         ]
-        return [dict(zip(output, row, strict=True)) for row in zip(*parts, strict=True)]
+        return [dict(zip(names, row, strict=True)) for row in zip(*parts, strict=True)]
+    if isinstance(output, list) and _is_several_outputs(output, count, known):
+        return parts_as_rows(output, count)
     rows = list(islice(_rows(output, part), count + 1))
     if len(rows) != count:
         said = (
@@ -74,27 +105,52 @@ def _split(output: Any, count: int, part: str) -> list[Any]:
     return rows
 
 
+def _is_several_outputs(output: list[Any], count: int, known: set[int]) -> bool:
+    """Whether a list is one of several outputs, as scikit-learn and Keras have it.
+
+    Then each is an array with a row for each input. An array of that length may be a row as well,
+    unless it is a single row's. Raises `AmbiguousAnswer`.
+    """
+    if not output or not all(
+        (isinstance(one, np.ndarray) or is_tensor(one)) and tuple(one.shape[:1]) == (count,)
+        for one in output
+    ):
+        return False
+    if count > 1 and len(output) not in known:
+        raise AmbiguousAnswer(f"the model answered {len(output)} arrays of {count} rows each")
+    if count == 1 and len(output) > 1:
+        known.add(len(output))
+    return len(output) in known
+
+
 def _rows(output: Any, part: str) -> Iterable[Any]:
     match output:
         case pd.DataFrame():
-            _check_names(output.columns, part)
-            return output.to_dict(orient="records")
+            names = _names(output.columns, part)
+            return output.set_axis(names, axis="columns").to_dict(orient="records")
         case pd.Series():
             return output.to_list()
         case np.ndarray() if output.ndim > 0:
             return output
-        case list() | Generator() | pd.Index() | ExtensionArray():
+        case list() | Iterator() | pd.Index() | ExtensionArray():
             return output
+    array = array_of(output)
+    if array is not None and array.ndim:
+        return array
     raise UnfitAnswer(
         f"{_answer(part)} is of the type {_type(output)}: rows are taken only from {FORMS}"
     )
 
 
-def _check_names(names: Iterable[Any], part: str) -> None:
+def _names(names: Iterable[Any], part: str) -> list[str]:
     """JSON has text alone for names, and each once; a second part of one name would be lost."""
-    shown = [str(name) for name in names]
+    try:
+        shown = [key_name(name) for name in names]
+    except NoJson as error:
+        raise UnfitAnswer(f"{_answer(part)} {error.problem}") from error
     if len(set(shown)) != len(shown):
         raise UnfitAnswer(f"{_answer(part)} has two parts of one name: {shown!r:.200}")
+    return shown
 
 
 def _answer(part: str) -> str:
@@ -109,15 +165,3 @@ def _type(output: Any) -> str:
         if isinstance(output, np.ndarray)
         else type(output).__name__
     )
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray | np.generic):
-        value = value.tolist()
-    if isinstance(value, float) and not math.isfinite(value):
-        raise ValueError(NOT_FINITE)
-    if isinstance(value, Mapping):
-        return {str(key): _plain(part) for key, part in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(part) for part in value]
-    return value

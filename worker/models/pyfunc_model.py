@@ -9,11 +9,15 @@ free one (`any`) of numbers. So a batch is run in groups whose rows would each g
 same columns and dtypes alone, the same shapes, and the same parameters: `predict` takes one set of
 them.
 
+A model with a type hint gets a list of Python's own values. MLflow's chat models and agents take
+one request and answer it, so each of theirs runs alone.
+
 Such a model places itself: it says where in an attribute `device`, else it counts as on the CPU.
 """
 
 from collections.abc import Hashable, Mapping, Sequence
 from copy import deepcopy
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,16 +28,19 @@ from mlflow.exceptions import MlflowException
 
 from inference.errors import InvalidInput, Misconfigured
 from inference.models.data_types import DataType
-from inference.models.signature import Column
+from inference.models.signature import Column, InputForm, ListOf
 from worker.models.device_errors import guarded
 from worker.models.grouping import run_in_groups
 from worker.models.inputs import column_values, tensor_values
+from worker.models.json_values import row_value
 from worker.models.mlmodel import MLmodel
 from worker.models.outputs import rows_of
 
 _INTEGERS = ("long", "integer")
 _MARKED = (*_INTEGERS, "boolean")
 """Rows with and without a value of these types can't share a frame."""
+_AGENTS = "mlflow.pyfunc.loaders."
+"""Where MLflow keeps what stands before a chat model or an agent: it takes one request."""
 Row = tuple[Any, Mapping[str, Any]]
 """An input's values, and the parameters that it runs with."""
 
@@ -50,10 +57,16 @@ class PyfuncEngine:
                 "metadata.image and metadata.labels are for torch models alone:"
                 " this one reads and names by itself"
             )
-        self._columns = mlmodel.columns
-        self._tensors = mlmodel.tensors
         self._model = mlflow.pyfunc.load_model(str(mlmodel.folder))
+        self._alone = _is_agent(self._model)
+        self._columns = tuple(
+            replace(column, hinted=column.hinted or self._alone) for column in mlmodel.columns
+        )
+        self._tensors = mlmodel.tensors
+        self._unnamed = mlmodel.form is InputForm.VALUE
+        self._hinted = mlmodel.hinted
         self.device = _device(self._model)
+        self._outputs = set[int]()
 
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
         if self._tensors:
@@ -73,15 +86,19 @@ class PyfuncEngine:
 
     def _answers(self, rows: list[Row]) -> list[Any]:
         params = dict(rows[0][1]) or None
-        return rows_of(
-            self._model.predict(self._batch([values for values, _ in rows]), params=params),
-            len(rows),
-        )
+        answer = self._model.predict(self._batch([values for values, _ in rows]), params=params)
+        if self._alone:
+            return [row_value(answer)]
+        return rows_of(answer, len(rows), self._outputs)
 
     def _kind(self, row: Row) -> Hashable:
         """What must be the same of rows that run together; mostly all are."""
         values, params = row
+        if self._alone:
+            return id(row)
         given = repr(sorted(params.items()))
+        if self._hinted:
+            return given
         if self._tensors:
             return given, tuple(array.shape for array in values)
         if not self._columns:
@@ -93,12 +110,20 @@ class PyfuncEngine:
     def _batch(self, rows: list[Any]) -> Any:
         if self._tensors:
             arrays = [np.stack(parts) for parts in zip(*rows, strict=True)]
+            if self._unnamed:
+                return arrays[0]
             return dict(zip((tensor.name for tensor in self._tensors), arrays, strict=True))
         if not self._columns:
             return pd.DataFrame(rows)
+        if self._hinted:
+            return [value for (value,) in rows]
+        if self._alone:
+            (values,) = rows
+            pairs = zip(self._columns, values, strict=True)
+            return {column.name: value for column, value in pairs if value is not None}
         columns = zip(self._columns, zip(*rows, strict=True), strict=True)
         present = {
-            column.name: _series(column, values)
+            column.key: _series(column, values)
             for column, values in columns
             if _present(column, values)
         }
@@ -131,9 +156,16 @@ def _series(column: Column, values: Sequence[Any]) -> "pd.Series[Any]":
     if isinstance(column.kind, DataType):
         return pd.Series(list(values), dtype=column.kind.dtype)
     return pd.Series(
-        deepcopy(list(values)) if "properties" in repr(column.spec) else list(values),
+        list(values)
+        if isinstance(column.kind, ListOf) and isinstance(column.kind.item, DataType)
+        else deepcopy(list(values)),
         dtype="object",
     )
+
+
+def _is_agent(model: Any) -> bool:
+    """MLflow has no public word for it."""
+    return type(getattr(model, "_model_impl", None)).__module__.startswith(_AGENTS)
 
 
 def _device(model: Any) -> str:

@@ -19,10 +19,10 @@ class Laps:
         self._since = now
 
 
-def process_age_s() -> float:
-    """Returns how long this process has been there, in seconds.
+def process_age_s(pid: int | None = None) -> float:
+    """Returns how long a process, else this one, has been there, in seconds.
 
-    It is from Linux's /proc/self/stat, field 22 (proc_pid_stat(5)).
+    It is from Linux's /proc/PID/stat, field 22 (proc_pid_stat(5)).
     """
-    ticks = int(Path("/proc/self/stat").read_text().rpartition(")")[2].split()[19])
+    ticks = int(Path(f"/proc/{pid or 'self'}/stat").read_text().rpartition(")")[2].split()[19])
     return round(time.clock_gettime(time.CLOCK_BOOTTIME) - ticks / os.sysconf("SC_CLK_TCK"), 2)

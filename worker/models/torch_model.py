@@ -23,7 +23,8 @@ from worker.models.images.decoding import Picture
 from worker.models.images.labels import Labels, read_labels
 from worker.models.inputs import column_values, tensor_values
 from worker.models.mlmodel import MLmodel
-from worker.models.outputs import rows_of
+from worker.models.outputs import parts_as_rows, rows_of
+from worker.models.tensors import array_of
 
 TOP_K = "top_k"
 """The one parameter that a torch model may have: how many labels an answer has."""
@@ -92,6 +93,8 @@ class TorchEngine:
                 output = self.labels.largest(output, most_labels)
         if isinstance(output, Mapping):
             return {name: _array(part) for name, part in output.items()}
+        if isinstance(output, tuple | list):
+            return parts_as_rows([_array(part) for part in output], len(arrays[0]))
         return _array(output)
 
 
@@ -144,8 +147,10 @@ def load_module(folder: Path, device: str) -> torch.nn.Module:
 
 
 def _array(output: Any) -> NDArray[Any]:
-    if not isinstance(output, torch.Tensor):
+    array = array_of(output)
+    if array is None:
         raise UnfitAnswer(
-            f"a torch model must answer a tensor, or several by name, not {type(output).__name__}"
+            "a torch model must answer a tensor, several by name, or a tuple or list of tensors,"
+            f" not {type(output).__name__}"
         )
-    return output.cpu().numpy()
+    return array

@@ -2,7 +2,7 @@
 
 import threading
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import orjson
@@ -10,8 +10,13 @@ import structlog
 
 from inference.errors import error_text
 from inference.failpoints import Failpoint, failpoint
+from inference.records import BadRun
+from inference.states import State
 from inference.store.messages import ALL, Outcome, OutcomeKind, SettleAnswer
 from inference.store.protocols import WorkerStore
+from inference.telemetry.run_spans import write_bad_run
+from inference.telemetry.tracing import Tracing, tracing
+from worker import metrics
 from worker.settings import WorkerSettings
 from worker.tickets import Tickets
 
@@ -49,6 +54,7 @@ class ClaimReports:
         self._wake = wake
         self._queue: deque[_Report] = deque()
         self._reasons: dict[str, str] = {}
+        self._tracing: Tracing | None = None
 
     def expect_failure(self, claim_id: str, reason: str) -> None:
         """Celery is going to say that a claim ended badly.
@@ -83,10 +89,34 @@ class ClaimReports:
     def settle(self, claim_id: str, outcome: Outcome, reason: str) -> SettleAnswer:
         """Tells the store at once; raises `StoreUnavailable`."""
         answer = self._store.settle(self._settings.model, claim_id, [outcome], self._version())
+        failed_how = reason if outcome.verb is OutcomeKind.FAIL else ""
+        for word in answer.words.values():
+            # Others the child may have counted.
+            if word in (State.FAILURE, State.RETRY) or (word == State.WAITING and failed_how):
+                metrics.count_end(self._settings.model, word, failed_how)
         log.info("claim.reported", claim_id=claim_id, reason=reason, records=answer.words)
+        self._tell(answer.bad_runs, reason)
         failpoint(Failpoint.REPORTED)
         self._tickets.publish_missing(answer.tickets)
         return answer
+
+    def close(self) -> None:
+        """Exports the last spans, within a bounded time."""
+        if self._tracing is not None:
+            self._tracing.close()
+
+    def _tell(self, runs: Sequence[BadRun], reason: str) -> None:
+        """Writes the spans of runs that the child can't tell of any more.
+
+        That is rare, so this process has the exporter in its memory from then on only.
+        """
+        own = self._settings
+        if not runs:
+            return
+        if self._tracing is None:
+            self._tracing = tracing("inference-worker", own.worker_id, own.key_prefix)
+        for run in runs:
+            write_bad_run(self._tracing, own.model, run, reason)
 
     def _add(self, claim_id: str, reason: str) -> None:
         self._queue.append(_Report(claim_id, failed(reason, self._settings), reason))

@@ -90,4 +90,5 @@ class Drain:
                 log.warning("worker.hand_back_unheard", error=str(error))
         log.info("worker.drained", handed_back=handed_back)
         self._heartbeat.say_goodbye()
+        self._reports.close()
         self._exit_process(0)

@@ -13,6 +13,7 @@ from inference.failpoints import Failpoint, failpoint
 from inference.settings import BEAT_S
 from inference.store.messages import HeartbeatAnswer, HeartbeatRequest, WorkerState
 from inference.store.protocols import WorkerStore
+from worker.child_status import HeldVersion
 from worker.parent.child_replacement import ChildReplacement
 from worker.parent.liveness import Liveness
 from worker.parent.ticket_watch import TicketWatch
@@ -25,7 +26,7 @@ log = structlog.get_logger()
 class Heartbeat:
     """`state` answers what this worker does now.
 
-    `version` answers the model version that its child holds, '' while it loads.
+    `version` answers the model version that its child holds, none while it loads.
     """
 
     def __init__(
@@ -35,7 +36,7 @@ class Heartbeat:
         store: WorkerStore,
         tickets: Tickets,
         state: Callable[[], WorkerState],
-        version: Callable[[], str],
+        version: Callable[[], HeldVersion],
         replacement: ChildReplacement,
         ticket_watch: TicketWatch,
         liveness: Liveness,
@@ -74,17 +75,18 @@ class Heartbeat:
             log.info("worker.goodbye_unheard")
 
     def _send(self, state: WorkerState) -> HeartbeatAnswer:
-        own = self._settings
+        own, version = self._settings, self._version()
         beat = HeartbeatRequest(
             own.model,
             own.worker_id,
             state,
-            self._version(),
+            version.number,
             own.max_batch_size,
             round(BEAT_S * 1000),
             self._replacement.version_switch.wanted,
             round(own.start_limit_s * 1000),
             self._replacement.problem,
+            version.identity,
         )
         return self._store.heartbeat(beat)
 

@@ -2,6 +2,8 @@
 
 import os
 import signal
+import time
+from collections.abc import Callable
 from enum import StrEnum
 
 import structlog
@@ -9,8 +11,9 @@ import structlog
 from inference.failpoints import Failpoint, failpoint
 from inference.store.messages import ALL, LeaseStatus, Outcome, OutcomeKind, RenewAnswer
 from inference.store.protocols import WorkerStore
+from worker import metrics
 from worker.parent.claim_reports import ClaimReports, failed
-from worker.parent.current_claims import CurrentClaims
+from worker.parent.current_claims import ActiveClaim, CurrentClaims
 from worker.settings import WorkerSettings
 
 log = structlog.get_logger()
@@ -49,7 +52,10 @@ class LeaseKeeper:
         store: WorkerStore,
         claims: CurrentClaims,
         reports: ClaimReports,
+        closed: Callable[[str], None],
     ) -> None:
+        """`closed` is called with a claim that ended and of which Celery will not tell."""
+        self._closed = closed
         self._settings = settings
         self._store = store
         self._claims = claims
@@ -64,11 +70,24 @@ class LeaseKeeper:
             self._settings.model, claim.claim_id, self._settings.run_limit_ms
         )
         failpoint(Failpoint.RENEWED)
+        if claim.forgotten_at and self._is_over(claim, answer):
+            self._closed(claim.claim_id)
+            return
         verdict = judge(answer, round(self._settings.run_limit_s * 1000))
         if verdict is Verdict.STOP_LOST:
+            metrics.LEASES_LOST.labels(self._settings.model).inc()
             self._stop(claim.claim_id, Outcome(ALL, OutcomeKind.HAND_BACK), "lost")
         elif verdict is Verdict.STOP_LIMIT:
             self._stop(claim.claim_id, failed("timeout", self._settings), "timeout")
+
+    def _is_over(self, claim: ActiveClaim, answer: RenewAnswer) -> bool:
+        """Whether a claim that Celery forgot has ended, or was never made.
+
+        A child that stood still for a lease may still make it; the reaper then looks after it.
+        """
+        if answer.kind is LeaseStatus.NOT_YET:
+            return time.monotonic() > claim.forgotten_at + self._settings.lease_s
+        return answer.kind is LeaseStatus.ENDED
 
     def _stop(self, claim_id: str, outcome: Outcome, reason: str) -> None:
         """Tells the store the outcome, then kills the child.

@@ -45,6 +45,8 @@ class MemoryLimit:
     claims: CurrentClaims
     max_bytes: int
     sample: MemorySample = MemorySample()
+    ended: int = 0
+    """The child that was killed last for its memory."""
     _restarts: list[float] = field(default_factory=list)
 
     def measure(self) -> None:
@@ -80,6 +82,7 @@ class MemoryLimit:
         pid = self.child_above_limit
         if not pid or not self.claims.kill_idle(lambda: os.kill(pid, signal.SIGKILL)):
             return False
+        self.ended = pid
         # Until Celery has another, which may take seconds, there is none to be measured.
         sample, self.sample = self.sample, MemorySample()
         self._restarts.append(time.time())

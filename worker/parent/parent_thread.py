@@ -29,6 +29,7 @@ from worker.parent.heartbeat import Heartbeat
 from worker.parent.lease_keeper import LeaseKeeper
 from worker.parent.liveness import Liveness
 from worker.parent.memory_limit import MemoryLimit
+from worker.parent.state_times import StateTimes
 from worker.parent.ticket_watch import TicketWatch
 from worker.parent.version_switch import VersionSwitch
 from worker.settings import WorkerSettings
@@ -64,24 +65,23 @@ class ParentThread:
         self._store_lost = False
         self._thread = threading.Thread(target=self._run, name="parent", daemon=True)
 
-        version = child_status.version
         switch = VersionSwitch(child_status, claims)
         self._replacement = ChildReplacement(
             MemoryLimit(child_status, claims, settings.model_memory_max_bytes), switch
         )
-        self.reports = ClaimReports(settings, store, tickets, version, self._wake)
+        self.reports = ClaimReports(settings, store, tickets, child_status.version, self._wake)
         ticket_watch = TicketWatch(claims, self.give_up)
         self.heartbeat = Heartbeat(
             settings=settings,
             store=store,
             tickets=tickets,
             state=lambda: self.state,
-            version=version,
+            version=child_status.held,
             replacement=self._replacement,
             ticket_watch=ticket_watch,
             liveness=liveness,
         )
-        self._lease_keeper = LeaseKeeper(settings, store, claims, self.reports)
+        self._lease_keeper = LeaseKeeper(settings, store, claims, self.reports, self.claim_closed)
         self.drain = Drain(
             timeout_s=settings.drain_timeout_s,
             claims=claims,
@@ -91,6 +91,9 @@ class ParentThread:
             exit_process=exit_process,
         )
         self._child_watch = self._watch_for_child(switch)
+        self._state_times = StateTimes(
+            settings.model, lambda: self.state, child_status, self._replacement, claims
+        )
 
     def start(self) -> None:
         """Starts the threads."""
@@ -143,6 +146,7 @@ class ParentThread:
             self._talk_to_store()
             self.drain.check()
             self._child_watch.check()
+            self._state_times.look()
             self._wake.wait(max(0.05, BEAT_S - (time.monotonic() - started)))
             self._wake.clear()
 
