@@ -1,6 +1,31 @@
-"""`python -m app dead-letters …`: what the HTTP calls do, without a gateway.
+"""`python -m app`: serves the gateway, or does what an operator asks with the dead letters.
 
-It is for who has a shell and the store's address but no gateway.
+`--help` imports neither the gateway nor what it needs.
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+
+from app.settings import GatewaySettings
+from inference.command_line import Parser, settings_text
+
+_DESCRIPTION = """\
+The gateway of the inference service: takes predictions over HTTP, checks them and writes
+them down, for workers to run (python -m worker --help).
+
+  python -m app serve [--host H] [--port P]       serves until it is told to stop
+  python -m app dead-letters list|show|replay|delete
+                                                  what failed for good, without a gateway
+"""
+
+_SHOWN = (
+    *("model_uris", "store_url", "broker_url", "mlflow_tracking_uri"),
+    *("payload_url", "sync_slo_s", "extensions"),
+)
+
+_DEAD_LETTERS = """\
+What the HTTP calls do, for those who have a shell and the store's address but no gateway.
 
     python -m app dead-letters list [--model M] [--error-type T] [--before B] [--limit N]
     python -m app dead-letters show ID
@@ -11,45 +36,67 @@ Settings are a gateway's (STORE_URL, KEY_PREFIX, MODEL_URIS, PAYLOAD_URL). Each 
 JSON. A replay's tickets are brought by the workers, within two of their heartbeats.
 """
 
-import argparse
-import asyncio
-import sys
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
-
-import orjson
-
-from app.dead_letters import DeadLetterBox, Filter
-from app.http.dead_letters import place_of, row, text_of, whole
-from app.large_payloads import large_payloads
-from app.settings import GatewaySettings
-from inference.errors import Misconfigured, PayloadUnavailable, StoreUnavailable
-from inference.records import DeadLetter
-from inference.settings import read_settings
-from inference.store.factory import gateway_store
-
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Returns the exit code: 1 for an id that is no dead letter, 2 for a senseless call."""
+    """Returns the exit code.
+
+    Of dead letters it is 1 for an id that is none. It is 2 for a senseless call.
+    """
     options = _parser().parse_args(arguments)
-    try:
-        return asyncio.run(_run(options, read_settings(GatewaySettings)))
-    except (Misconfigured, StoreUnavailable, PayloadUnavailable, ValueError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        return 2
+    if options.command == "serve":
+        return _serve(options)
+    from app import dead_letter_command
+
+    return dead_letter_command.run(options)
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
-        prog="python -m app",
-        description=__doc__,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+def _serve(options: argparse.Namespace) -> int:
+    """Serves until a signal ends it, in one process: WEB_CONCURRENCY is for other servers."""
+    import uvicorn
+
+    uvicorn.run(
+        "app.main:create_app",
+        factory=True,
+        http="app.http.protocol:BoundedHttpProtocol",
+        host=options.host,
+        port=options.port,
+        workers=1,
+        access_log=False,
+        timeout_graceful_shutdown=20,
     )
-    what = parser.add_subparsers(dest="what", required=True).add_parser(
-        "dead-letters", help="what failed for good"
+    return 0
+
+
+def _parser() -> Parser:
+    parser = Parser(prog="python -m app", description=_DESCRIPTION, epilog=_settings())
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    serving = commands.add_parser(
+        "serve", help="serves the gateway", description="Serves the gateway.", epilog=_settings()
     )
-    actions = what.add_subparsers(dest="action", required=True)
-    listing, replaying = actions.add_parser("list"), actions.add_parser("replay")
+    serving.add_argument("--host", default="127.0.0.1", help="the address to serve on (127.0.0.1)")
+    serving.add_argument("--port", type=int, default=8000, help="the port to serve on (8000)")
+    letters = commands.add_parser(
+        "dead-letters", help="what failed for good", description=_DEAD_LETTERS
+    )
+    _add_dead_letters(letters)
+    return parser
+
+
+def _settings() -> str:
+    return f"""\
+Settings are environment variables. The most important, with their defaults:
+
+{settings_text(GatewaySettings, _SHOWN)}
+
+docs/settings.md has all of them, docs/models.md how to serve a model of your own, and
+docs/calls.md the calls. scripts/run starts a gateway with all that it needs.
+"""
+
+
+def _add_dead_letters(parser: argparse.ArgumentParser) -> None:
+    actions = parser.add_subparsers(dest="action", required=True, metavar="ACTION")
+    listing = actions.add_parser("list", help="the newest first")
+    replaying = actions.add_parser("replay", help="runs them once more")
     for each in (listing, replaying):
         each.add_argument("--model", default="")
         each.add_argument("--error-type", default="")
@@ -57,87 +104,8 @@ def _parser() -> argparse.ArgumentParser:
     listing.add_argument("--limit", type=int, default=20)
     replaying.add_argument("--all", action="store_true", help="all that the filters choose")
     replaying.add_argument("ids", nargs="*", metavar="ID")
-    for name in ("show", "delete"):
-        actions.add_parser(name).add_argument("ids", nargs="+", metavar="ID")
-    return parser
-
-
-async def _run(options: argparse.Namespace, settings: GatewaySettings) -> int:
-    store = gateway_store(settings)
-    payloads = large_payloads(settings, settings.payload_sweep_s)
-    box = DeadLetterBox(store, payloads, settings.model_names, lambda _model, _tickets: None)
-    try:
-        if options.action == "list":
-            return await _list(box, options)
-        if options.action == "replay" and options.all:
-            _say({"replayed": await box.replay_all(_filter(options))})
-            return 0
-        acts: dict[str, Callable[[str], Awaitable[Any]]] = {
-            "show": _showing(box),
-            "replay": _replaying(box),
-            "delete": box.delete,
-        }
-        return await _each(acts[options.action], options)
-    finally:
-        await store.close()
-        payloads.close()
-
-
-async def _list(box: DeadLetterBox, options: argparse.Namespace) -> int:
-    page = await box.page(_filter(options), options.limit)
-    for item in page.items:
-        _say(row(item))
-    if page.next:
-        print(f"more: --before {text_of(page.next)}", file=sys.stderr)
-    return 0
-
-
-def _showing(box: DeadLetterBox) -> Callable[[str], Awaitable[DeadLetter | None]]:
-    async def show(task_id: str) -> DeadLetter | None:
-        letter = await box.one(task_id)
-        return await box.shown(letter) if letter else None
-
-    return show
-
-
-def _replaying(box: DeadLetterBox) -> Callable[[str], Awaitable[int]]:
-    async def replay(task_id: str) -> int:
-        letter = await box.one(task_id)
-        return await box.replay(letter) if letter else 0
-
-    return replay
-
-
-async def _each(act: Callable[[str], Awaitable[Any]], options: argparse.Namespace) -> int:
-    code = 0
-    for task_id in options.ids:
-        done = await act(task_id)
-        if not done:
-            print(f"error: {task_id} is no dead letter", file=sys.stderr)
-            code = 1
-        else:
-            _say(
-                whole(done)
-                if options.action == "show"
-                else {"task_id": task_id, "done": options.action}
-            )
-    if not options.ids:
-        raise ValueError("name the dead letters to replay, or say --all")
-    return code
-
-
-def _filter(options: argparse.Namespace) -> Filter:
-    place = place_of(options.before) if options.before else None
-    if options.before and place is None:
-        raise ValueError(
-            "--before must be what an earlier page ended with,"
-            " or a moment such as 2026-11-22T03:00:00Z"
-        )
-    return Filter(options.model, options.error_type, place)
-
-
-def _say(answer: object) -> None:
-    print(orjson.dumps(answer).decode())
+    for name, text in (("show", "one with its input and history"), ("delete", "drops them")):
+        actions.add_parser(name, help=text).add_argument("ids", nargs="+", metavar="ID")
 
 
 if __name__ == "__main__":

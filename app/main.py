@@ -10,6 +10,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from functools import partial
+from socket import gethostname
 from typing import NoReturn
 
 import structlog
@@ -21,7 +22,7 @@ from app.background.readiness import Readiness
 from app.background.reaper import Reaper
 from app.background.result_waiter import ResultWaiter
 from app.background.ticket_rounds import TicketRounds
-from app.background.worker_pods import KubernetesPods, WorkerPods
+from app.background.worker_pods import worker_pods
 from app.checking.body_checks import BodyChecks
 from app.checking.request_check import Bounds
 from app.dead_letters import DeadLetterBox
@@ -30,12 +31,13 @@ from app.http.dead_letters import DeadLetterCalls
 from app.http.health import HealthCalls
 from app.http.middleware import GatewayMiddleware
 from app.http.models import ModelCalls
-from app.http.predictions import PredictCalls
+from app.http.pauses import PauseCalls
+from app.http.predictions import REFUSALS, PredictCalls
 from app.http.queues_and_workers import QueueAndWorkerCalls
 from app.http.tasks import TaskCalls
 from app.large_payloads import large_payloads
 from app.metrics import Metrics
-from app.model_version import MlflowReader
+from app.mlflow_reader import MlflowReader
 from app.predictions import Predictions
 from app.served_models import Registry
 from app.settings import GatewaySettings
@@ -44,10 +46,13 @@ from app.threads import on_a_thread
 from inference.broker.factory import ticket_publisher
 from inference.errors import BrokerUnavailable, Misconfigured, Temporary
 from inference.failpoints import Failpoint, failpoint
+from inference.misspelt import warn_of_misspelt
 from inference.retry import retry_until_async
 from inference.settings import read_settings
 from inference.store.factory import gateway_store, notifications
-from inference.telemetry import set_up_logging
+from inference.telemetry import set_log_level, set_up_logging
+from inference.telemetry.logs import change_level_by_signal
+from inference.telemetry.tracing import tracing
 
 log = structlog.get_logger()
 RESTART_AFTER_S = 1.0
@@ -69,10 +74,13 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     """Builds the gateway; nothing is asked of anybody before the application starts."""
     set_up_logging()
     if settings is None:
+        warn_of_misspelt(os.environ, GatewaySettings.model_fields)
         try:
             settings = read_settings(GatewaySettings)
         except Misconfigured as error:
             give_up(str(error))
+    set_log_level(settings.log_level)
+    change_level_by_signal(settings.log_level)
     try:
         return Gateway(settings).app
     except Misconfigured as error:
@@ -85,13 +93,16 @@ class Gateway:
     def __init__(self, settings: GatewaySettings) -> None:
         self.settings = settings
         names = settings.model_names
-        self.metrics = Metrics(names)
-        self.store = gateway_store(settings)
+        self.metrics = Metrics(names, REFUSALS, settings.backlog_max_records)
+        self.tracing = tracing(
+            "inference-gateway", f"{gethostname()}-{os.getpid()}", settings.key_prefix
+        )
+        self.store = gateway_store(settings, self.metrics.store_calls)
         self.notifications = notifications(settings)
         self.publisher = ticket_publisher(
             settings.broker_url, settings.key_prefix, settings.broker_timeout_s
         )
-        self.tickets = TicketRounds(self.publisher, self.store, settings, self.metrics.tickets)
+        self.tickets = TicketRounds(self.publisher, self.store, settings, self.metrics)
         self.waiting = ResultWaiter(self.notifications, self.store, settings.reread_s)
         self.reader = MlflowReader(settings.mlflow_tracking_uri)
         self.registry = Registry(
@@ -104,15 +115,19 @@ class Gateway:
         )
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
-        self.reaper = Reaper(self.store, self.tickets, self.readiness, settings)
+        self.reaper = Reaper(
+            self.store,
+            self.tickets,
+            self.readiness,
+            settings,
+            metrics=self.metrics,
+            tracing=self.tracing,
+        )
         self.sweep = PayloadCleanup(
-            self.payloads, self.store, self.readiness, settings.payload_sweep_s
+            self.payloads, self.store, self.readiness, self.metrics, settings.payload_sweep_s
         )
         self.dead_letters = DeadLetterBox(self.store, self.payloads, names, self.tickets.need)
-        on_kubernetes = settings.pod_namespace and settings.pod_selector
-        self.pods = WorkerPods(
-            KubernetesPods(settings.pod_namespace, settings.pod_selector) if on_kubernetes else None
-        )
+        self.pods = worker_pods(settings.pod_namespace, settings.pod_selector)
         self.predictions = Predictions(
             self.store,
             self.payloads,
@@ -129,24 +144,37 @@ class Gateway:
         app = FastAPI(
             title="Inference service",
             version="1",
-            description="Predictions that take longer than an HTTP request should:"
-            " submit, wait or come back.",
             lifespan=self._lifespan,
             redirect_slashes=False,
+            # FastAPI's own would be a second set of spans, and its logs have callers' values.
+            telemetry={"tracing": False, "metrics": False, "logs": False},
         )
         predict = PredictCalls(
-            self.predictions, self.checks, self.readiness, self.metrics, self.settings
+            self.predictions,
+            self.checks,
+            self.readiness,
+            self.metrics,
+            self.settings,
+            tracing=self.tracing,
         )
         routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
         routes.add_dead_letters(
             app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings)
         )
+        routes.add_pauses(
+            app, PauseCalls(self.registry, self.store, self.readiness, self.tickets.need)
+        )
         looking = QueueAndWorkerCalls(self.store, self.settings.model_names, self.pods)
-        routes.add_monitoring(app, TaskCalls(self.predictions), looking)
+        routes.add_monitoring(app, TaskCalls(self.predictions, self.tracing), looking)
         routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
         routes.add_problems(app)
         self._extensions = extensions.install(app, self.settings, self.metrics.registry)
-        app.add_middleware(GatewayMiddleware, slashed=routes.slashed(app), metrics=self.metrics)
+        app.add_middleware(
+            GatewayMiddleware,
+            slashed=routes.slashed(app),
+            metrics=self.metrics,
+            access_log=self.settings.access_log == "on",
+        )
         app.openapi = lambda: openapi.describe(  # type: ignore[method-assign]
             app, self.registry, self.settings.max_time_to_start_s
         )
@@ -180,6 +208,7 @@ class Gateway:
             self.store.close(),
             self.notifications.close(),
             self.publisher.close(),
+            on_a_thread(self.tracing.close),
         )
         with suppress(TimeoutError):
             async with asyncio.timeout(TASKS_END_S):
@@ -193,6 +222,7 @@ class Gateway:
                 f"tickets of {model}": partial(self.tickets.run, model)
                 for model in self.settings.model_names
             },
+            "broker": self.tickets.keep_checking,
             "reaper": self.reaper.run,
             "sweep": self.sweep.run,
             "readiness": self.readiness.keep_checking,
@@ -225,7 +255,9 @@ class Gateway:
         except (Misconfigured, Temporary) as error:
             give_up(str(error))
         try:
-            await self.publisher.ping()
+            await self.tickets.check(self.settings.model_names)
+        except Misconfigured as error:
+            give_up(str(error))
         except BrokerUnavailable as error:
             log.warning(
                 "broker.down",

@@ -1,8 +1,10 @@
-"""The gateway's metrics.
+"""The gateway's metrics. docs/metrics.md says how to add them up.
 
-Labels are few and bounded: models served, route templates, fixed words.
+Labels are few and bounded: models served, route templates, fixed words. What a caller sends is
+never one.
 """
 
+from collections import Counter as Tally
 from collections.abc import Iterable
 
 from prometheus_client import (
@@ -12,120 +14,198 @@ from prometheus_client import (
     Histogram,
     PlatformCollector,
     ProcessCollector,
-    generate_latest,
 )
 
-from inference.store.messages import QueueCounts
+from inference import metrics as shared
+from inference.store.messages import QueueCounts, WorkerInfo, WorkerState
 
 UNKNOWN = "unknown"
 SOURCES = ("sync", "async")
 OUTCOMES = ("accepted", "joined", "invalid", "refused", "unavailable")
 TIMEOUT_REASONS = ("slo", "wait")
-_BYTES = ("outstanding_bytes", "dead_letter_bytes")
+REAPED = ("retry_due", "expired", "result_expired", "discarded")
+RUNS = ("ran", "spared", "failed")
+CLEANUPS = ("done", "refused", "failed")
+STATES = (WorkerState.LOADING, WorkerState.IDLE, WorkerState.BUSY, WorkerState.DRAINING)
+
+_COUNTED = {
+    "waiting": "Records that wait.",
+    "running": "Records that a worker holds.",
+    "retry": "Records that failed and are to run again.",
+    "outstanding": "Waiting, running and retry together: what the service scales on.",
+    "dead_letters": "Records that failed for good.",
+    "tickets": "How many tickets are in flight, as far as the store knows.",
+    "outstanding_bytes": "Bytes of the inputs of all outstanding.",
+    "dead_letter_bytes": "Bytes of the inputs of all dead letters.",
+    "drift": "By how much outstanding had to be corrected since ever.",
+}
 _SECONDS = (
-    0.001,
-    0.0025,
-    0.005,
-    0.01,
-    0.025,
-    0.05,
-    0.1,
-    0.25,
-    0.5,
-    1.0,
-    2.5,
-    5.0,
-    10.0,
-    20.0,
-    30.0,
-    60.0,
+    *(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0),
+    *(2.5, 5.0, 10.0, 20.0, 30.0, 60.0),
 )
 
 
 class Metrics:
-    """One set an application, so that two can live in one process."""
+    """One set an application, so that two can live in one process.
 
-    def __init__(self, models: Iterable[str]) -> None:
+    `problems` are the kinds of refusal that a call for a prediction can get, `queue_limit` is how
+    many records of a model may be outstanding.
+    """
+
+    def __init__(
+        self, models: Iterable[str], problems: Iterable[str] = (), queue_limit: int = 0
+    ) -> None:
         self.registry = own = CollectorRegistry()
         ProcessCollector(registry=own)
         PlatformCollector(registry=own)
-        self.requests = Counter(
+        self.store_calls = shared.store_calls(shared.GATEWAY_CALLS, own)
+        self.broker_calls = shared.broker_calls(("publish", "check"), own)
+        self.tickets = shared.tickets(own)
+        self._count_requests()
+        self._count_background()
+        self._show_store()
+        self._show_models()
+        self._shown: dict[str, set[str]] = {}
+        models = tuple(models)
+        self._start_at_zero(models, tuple(problems))
+        for model in models:
+            self.queue_limit.labels(model).set(queue_limit)
+
+    def _counter(self, name: str, words: str, *labels: str) -> Counter:
+        return Counter(name, words, labels, registry=self.registry)
+
+    def _gauge(self, name: str, words: str, *labels: str) -> Gauge:
+        return Gauge(name, words, labels, registry=self.registry)
+
+    def _count_requests(self) -> None:
+        self.requests = self._counter(
             "prediction_requests_total",
             "Requests for a prediction, when first answered.",
-            ["source", "model", "outcome"],
-            registry=own,
+            *("source", "model", "outcome"),
         )
-        self.timeouts = Counter(
-            "prediction_timeouts_total", "Calls answered 504.", ["model", "reason"], registry=own
+        self.timeouts = self._counter(
+            "prediction_timeouts_total", "Calls answered 504.", "model", "reason"
         )
-        self.tickets = Counter(
-            "prediction_tickets_total",
-            "Tickets for the broker.",
-            ["model", "outcome"],
-            registry=own,
+        self.refusals = self._counter(
+            "prediction_refusals_total",
+            "Calls for a prediction that were answered with an error, by the problem's type.",
+            *("model", "reason"),
         )
         self.http = Histogram(
             "http_request_duration_seconds",
             "Time to answer.",
             ["method", "route", "status"],
-            registry=own,
+            registry=self.registry,
             buckets=_SECONDS,
         )
-        self.store_up = Gauge(
-            "prediction_store_up", "Whether the store answered this scrape.", registry=own
-        )
-        self._queue = {
-            name: Gauge(f"prediction_queue_{name}", words, ["model"], registry=own)
-            for name, words in {
-                "waiting": "Records that wait.",
-                "running": "Records that a worker holds.",
-                "retry": "Records that failed and are to run again.",
-                "outstanding": "Waiting, running and retry together: what the service scales on.",
-                "oldest_waiting_seconds": "Age of the record that is next.",
-                "dead_letters": "Records that failed for good.",
-                "tickets": "How many tickets are in flight, as far as the store knows.",
-                "outstanding_bytes": "Bytes of the inputs of all outstanding.",
-                "dead_letter_bytes": "Bytes of the inputs of all dead letters.",
-                "drift": "By how much outstanding had to be corrected since ever.",
-            }.items()
-        }
-        self.workers = Gauge(
-            "prediction_workers", "Live workers by what they do.", ["model", "state"], registry=own
-        )
-        self._start_at_zero(tuple(models))
 
-    def _start_at_zero(self, models: tuple[str, ...]) -> None:
+    def _count_background(self) -> None:
+        self.reaped = self._counter(
+            "prediction_reaped_total",
+            "Records that this gateway's reaper moved on because their time had come.",
+            *("model", "move"),
+        )
+        self.reclaims = self._counter(
+            "prediction_reclaims_total",
+            "Records that this gateway's reaper took from a worker whose lease ran out.",
+            "model",
+        )
+        self.reaper_runs = self._counter(
+            "reaper_runs_total",
+            "Rounds of the reaper; spared ones were done by another gateway.",
+            *("model", "outcome"),
+        )
+        self.cleanups = self._counter(
+            "payload_cleanup_runs_total", "Looks for payloads that nobody needs.", "outcome"
+        )
+        self.payloads_removed = self._counter(
+            "payload_cleanup_removed_total", "Payloads that were removed."
+        )
+
+    def _show_store(self) -> None:
+        """What the store says, the same at every gateway: never to be added up over them."""
+        self.store_up = self._gauge(
+            "prediction_store_up", "Whether the store answered this scrape."
+        )
+        self.broker_up = self._gauge(
+            "prediction_broker_up", "Whether the broker answered the last call to it."
+        )
+        self._counted = {
+            name: self._gauge(f"prediction_queue_{name}", words, "model")
+            for name, words in _COUNTED.items()
+        }
+        self._oldest = self._gauge(
+            "prediction_queue_oldest_waiting_seconds", "Age of the record that is next.", "model"
+        )
+        self._paused = self._gauge(
+            "prediction_model_paused", "Whether an operator has paused the model.", "model"
+        )
+        self._workers = self._gauge(
+            "prediction_workers", "Live workers by what they do.", "model", "state"
+        )
+        self._versions = self._gauge(
+            "prediction_workers_by_version",
+            "Live workers by the version that they hold.",
+            *("model", "version"),
+        )
+
+    def _show_models(self) -> None:
+        self.queue_limit = self._gauge(
+            "prediction_queue_limit", "How many records may be outstanding.", "model"
+        )
+        self.model_served = self._gauge(
+            "prediction_model_served", "Whether this gateway takes predictions for it.", "model"
+        )
+        self.registry_up = self._gauge(
+            "prediction_registry_up",
+            "Whether the registry named the model's version when it was last asked.",
+            "model",
+        )
+
+    def _start_at_zero(self, models: tuple[str, ...], problems: tuple[str, ...]) -> None:
         for model in (*models, UNKNOWN):
             for source in SOURCES:
                 for outcome in OUTCOMES:
                     self.requests.labels(source, model, outcome)
+            for problem in problems:
+                self.refusals.labels(model, problem)
         for model in models:
             for reason in TIMEOUT_REASONS:
                 self.timeouts.labels(model, reason)
-            for outcome in ("published", "failed"):
+            for outcome in shared.TICKET_OUTCOMES:
                 self.tickets.labels(model, outcome)
+            self.reclaims.labels(model)
+            for move in REAPED:
+                self.reaped.labels(model, move)
+            for outcome in RUNS:
+                self.reaper_runs.labels(model, outcome)
+        for outcome in CLEANUPS:
+            self.cleanups.labels(outcome)
 
-    def sample(self, model: str, counts: QueueCounts) -> None:
-        """Sets the gauges of a model's queue."""
-        for name in (
-            "waiting",
-            "running",
-            "retry",
-            "outstanding",
-            "dead_letters",
-            "tickets",
-            "drift",
-            *_BYTES,
-        ):
-            self._queue[name].labels(model).set(getattr(counts, name))
-        self._queue["oldest_waiting_seconds"].labels(model).set(counts.oldest_waiting_ms / 1000)
+    def sample(self, model: str, counts: QueueCounts, workers: Iterable[WorkerInfo]) -> None:
+        """Sets the gauges of a model's queue and of its workers."""
+        for name, gauge in self._counted.items():
+            gauge.labels(model).set(getattr(counts, name))
+        self._oldest.labels(model).set(counts.oldest_waiting_ms / 1000)
+        self._paused.labels(model).set(counts.paused > 0)
+        workers = tuple(workers)
+        states = Tally(worker.state for worker in workers)
+        for state in STATES:
+            self._workers.labels(model, state.value).set(states[state])
+        held = Tally(worker.version for worker in workers if worker.version)
+        for version, count in held.items():
+            self._versions.labels(model, version).set(count)
+        for version in self._shown.get(model, set()) - held.keys():
+            self._versions.remove(model, version)
+        self._shown[model] = set(held)
 
     def forget_samples(self) -> None:
         """Drops what the store said last: an old number would look like a fresh one."""
-        for gauge in self._queue.values():
+        shown = (self._oldest, self._paused, self._workers, self._versions)
+        for gauge in (*self._counted.values(), *shown):
             gauge.clear()
-        self.workers.clear()
+        self._shown.clear()
 
-    def text(self) -> bytes:
-        """All of it in Prometheus' text format."""
-        return generate_latest(self.registry)
+    def text(self, accept: str) -> tuple[bytes, str]:
+        """Returns all of it in the format that is accepted, and its media type."""
+        return shared.exposition(self.registry, accept)

@@ -1,33 +1,24 @@
-"""A model version as the registry describes it.
-
-It is read over HTTP, without torch, pandas or the model itself, or from what was kept.
+"""A model version as the registry describes it, read by `app.mlflow_reader` or from what was kept.
 
 A `ModelVersion` is plain JSON, so that the store can keep it for a gateway that starts while the
 registry is away.
 """
 
-import importlib
-import os
-import re
-from collections.abc import Sequence
+import math
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any, Self
 
 import orjson
 
 from inference.errors import Misconfigured, Temporary
-from inference.models.description import (
-    Description,
-    compile_checkers,
-    judging,
-    read_description,
-    read_signature,
-)
+from inference.models.description import compile_checkers, judging, read_signature
 from inference.models.input_schema import PartSchema
+from inference.models.model_address import SCHEME, ModelAddress
 from inference.outbound.address_policy import Network
-from inference.settings import NOT_REGISTERED, model_of_uri
+
+LONGEST_EXAMPLE = 2000
+"""Characters; a longer example would hide the OpenAPI page."""
 
 
 class RegistryUnavailable(Temporary):
@@ -53,22 +44,28 @@ class WrongRegistry(Misconfigured):
 class ModelVersion:
     """What a registry says of a model version.
 
-    `inputs`, `outputs` and `params` are the signature's.
+    `inputs`, `outputs` and `params` are the signature's. `identity` tells it from another of the
+    same number (`inference.models.registered_version`).
     """
 
     uri: str
     version: str
+    identity: str = ""
     run_id: str = ""
     aliases: tuple[str, ...] = ()
-    metrics: dict[str, float] = field(default_factory=dict)
+    metrics: dict[str, float | None] = field(default_factory=dict)
     inputs: Any = None
     outputs: Any = None
     params: Any = None
     metadata: dict[str, Any] = field(default_factory=dict)
+    hinted: bool = False
+    """The signature was made from a type hint."""
+    example: Any = None
+    """The features of the registered example's first row, if it has one that is short."""
 
     def kept(self) -> bytes:
         """Returns it as JSON."""
-        return orjson.dumps(asdict(self), default=str)
+        return orjson.dumps(plain(asdict(self)))
 
     @classmethod
     def read(cls, kept: bytes) -> Self | None:
@@ -95,14 +92,19 @@ class Registered:
         return self.card.version
 
     @property
+    def identity(self) -> str:
+        """What tells it from another version of the same number."""
+        return self.card.identity
+
+    @property
     def address(self) -> str:
         """How a request may ask for it beside the pool's name: `name@alias`, or `name/version`."""
-        return self.card.uri.removeprefix("models:/")
+        return self.card.uri.removeprefix(SCHEME)
 
     @property
     def registered_name(self) -> str:
         """The model's name in the registry."""
-        return model_of_uri(self.card.uri)[0]
+        return ModelAddress.read(self.card.uri).name
 
     @property
     def has_feature_table(self) -> bool:
@@ -115,154 +117,25 @@ def registered(pool: str, card: ModelVersion, fetch_allowed: Sequence[Network] =
 
     Raises `Misconfigured` for a signature that can't be checked.
     """
-    with judging(model_of_uri(card.uri)[0], card.version):
+    with judging(ModelAddress.read(card.uri).name, card.version):
         checkers = compile_checkers(
-            read_signature(card.inputs, card.params, card.metadata), fetch_allowed
+            read_signature(card.inputs, card.params, card.metadata, hinted=card.hinted),
+            fetch_allowed,
         )
     return Registered(pool, card, checkers.features, checkers.params)
 
 
-class MlflowReader:
-    """Reads models from an MLflow server.
+def plain(value: Any) -> Any:
+    """Returns a value as JSON can say it: null for NaN and infinities, text for what has no form.
 
-    A version's MLmodel never changes, so each is fetched once.
+    An author's metadata are YAML, with dates, numbers of any length and keys of any type.
     """
-
-    def __init__(self, tracking_uri: str) -> None:
-        self._tracking_uri = tracking_uri
-        self._shown = _without_user(tracking_uri)
-        self._known: dict[tuple[str, ...], Description | str] = {}
-        # MLflow's own patience is seven tries of two minutes each; a refresh comes again by itself.
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_TIMEOUT", "5")
-        os.environ.setdefault("MLFLOW_HTTP_REQUEST_MAX_RETRIES", "1")
-
-    @staticmethod
-    def prepare() -> None:
-        """Imports MLflow, on a thread, since it takes seconds.
-
-        It imports whatever of numpy and pandas is installed, too.
-        """
-        importlib.import_module("mlflow.artifacts")
-
-    def __call__(self, uri: str) -> ModelVersion:
-        """Returns what the registry says.
-
-        Raises `RegistryUnavailable`, `NotRegistered`, or `Misconfigured`.
-        """
-        import mlflow
-        from mlflow.exceptions import MlflowException
-        from mlflow.tracking.registry import UnsupportedModelRegistryStoreURIException
-
-        try:
-            return self._read(mlflow, uri)
-        except (RegistryUnavailable, Misconfigured):
-            raise
-        except UnsupportedModelRegistryStoreURIException as error:
-            raise WrongRegistry(
-                f"MLFLOW_TRACKING_URI={self._shown} is no address of a registry"
-            ) from error
-        except MlflowException as error:
-            if error.error_code in NOT_REGISTERED:
-                raise NotRegistered(
-                    f"the registry at {self._shown} has no {uri}: register it, or set its alias,"
-                    " first"
-                ) from error
-            raise _unavailable(
-                f"the registry at {self._shown} did not give {uri}", error
-            ) from error
-        except Exception as error:  # foreign code: whatever MLflow makes of an answer that is none
-            raise _unavailable(
-                f"the registry at {self._shown} did not give {uri}", error
-            ) from error
-
-    def _read(self, mlflow: Any, uri: str) -> ModelVersion:
-        # For the whole process: fetching an artifact knows no other way to be told.
-        mlflow.set_tracking_uri(self._tracking_uri)
-        client = mlflow.MlflowClient()
-        name, which = model_of_uri(uri)
-        found = (
-            client.get_model_version_by_alias(name, which)
-            if "@" in uri
-            else client.get_model_version(name, which)
-        )
-        version = str(found.version)
-        with judging(name, version):
-            described = self._described(mlflow, name, found)
-        metrics = _metrics(client, found)
-        return ModelVersion(
-            uri=uri,
-            version=version,
-            run_id=found.run_id or "",
-            aliases=tuple(sorted(found.aliases)),
-            metrics=metrics,
-            inputs=described.inputs,
-            outputs=described.outputs,
-            params=described.params,
-            metadata=described.metadata,
-        )
-
-    def _described(self, mlflow: Any, name: str, found: Any) -> Description:
-        """A file is told by where it is and since when.
-
-        A registry that was set up anew counts its versions from 1 again.
-        """
-        version = str(found.version)
-        key = (name, version, str(found.source), str(found.creation_timestamp))
-        if key not in self._known:
-            self._known[key] = self._read_file(mlflow, name, version)
-        described = self._known[key]
-        if isinstance(described, str):
-            raise Misconfigured(described)
-        return described
-
-    def _read_file(self, mlflow: Any, name: str, version: str) -> Description | str:
-        """What the version's MLmodel says, or what is wrong with it."""
-        try:
-            content = self._fetch(mlflow, name, version)
-        except Exception as error:  # foreign code: an artifact store's client may raise anything
-            raise _unavailable(
-                f"the MLmodel file of models:/{name}/{version} can't be fetched", error
-            ) from error
-        try:
-            return read_description(content)
-        except Misconfigured as error:
-            return str(error)
-
-    def _fetch(self, mlflow: Any, name: str, version: str) -> bytes:
-        with TemporaryDirectory() as folder:
-            path = mlflow.artifacts.download_artifacts(
-                artifact_uri=f"models:/{name}/{version}/MLmodel",
-                dst_path=folder,
-                tracking_uri=self._tracking_uri,
-            )
-            return Path(path).read_bytes()
-
-
-def _unavailable(sentence: str, error: Exception) -> RegistryUnavailable:
-    code = getattr(error, "error_code", "")
-    named = (
-        f"{sentence} ({code})" if code not in ("", "INTERNAL_ERROR") else sentence
-    )  # as which it counts that nobody answered
-    return RegistryUnavailable(named, _without_user(f"{type(error).__name__}: {error}")[:500])
-
-
-def _without_user(text: str) -> str:
-    """Returns a text without the user and password of its URLs."""
-    return re.sub(r"://[^/@\s]*@", "://", text)
-
-
-def _metrics(client: Any, found: Any) -> dict[str, float]:
-    """The version's own metrics, else its run's, if that is still there.
-
-    MLflow 3 keeps a version's own on the logged model.
-    """
-    from mlflow.exceptions import MlflowException
-
-    if found.metrics or not found.run_id:
-        return {metric.key: metric.value for metric in found.metrics or ()}
-    try:
-        return dict(client.get_run(found.run_id).data.metrics)
-    except MlflowException as error:
-        if error.error_code in NOT_REGISTERED:
-            return {}
-        raise
+    if value is None or (isinstance(value, int) and -(2**63) <= value < 2**64):
+        return value
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, Mapping):
+        return {plain(str(key)): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple | set | frozenset):
+        return [plain(part) for part in value]
+    return str(value).encode("utf-8", "replace").decode()

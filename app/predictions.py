@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 
+import structlog
+
 from app.background.result_waiter import ResultWaiter
 from app.background.ticket_rounds import TicketRounds
 from app.checking.request_check import Checked, digest
@@ -20,8 +22,12 @@ from inference.ids import model_of, new_task_id
 from inference.records import PredictionRequest, Record
 from inference.store.messages import SubmitAnswer, Submitted
 from inference.store.protocols import GatewayStore
+from inference.telemetry.logs import debugging
+from inference.trace_context import TraceContext
 
-REFUSED = (Submitted.CONFLICT, Submitted.FULL, Submitted.LATE)
+log = structlog.get_logger()
+
+REFUSED = (Submitted.CONFLICT, Submitted.FULL, Submitted.LATE, Submitted.PAUSED)
 """Nothing was written, or joined."""
 
 CLIENT = ""
@@ -79,7 +85,8 @@ class Predictions:
         *,
         idempotency_key: str = "",
         fresh: bool = False,
-        trace_id: str = "",
+        trace: TraceContext | None = None,
+        request_id: str = "",
         waits: bool = False,
         longest_wait_s: float = 0,
     ) -> PredictionRequest:
@@ -89,13 +96,18 @@ class Predictions:
         the input where `keeps_body` says so. `waits`: its end will be waited for. With
         `longest_wait_s` the store may refuse a request that by the measured rate would take longer.
         """
+        version = self._registry.models[checked.model]
+        # A result is shared by its version's number. So the key says which of that number.
+        joins = checked.join_digest
+        if joins and version.identity:
+            joins = digest(joins, version.identity)
         return PredictionRequest(
             task_id=new_task_id(checked.model),
             model=checked.model,
             input=bytes(body) or checked.input,
             entity_key=checked.entity_key,
-            join_key=checked.join_digest,
-            join_version=self._registry.models[checked.model].version,
+            join_key=joins,
+            join_version=version.version,
             fresh=fresh,
             idempotency_key=digest(CLIENT, checked.model, idempotency_key)
             if idempotency_key
@@ -106,7 +118,8 @@ class Predictions:
             time_to_start_ms=max(1, round(checked.time_to_start_s * 1000))
             if checked.time_to_start_s
             else 0,
-            trace_id=trace_id,
+            trace=trace,
+            request_id=request_id,
             longest_wait_ms=round(longest_wait_s * 1000),
         )
 
@@ -126,6 +139,8 @@ class Predictions:
         large = self._payloads.takes(len(request.input))
         answer = await (self._submit_large(request) if large else self._store.submit(request))
         failpoint(Failpoint.WRITTEN)
+        if debugging():
+            log.debug("prediction.submitted", task_id=answer.task_id, outcome=answer.kind)
         self._tickets.need(request.model, answer.tickets)
         return answer
 

@@ -11,7 +11,7 @@ from collections import Counter
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple, Self
 
 import structlog
 
@@ -23,10 +23,11 @@ from app.model_version import (
     WrongRegistry,
     registered,
 )
+from app.pool_names import PoolNames
 from app.threads import on_a_thread
 from inference.errors import Misconfigured, ServiceError, StoreUnavailable
+from inference.models.model_address import ModelAddress
 from inference.outbound.address_policy import Network
-from inference.settings import model_of_uri
 from inference.store.protocols import GatewayStore
 
 log = structlog.get_logger()
@@ -67,8 +68,10 @@ class Registry:
     ) -> None:
         self.uris = uris
         self.default = next(iter(self.uris))
+        self._names = PoolNames(uris)
         self.models: dict[str, Registered] = {}
         self.problems: dict[str, str] = {}
+        self.away: set[str] = set()
         self._named: dict[str, Registered] = {}
         self._kept: dict[str, ModelVersion] = {}
         self._asked: dict[str, asyncio.Future[ModelVersion]] = {}
@@ -79,36 +82,22 @@ class Registry:
         self._patience_s = min(patience_s, PATIENCE_S)
 
     def pool_of(self, asked: Any) -> str:
-        """Returns the pool of a name or an address, served or not; '' for any other.
-
-        An address is `name`, `name@alias` or `name/version`.
-        """
-        if type(asked) is not str:
-            return ""
-        return (
-            asked
-            if asked in self.uris
-            else next((name for name in self.uris if self._address(name) == asked), "")
-        )
-
-    @property
-    def pools(self) -> dict[str, str]:
-        """The address of each pool's model."""
-        return {name: self._address(name) for name in self.uris}
+        """Returns the pool that is asked for, served or not; '' for what no pool answers to."""
+        return self._names.pool_of(asked)
 
     @property
     def names(self) -> list[str]:
         """All that `pool_of` knows."""
-        return [known for pool in self.pools.items() for known in pool]
-
-    def _address(self, name: str) -> str:
-        return self.uris[name].removeprefix("models:/")
+        return self._names.all
 
     async def start(self) -> None:
         """Looks at every model once.
 
         Raises `WrongRegistry`; whatever else is wrong is one of the `problems`.
         """
+        for pool, uri in self.uris.items():
+            if pool != ModelAddress.read(uri).name:
+                log.info("pool.named", pool=pool, uri=uri)
         for error in await asyncio.gather(*map(self._look, self.uris)):
             if isinstance(error, WrongRegistry):
                 raise error
@@ -138,6 +127,8 @@ class Registry:
         except (RegistryUnavailable, Misconfigured) as error:
             wrong = error
         await self._follow(name)
+        answered = wrong is None or isinstance(wrong, NotRegistered | Misconfigured)
+        (self.away.discard if answered else self.away.add)(name)
         self._note(name, str(wrong or ""), getattr(wrong, "cause", ""))
         return wrong
 
@@ -191,7 +182,7 @@ class Registry:
         if name in self._named and self._named[name].card == card:
             return
         named = self._named[name] = registered(name, card, self._fetch_allowed)
-        if name not in self.models or self.models[name].version == named.version:
+        if name not in self.models or _Held.by(self.models[name]).means(named):
             self._serve(name, named)
 
     async def _follow(self, name: str) -> None:
@@ -206,33 +197,56 @@ class Registry:
         Where as many hold one as another, the version that the alias means is on its way in.
         """
         named, served = self._named.get(name), self.models.get(name)
-        held = Counter(
-            worker.version for worker in await self._store.workers(name) if worker.version
-        )
+        workers = await self._store.workers(name)
+        held = Counter(_Held(w.version, w.identity) for w in workers if w.version)
         most = max(held.values(), default=0)
-        among = [version for version, count in held.items() if count == most] or [
-            named.version if named else ""
-        ]
-        version = (
-            named.version
-            if named and named.version in among
-            else max(among, key=lambda v: (v.isdigit() and int(v), v))
-        )
-        if not version or (served and served.version == version):
-            return
-        if named is None or named.version != version:
-            uri = self.uris[name]
-            card = await self._told(f"models:/{model_of_uri(uri)[0]}/{version}")
-            named = registered(name, replace(card, uri=uri), self._fetch_allowed)
-        self._serve(name, named)
+        among = [version for version, count in held.items() if count == most]
+        if named and (not among or any(version.means(named) for version in among)):
+            chosen = _Held.by(named)
+        else:
+            chosen, named = max(among, key=_Held.order, default=_Held()), None
+        if chosen.version and not (served and chosen.means(served)):
+            self._serve(name, named or await self._version(name, chosen))
+
+    async def _version(self, name: str, held: "_Held") -> Registered:
+        """The version that workers hold, as long as the registry has that very one."""
+        uri = self.uris[name]
+        card = await self._told(ModelAddress.read(uri).of_version(held.version))
+        found = registered(name, replace(card, uri=uri), self._fetch_allowed)
+        if not held.means(found):
+            raise NotRegistered(
+                f"the registry has another version {held.version} than the one that workers hold"
+            )
+        return found
 
     def _serve(self, name: str, found: Registered) -> None:
         before = self.models.get(name)
         self.models[name] = found
-        if before is None or before.version != found.version:
+        if before is None or not _Held.by(before).means(found):
             log.info(
                 "registry.model",
                 model=name,
                 version=found.version,
+                identity=found.identity,
                 before=before and before.version,
             )
+
+
+class _Held(NamedTuple):
+    """A version by its number and its identity, '' where nobody told."""
+
+    version: str = ""
+    identity: str = ""
+
+    @classmethod
+    def by(cls, model: Registered) -> Self:
+        return cls(model.version, model.identity)
+
+    def means(self, model: Registered) -> bool:
+        """Whether it is that one; a worker or a card of an older release tells the number alone."""
+        return self.version == model.version and (
+            self.identity == model.identity or not (self.identity and model.identity)
+        )
+
+    def order(self) -> tuple[int, str]:
+        return (int(self.version) if self.version.isdigit() else 0, self.version)

@@ -2,13 +2,14 @@
 
 import re
 from dataclasses import replace
-from typing import Annotated, Self
+from typing import Annotated, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
 from inference.limits import Limits
-from inference.settings import ContractSettings, pool_of
+from inference.models.model_address import entries_of, pool_of, pools_of
+from inference.settings import ContractSettings
 
 
 class GatewaySettings(ContractSettings):
@@ -17,9 +18,9 @@ class GatewaySettings(ContractSettings):
     model_uris: Annotated[tuple[str, ...], NoDecode] = Field(
         ("models:/match-outcome@production",),
         description="The models served, with commas: models:/name@alias or models:/name/version,"
-        " the first is the default;"
-        " a worker with a POOL of its own name needs it here too,"
-        " as in canary=models:/name@canary.",
+        " the first is the default."
+        " The name of a model's pool is made of the model's, fraud-detection of fraud_detection,"
+        " or given, as in canary=models:/name@canary; workers give the same (MODEL_URI, POOL).",
     )
     sync_slo_s: float = Field(
         30.0,
@@ -97,6 +98,16 @@ class GatewaySettings(ContractSettings):
         " in seconds.",
     )
 
+    access_log: Literal["on", "off"] = Field(
+        "off",
+        description="Whether each answer of a gateway is a line of its log, `on` or `off`."
+        " It costs a third of the throughput, and the metrics count requests without it.",
+    )
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = Field(
+        "INFO",
+        description="Least level of the lines that a gateway logs;"
+        " SIGUSR1 makes it DEBUG, SIGUSR2 makes it this again.",
+    )
     extensions: Annotated[tuple[str, ...], NoDecode] = Field(
         (),
         description="Functions that add calls of their own to the gateway, with commas:"
@@ -112,7 +123,12 @@ class GatewaySettings(ContractSettings):
         " one is not there yet.",
     )
 
-    @field_validator("model_uris", "extensions", mode="before")
+    @field_validator("model_uris", mode="before")
+    @classmethod
+    def _split_models(cls, value: object) -> object:
+        return entries_of(value) if isinstance(value, str) else value
+
+    @field_validator("extensions", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -142,10 +158,7 @@ class GatewaySettings(ContractSettings):
     def _models_differ(self) -> Self:
         if not self.model_uris:
             raise ValueError("MODEL_URIS names no model")
-        served = [pool_of(entry) for entry in self.model_uris]
-        for names in zip(*served, strict=True):
-            if twice := sorted({name for name in names if names.count(name) > 1}):
-                raise ValueError(f"MODEL_URIS names {', '.join(twice)} more than once")
+        pools_of(self.model_uris)
         if self.receiving_max_bytes < self.max_body_bytes:
             raise ValueError(
                 f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below"
@@ -170,4 +183,4 @@ class GatewaySettings(ContractSettings):
     @property
     def pools(self) -> dict[str, str]:
         """The addresses of the models served, by their pools."""
-        return dict(pool_of(entry) for entry in self.model_uris)
+        return pools_of(self.model_uris)

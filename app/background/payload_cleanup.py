@@ -16,6 +16,7 @@ import structlog
 
 from app.background.readiness import Readiness
 from app.large_payloads import LargePayloads
+from app.metrics import Metrics
 from inference.blobs import blob_names
 from inference.blobs.atomic_write import DRAFT
 from inference.blobs.blob_names import Kept
@@ -32,11 +33,17 @@ class PayloadCleanup:
     """Looks once a period."""
 
     def __init__(
-        self, payloads: LargePayloads, store: GatewayStore, readiness: Readiness, period_s: float
+        self,
+        payloads: LargePayloads,
+        store: GatewayStore,
+        readiness: Readiness,
+        metrics: Metrics,
+        period_s: float,
     ) -> None:
         self._payloads = payloads
         self._store = store
         self._readiness = readiness
+        self._metrics = metrics
         self._period_s = period_s
         self._useless: set[str] = set()
 
@@ -47,11 +54,13 @@ class PayloadCleanup:
             if self._readiness.refusal:
                 continue
             try:
-                await self._look()
+                self._metrics.cleanups.labels(await self._look()).inc()
             except (PayloadUnavailable, StoreUnavailable) as error:
+                self._metrics.cleanups.labels("failed").inc()
                 log.warning("sweep.missed", reason=str(error))
 
-    async def _look(self) -> None:
+    async def _look(self) -> str:
+        """Says whether it was done or refused."""
         names = await self._payloads.names()
         if names and not await self._payloads.belongs_to(await self._store.identity()):
             # To this store every payload of another one's is an orphan.
@@ -59,7 +68,7 @@ class PayloadCleanup:
                 "sweep.refused",
                 reason="what is kept at PAYLOAD_URL belongs to another store than STORE_URL",
             )
-            return
+            return "refused"
         useless: set[str] = set()
         for some in _some(names):
             useless.update(
@@ -68,9 +77,11 @@ class PayloadCleanup:
         due = useless & self._useless
         for name in due:
             await self._payloads.drop(name)
+            self._metrics.payloads_removed.inc()
         self._useless = useless - due
         if due:
             log.info("sweep.removed", payloads=len(due))
+        return "done"
 
     async def _useless_or_empty(self, name: str) -> str:
         kept = blob_names.what_is(name)

@@ -6,18 +6,25 @@ that is down costs nothing but a log line: idle workers ask for tickets themselv
 """
 
 import asyncio
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 
 import structlog
-from prometheus_client import Counter
 
+from app.metrics import Metrics
 from app.settings import GatewaySettings
 from inference.broker.protocols import TicketPublisher
-from inference.errors import BrokerUnavailable, StoreUnavailable, first_line
+from inference.errors import BrokerUnavailable, Misconfigured, StoreUnavailable, first_line
 from inference.failpoints import Failpoint, failpoint
 from inference.store.protocols import GatewayStore
 
 log = structlog.get_logger()
-MOST_AT_ONCE = 500
+MOST_AT_ONCE = 100
+"""Each must be confirmed in BROKER_TIMEOUT_S; RabbitMQ writes thousands a second to its disk."""
+
+CHECK_S = 15.0
+"""Between two looks at the broker; a scrape is as often."""
 
 
 class _Line:
@@ -35,24 +42,21 @@ class _Line:
 
 
 class TicketRounds:
-    """Publishes what the models miss, round after round.
-
-    `counter` has the labels model and outcome.
-    """
+    """Publishes what the models miss, round after round."""
 
     def __init__(
         self,
         publisher: TicketPublisher,
         store: GatewayStore,
         settings: GatewaySettings,
-        counter: Counter,
+        metrics: Metrics,
     ) -> None:
         self._publisher = publisher
         self._store = store
         self._lines = {model: _Line() for model in settings.model_names}
-        self._counter = counter
+        self._metrics = metrics
         self._backoff_s = settings.broker_backoff_s
-        self._down = False
+        self._trouble = ""
 
     def need(self, model: str, tickets: int) -> None:
         """Takes an answer's `tickets`; returns at once."""
@@ -67,10 +71,10 @@ class TicketRounds:
             await line.told.wait()
             try:
                 await self._cover(model, line)
-                self._said(False, "")
+                self._said("")
             except (BrokerUnavailable, StoreUnavailable) as error:
-                self._said(True, first_line(error))
-                self._counter.labels(model, "failed").inc()
+                self._said(first_line(error))
+                self._metrics.tickets.labels(model, "failed").inc()
                 await asyncio.sleep(self._backoff_s)
                 line.take()
 
@@ -79,8 +83,9 @@ class TicketRounds:
         while missing > 0:
             failpoint(Failpoint.TICKETS_MISSING)
             published = min(missing, MOST_AT_ONCE)
-            await self._publisher.publish(model, published)
-            self._counter.labels(model, "published").inc(published)
+            with self._measured("publish"):
+                await self._publisher.publish(model, published)
+            self._metrics.tickets.labels(model, "published").inc(published)
             failpoint(Failpoint.TICKETS_PUBLISHED)
             missing = await self._store.tickets_published(model, published)
             # Answers that came meanwhile were counted before these tickets were: only the store
@@ -88,10 +93,36 @@ class TicketRounds:
             while missing == 0 and line.take():
                 missing = await self._store.tickets_published(model, 0)
 
-    def _said(self, down: bool, reason: str) -> None:
-        """Logs a change, not every failure."""
-        if down and not self._down:
-            log.warning("tickets.failing", reason=reason)
-        elif self._down and not down:
+    async def keep_checking(self) -> None:
+        """Asks for ever whether the broker is there, so that who looks after it knows.
+
+        Where nothing is submitted, nothing is published.
+        """
+        models = tuple(self._lines)
+        while True:
+            await asyncio.sleep(CHECK_S)
+            with suppress(BrokerUnavailable, Misconfigured):
+                await self.check(models)
+
+    async def check(self, models: tuple[str, ...]) -> None:
+        """Asks the broker; raises as `TicketPublisher.check`."""
+        with self._measured("check"):
+            await self._publisher.check(models)
+
+    @contextmanager
+    def _measured(self, call: str) -> Iterator[None]:
+        started, answered = time.perf_counter(), False
+        try:
+            yield
+            answered = True
+        finally:
+            self._metrics.broker_up.set(answered)
+            self._metrics.broker_calls(call, time.perf_counter() - started, answered=answered)
+
+    def _said(self, trouble: str) -> None:
+        """Logs a change, not every failure. `trouble` is '' when tickets flow."""
+        if trouble and trouble != self._trouble:
+            log.warning("tickets.failing", reason=trouble)
+        elif self._trouble and not trouble:
             log.info("tickets.flowing")
-        self._down = down
+        self._trouble = trouble

@@ -160,3 +160,8 @@ def _why(status: dict[str, Any], scheduled: dict[str, Any]) -> tuple[Reason, str
     return "creating", why.get(
         "message"
     ) or f"{why.get('reason', 'waiting')}: its image is pulled, or its volumes are mounted"
+
+
+def worker_pods(namespace: str, selector: str) -> WorkerPods:
+    """Returns the pods of a namespace by their labels; off Kubernetes either is ''."""
+    return WorkerPods(KubernetesPods(namespace, selector) if namespace and selector else None)

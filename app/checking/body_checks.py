@@ -120,7 +120,7 @@ class BodyChecks:
         assert process.stdin is not None
         process.stdin.write(
             models_line(
-                self._registry.default, self._registry.pools, self._signatures(), self._allowed
+                self._registry.default, self._registry.uris, self._signatures(), self._allowed
             )
             + request
         )
@@ -139,6 +139,7 @@ class BodyChecks:
                 card.params,
                 image.get("column", ""),
                 model.has_feature_table,
+                card.hinted,
             )
             found.append(signature)
         return found

@@ -20,19 +20,24 @@ from typing import Any, BinaryIO
 import orjson
 
 from app.checking.request_check import Bounds, Refused, Unserved, check, refuse_weight
+from app.pool_names import PoolNames
 from inference.models.input_schema import PartSchema, compile_inputs, compile_params
 from inference.outbound.address_policy import Network
 
 
 @dataclass(frozen=True, slots=True)
 class Signature:
-    """A model served, as it is told to the process. `image` is the column that is one."""
+    """A model served, as it is told to the process.
+
+    `image` is the column that is one. `hinted`: the signature was made from a type hint.
+    """
 
     name: str
     inputs: Any
     params: Any
     image: str
     has_feature_table: bool
+    hinted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,20 +59,12 @@ class _Served:
         self.models = {signature.name: _compiled(signature, allowed) for signature in signatures}
         self.unserved = [name for name in given["pools"] if name not in self.models]
         self.default = given["default"]
-        self.names = [
-            known for name, address in given["pools"].items() for known in (name, address)
-        ]
-        self._pools = {address: name for name, address in given["pools"].items()} | {
-            name: name for name in given["pools"]
-        }
-
-    def pool_of(self, asked: Any) -> str:
-        """Returns the pool of a name or an address; '' for any other."""
-        return self._pools.get(asked, "") if type(asked) is str else ""
+        names = PoolNames(given["pools"])
+        self.names, self.pool_of = names.all, names.pool_of
 
 
 def _compiled(told: Signature, allowed: list[Network]) -> _Compiled:
-    features = compile_inputs(told.inputs, told.image, allowed)
+    features = compile_inputs(told.inputs, told.image, allowed, hinted=told.hinted)
     return _Compiled(told.name, features, compile_params(told.params), told.has_feature_table)
 
 
@@ -79,7 +76,7 @@ def models_line(
 ) -> bytes:
     """Returns the first line of a message.
 
-    `pools` has the address of each pool. `signatures` are those of the models that are served.
+    `pools` has the address of each pool's model. `signatures` are those of the models served.
     """
     models, networks = (
         [asdict(signature) for signature in signatures],

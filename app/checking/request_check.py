@@ -4,8 +4,8 @@ It knows no HTTP and imports little, so that a process beside the gateway can do
 (app/checking/check_process.py).
 
 What no model can need is refused before it is parsed, by counting in the raw bytes: a list of empty
-lists takes thirty times its bytes in memory. The count is a weight: 1 for each comma and colon
-outside of strings, 4 for each list or object.
+lists takes thirty times its bytes in memory. The count is a weight of what stands outside of
+strings (`inference.models.input_weight`).
 """
 
 import json
@@ -21,6 +21,7 @@ import orjson
 from app.checking.body_fields import Model, wrong_fields
 from inference.blobs.blob_names import input_of
 from inference.field_errors import MOST_ERRORS, FieldError
+from inference.models.input_weight import CONTAINER, MARK
 
 FREE_WEIGHT = 10_000
 """What any body may have beyond a model's need: so an ordinary one's faults can be named."""
@@ -31,7 +32,7 @@ Without one is a model that takes a list of any length or a column of any type.
 """
 
 _MOST_READ_TWICE = 65_536
-_WEIGHTS = ((b",", 1), (b":", 1), (b"[", 4), (b"{", 4))
+_WEIGHTS = ((b",", MARK), (b":", MARK), (b"[", CONTAINER), (b"{", CONTAINER))
 _STRING = re.compile(rb'"[^"\\]*+(?:\\.[^"\\]*+)*+"', re.DOTALL)
 
 
@@ -118,7 +119,7 @@ def check(
     if unreadable:
         raise Refused(unreadable, model=model.name)
     features, params, entity_key = body.get("features"), body.get("params"), body.get("match_id")
-    priority, to_start_s = body.get("priority", 0), body.get("time_to_start_s", 0)
+    priority, to_start_s = body.get("priority") or 0, body.get("time_to_start_s") or 0
     about, wishes = (
         (model.name, entity_key, features),
         {"priority": priority, "to_start": to_start_s},
@@ -205,7 +206,7 @@ def chosen_model(body: Any, served: Served) -> Model:
     """Returns the model that a body asks for; raises `Refused` or `Unserved`."""
     if type(body) is not dict:
         raise Refused("", [FieldError("body", "must be an object")])
-    pool = served.pool_of(body.get("model", served.default))
+    pool = served.pool_of(served.default if body.get("model") is None else body["model"])
     if not pool:
         raise Refused(
             "",
@@ -239,9 +240,9 @@ def most_weight(model: Model, max_body_bytes: int) -> int:
 
     What its signature leaves open is bounded by the size of a body.
     """
-    parts = [_weight(part.json_schema) for part in (model.features, model.params)]
-    is_open = any(open_ for _, open_ in parts)
-    return sum(weight for weight, _ in parts) + (
+    weights = (model.features.weight, model.params.weight)
+    is_open = any(one.open for one in weights)
+    return sum(one.bounded for one in weights) + (
         max_body_bytes // BYTES_PER_WEIGHT if is_open else 0
     )
 
@@ -266,18 +267,3 @@ def _is_heavier(raw: bytes, most: int) -> bool:
         if weight > most:
             return True
     return weight + rough_weight(raw, at) > most
-
-
-def _weight(schema: dict[str, Any]) -> tuple[int, bool]:
-    """Returns the weight of a value of a JSON schema, and whether a part's length is open.
-
-    The schema is one of `inference.models.input_schema`.
-    """
-    if "properties" in schema:
-        parts = [_weight(part) for part in schema["properties"].values()]
-        return 4 + sum(2 + weight for weight, _ in parts), any(open_ for _, open_ in parts)
-    if "items" in schema:
-        weight, open_ = _weight(schema["items"])
-        length = schema.get("maxItems")
-        return (4, True) if length is None else (4 + length * (1 + weight), open_)
-    return 0, "type" not in schema

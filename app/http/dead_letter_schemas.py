@@ -4,7 +4,7 @@ from typing import Any, NotRequired
 
 from typing_extensions import TypedDict
 
-from app.http.schemas import Accepted, TaskError
+from app.http.schemas import Accepted, RunError, TaskError
 
 
 class FailedRun(TypedDict):
@@ -20,7 +20,7 @@ class FailedRun(TypedDict):
     ended_at: str | None
     batch: int
     charged: bool
-    error: TaskError | None
+    error: RunError | None
 
 
 class DeadLetterRow(TypedDict):

@@ -23,7 +23,8 @@ from app.http.dead_letter_schemas import (
 )
 from app.http.problems import Kind, Problem, invalid, status_url, unknown_model
 from app.http.request_body import read_body, small_body
-from app.http.responses import entity, json_response, rfc3339, task_error
+from app.http.responses import entity, json_response, rfc3339, run_error, task_error
+from app.http.tasks import TaskId
 from app.settings import GatewaySettings
 from inference.field_errors import FieldError, shown
 from inference.ids import model_of
@@ -31,7 +32,16 @@ from inference.records import DeadLetter, Place
 from inference.states import PUBLIC_WORDS, State
 
 LONGEST_FILTER = 200
-Text = Annotated[str, Query(max_length=LONGEST_FILTER)]
+OfModel = Annotated[
+    str, Query(max_length=LONGEST_FILTER, description="Of this pool; of all if left out.")
+]
+OfError = Annotated[
+    str,
+    Query(
+        max_length=LONGEST_FILTER,
+        description="With this type of error, such as `worker_lost`; with any if left out.",
+    ),
+]
 Before = Annotated[
     str,
     Query(
@@ -39,7 +49,7 @@ Before = Annotated[
         description="The `next` of an earlier page, or a moment (RFC 3339).",
     ),
 ]
-Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
+Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE, description="How many at most.")]
 
 
 _AnyText = Annotated[str, Field(max_length=LONGEST_FILTER, json_schema_extra={"default": ""})]
@@ -75,8 +85,8 @@ class DeadLetterCalls:
 
     async def page(
         self,
-        model: Text = "",
-        error_type: Text = "",
+        model: OfModel = "",
+        error_type: OfError = "",
         before: Before = "",
         limit: Limit = MOST_IN_A_PAGE,
     ) -> Response:
@@ -88,11 +98,11 @@ class DeadLetterCalls:
         body: DeadLetterPage = {"items": [row(item) for item in page.items], "next": after}
         return json_response(body)
 
-    async def one(self, task_id: str) -> Response:
+    async def one(self, task_id: TaskId) -> Response:
         """Answers one with its input and every run that failed."""
         return json_response(whole(await self._box.shown(await self._known(task_id))))
 
-    async def replay(self, task_id: str) -> Response:
+    async def replay(self, task_id: TaskId) -> Response:
         """Sends one round again under its id, its attempts forgotten."""
         self._check_writable()
         letter = await self._known(task_id)
@@ -135,7 +145,7 @@ class DeadLetterCalls:
         answer: ReplayedAll = {"replayed": await self._box.replay_all(self._filter(body))}
         return json_response(answer, 202)
 
-    async def delete(self, task_id: str) -> Response:
+    async def delete(self, task_id: TaskId) -> Response:
         """Drops one for good, its input first of all; repeated, the same answer."""
         self._check_writable()
         if not model_of(task_id) or not await self._box.delete(task_id):
@@ -223,7 +233,7 @@ def whole(letter: DeadLetter) -> DeadLetterWhole:
             "ended_at": rfc3339(run.ended_ms),
             "batch": run.batch,
             "charged": run.charged,
-            "error": task_error(run.error),
+            "error": run_error(run.error),
         }
         for run in letter.history
     ]

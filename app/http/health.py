@@ -7,7 +7,7 @@ from; how many have the model loaded is said, so that who starts both can wait f
 
 import asyncio
 
-from prometheus_client import CONTENT_TYPE_LATEST
+from starlette.requests import Request
 from starlette.responses import Response
 
 from app.background.readiness import Readiness
@@ -70,27 +70,22 @@ class HealthCalls:
             body["problem"] = problem
         return body
 
-    async def metrics(self) -> Response:
+    async def metrics(self, request: Request) -> Response:
         """Answers the metrics in Prometheus' text format; the queues' numbers are read now."""
+        for name in self._registry.uris:
+            self._metrics.model_served.labels(name).set(name in self._registry.models)
+            self._metrics.registry_up.labels(name).set(name not in self._registry.away)
         try:
             await asyncio.gather(*map(self._sample, self._registry.uris))
             self._metrics.store_up.set(1)
         except StoreUnavailable:
             self._metrics.forget_samples()
             self._metrics.store_up.set(0)
-        return Response(self._metrics.text(), 200, None, CONTENT_TYPE_LATEST)
+        text, content_type = self._metrics.text(request.headers.get("accept", ""))
+        return Response(text, 200, {"Content-Type": content_type})
 
     async def _sample(self, model: str) -> None:
         counts, workers = await asyncio.gather(
             self._store.counts(model), self._store.workers(model)
         )
-        self._metrics.sample(model, counts)
-        for state in (
-            WorkerState.LOADING,
-            WorkerState.IDLE,
-            WorkerState.BUSY,
-            WorkerState.DRAINING,
-        ):
-            self._metrics.workers.labels(model, state.value).set(
-                sum(w.state is state for w in workers)
-            )
+        self._metrics.sample(model, counts, workers)

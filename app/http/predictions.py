@@ -24,7 +24,8 @@ from app.http.problems import (
     unserved_model,
 )
 from app.http.request_body import problem_of, read_body
-from app.http.request_headers import WaitPreference, idempotency_key, trace_id, wants_fresh, wish_of
+from app.http.request_headers import WaitPreference, idempotency_key, wants_fresh, wish_of
+from app.http.request_trace import SubmissionTrace, delivered
 from app.http.responses import entity, json_response, task_error
 from app.http.schemas import Accepted, Prediction, TaskError
 from app.http.tasks import used_model
@@ -36,8 +37,22 @@ from inference.field_errors import FieldError
 from inference.records import PredictionRequest, Record
 from inference.states import PUBLIC_WORDS, State
 from inference.store.messages import SubmitAnswer, Submitted
+from inference.telemetry import current_ids
+from inference.telemetry.tracing import Tracing
+from inference.trace_context import TraceContext
 
 UNKNOWN_RETRY_S, MOST_RETRY_S = 30, 600
+REFUSALS = tuple(
+    kind.value[0]
+    for kind in (
+        *(Kind.BAD_REQUEST, Kind.SLOW, Kind.TOO_LARGE, Kind.MEDIA, Kind.INVALID),
+        *(Kind.KEY_CONFLICT, Kind.UNAVAILABLE, Kind.UNSERVED, Kind.BUSY, Kind.PAYLOADS),
+        *(Kind.FULL, Kind.NOT_IN_TIME, Kind.PAUSED),
+    )
+)
+"""The kinds of problem by which a prediction is not taken."""
+
+NOT_TAKEN = ("invalid", "refused", "unavailable")
 _NOT_RUN = {
     State.CANCELLED: "The prediction was cancelled",
     State.EXPIRED: "The prediction's time to start ran out",
@@ -63,7 +78,10 @@ class PredictCalls:
         readiness: Readiness,
         metrics: Metrics,
         settings: GatewaySettings,
+        *,
+        tracing: Tracing,
     ) -> None:
+        self._tracing = tracing
         self._predictions = predictions
         self._checks = checks
         self._readiness = readiness
@@ -83,24 +101,34 @@ class PredictCalls:
 
     async def _answer(self, request: Request, wish: WaitPreference) -> Response:
         tally = _Tally("async" if wish.background else "sync")
+        trace = SubmissionTrace(self._tracing)
         try:
-            return await self._predict(request, wish, tally)
+            return await self._predict(request, wish, tally, trace)
+        except Problem as problem:
+            trace.failed(tally.model, problem)
+            if tally.outcome in NOT_TAKEN:
+                self._metrics.refusals.labels(tally.model, problem.name).inc()
+            raise
         finally:
             self._metrics.requests.labels(tally.source, tally.model, tally.outcome).inc()
 
-    async def _predict(self, request: Request, wish: WaitPreference, tally: _Tally) -> Response:
+    async def _predict(
+        self, request: Request, wish: WaitPreference, tally: _Tally, trace: SubmissionTrace
+    ) -> Response:
         with self._receiving.room() as room:
-            asked = await self._received(request, wish, tally, room)
+            asked = await self._received(request, wish, tally, room, trace.context)
             task_id, record = asked.task_id, None
             try:
                 if wish.waits:
                     with self._predictions.pending(task_id, wish.wait_s) as pending:
                         answer = await self._predictions.submit(asked)
+                        trace.answered(answer)
                         room.close()
                         del asked  # No input is held while its end is waited for.
                         record = await self._predictions.end(answer, pending)
                 else:
                     answer = await self._predictions.submit(asked)
+                    trace.answered(answer)
             except WaitBroken as error:
                 raise about_task(
                     Kind.UNAVAILABLE,
@@ -112,10 +140,17 @@ class PredictCalls:
                 raise about_task(Kind.UNAVAILABLE, detail, task_id) from error
             except PayloadUnavailable as error:
                 raise payload_trouble(error) from error
+        if record is not None:
+            delivered(self._tracing, record, trace.context)
         return self._told(answer, record, wish, tally)
 
     async def _received(
-        self, request: Request, wish: WaitPreference, tally: _Tally, room: Reservation
+        self,
+        request: Request,
+        wish: WaitPreference,
+        tally: _Tally,
+        room: Reservation,
+        trace: TraceContext | None,
     ) -> PredictionRequest:
         """Reads and checks the body. The parsed body is freed when the checks end."""
         raw = await read_body(
@@ -134,7 +169,8 @@ class PredictCalls:
             raw if kept else b"",
             idempotency_key=key,
             fresh=wants_fresh(headers),
-            trace_id=trace_id(headers),
+            trace=trace,
+            request_id=current_ids().get("request_id", ""),
             waits=wish.waits,
             longest_wait_s=longest_s,
         )
@@ -214,6 +250,8 @@ def _refused(answer: SubmitAnswer) -> Problem:
             "By what the workers do now it would not be done within the wait",
             headers,
         )
+    if answer.kind is Submitted.PAUSED:
+        return Problem(Kind.PAUSED, "An operator paused the model; try again later", headers)
     return Problem(Kind.FULL, "As much is waiting as may be", headers)
 
 

@@ -54,6 +54,7 @@ class Kind(ProblemKind):
     BUSY = ("receiving-full", 503, "Too much is being received")
     PAYLOADS = ("payloads-unavailable", 503, "Large inputs and results can't be kept or read now")
     FULL = ("backlog-full", 503, "The backlog is full")
+    PAUSED = ("model-paused", 503, "The model is paused")
     NOT_IN_TIME = ("not-in-time", 503, "The backlog is too long for a caller who waits")
     STOPPING = ("stopping", 503, "This gateway is stopping; the work goes on")
     TOO_LATE = ("not-done-in-time", 504, "The prediction is not done yet; the work goes on")
@@ -88,11 +89,16 @@ class Problem(Exception):
         self.headers = dict(headers or {})
         self.members = members
 
+    @property
+    def name(self) -> str:
+        """The last part of its `type`."""
+        return str(self.kind.value[0])
+
     def response(self, path: str) -> Response:
         """Returns the answer to a request of that path."""
-        name, status, title = self.kind.value
+        _, status, title = self.kind.value
         body: ProblemBody = {
-            "type": f"urn:inference:{name}",
+            "type": f"urn:inference:{self.name}",
             "title": title,
             "status": status,
             "detail": str(self),

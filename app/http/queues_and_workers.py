@@ -5,8 +5,8 @@ import asyncio
 from starlette.responses import Response
 
 from app.background.worker_pods import PendingPod, WorkerPods
-from app.http.responses import json_response, rfc3339, worker_word
-from app.http.schemas import Queue, Queues, Starting, Worker, Workers
+from app.http.responses import PAUSE_WORDS, json_response, rfc3339, worker_word
+from app.http.schemas import Queue, QueueList, Starting, Worker, WorkerList
 from inference.store.messages import QueueCounts, WorkerInfo
 from inference.store.protocols import GatewayStore
 
@@ -22,7 +22,7 @@ class QueueAndWorkerCalls:
     async def queues(self) -> Response:
         """Answers the numbers of every model's queue."""
         counts = await asyncio.gather(*map(self._store.counts, self._models))
-        body: Queues = {
+        body: QueueList = {
             "queues": [_queue(model, c) for model, c in zip(self._models, counts, strict=True)]
         }
         return json_response(body)
@@ -36,7 +36,7 @@ class QueueAndWorkerCalls:
             for model, workers in zip(self._models, found, strict=True)
             for w in workers
         ]
-        body: Workers = {
+        body: WorkerList = {
             "workers": rows,
             "starting": None if coming is None else [_starting(pod) for pod in coming],
         }
@@ -52,6 +52,7 @@ def _queue(model: str, counts: QueueCounts) -> Queue:
         "outstanding": counts.outstanding,
         "oldest_waiting_s": counts.oldest_waiting_ms / 1000,
         "dead_letters": counts.dead_letters,
+        "paused": PAUSE_WORDS[counts.paused],
     }
 
 

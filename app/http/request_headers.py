@@ -24,7 +24,6 @@ _PREFERENCE = re.compile(
 _MEMBER = re.compile(r'(?:[^",]++|"[^"]*+"|")++')
 _SECONDS = re.compile(r"[0-9]{1,9}")
 _QUOTED_KEY = re.compile(r'"((?:[^"\\]|\\["\\])*)"')
-_TRACEPARENT = re.compile(r"[0-9a-f]{2}-([0-9a-f]{32})-[0-9a-f]{16}-[0-9a-f]{2}(?:-.*)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,16 +97,6 @@ def idempotency_key(headers: Headers) -> str:
             ),
         )
     return key
-
-
-def trace_id(headers: Headers) -> str:
-    """Returns the trace that the caller's `traceparent` names, '' without one.
-
-    The header is that of W3C Trace Context, version 00.
-    """
-    given = headers.get("traceparent")
-    found = _TRACEPARENT.fullmatch(given) if given else None
-    return found[1] if found and found[1].strip("0") else ""
 
 
 def wants_fresh(headers: Headers) -> bool:

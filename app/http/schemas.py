@@ -8,13 +8,22 @@ pydantic takes `TypedDict` from typing_extensions only, before Python 3.12.
 """
 
 from collections.abc import Mapping
-from typing import Any, Literal, NotRequired
+from typing import Annotated, Any, Literal, NotRequired
 
-from typing_extensions import TypedDict
+from pydantic import Field
+from typing_extensions import TypeAliasType, TypedDict
 
 from app.background.worker_pods import Reason
 from inference.states import CeleryWord, PublicWord
 
+Status = TypeAliasType("Status", PublicWord)
+"""With a name of its own, so that generated clients have one type for it."""
+TaskId = Annotated[str, Field(description="Names the prediction; made by the service.")]
+StatusUrl = Annotated[str, Field(description="Where to ask how it stands; a path.")]
+MatchId = Annotated[int, Field(description="As in the request, if it had one.")]
+Moment = Annotated[
+    str | None, Field(description="RFC 3339, in UTC; null as long as it has not come.")
+]
 WorkerWord = Literal["loading", "idle", "busy", "draining"]
 
 
@@ -39,6 +48,15 @@ class TaskError(TypedDict):
 
     type: str
     message: str
+
+
+class RunError(TaskError):
+    """Why a run failed.
+
+    `traceback` has the last places of the model's code that it went through, the innermost last.
+    """
+
+    traceback: NotRequired[list[str]]
 
 
 class ReadyModel(TypedDict):
@@ -70,13 +88,13 @@ class ProblemMembers(BadEnd, total=False):
 
 
 class ProblemBody(ProblemMembers):
-    """RFC 9457."""
+    """A problem (RFC 9457)."""
 
-    type: str
+    type: Annotated[str, Field(description="`urn:inference:` and a name that programs may test.")]
     title: str
     status: int
-    detail: str
-    instance: str
+    detail: Annotated[str, Field(description="What is wrong, for people.")]
+    instance: Annotated[str, Field(description="The path of the request.")]
 
 
 class UsedModel(TypedDict):
@@ -89,40 +107,40 @@ class UsedModel(TypedDict):
 class Prediction(TypedDict):
     """A result, with the time it waited and the time it ran."""
 
-    task_id: str
-    status: PublicWord
-    match_id: NotRequired[int]
+    task_id: TaskId
+    status: Status
+    match_id: NotRequired[MatchId]
     result: Any
     model: UsedModel
-    queue_ms: int
-    run_ms: int
+    queue_ms: Annotated[int, Field(description="How long it waited.")]
+    run_ms: Annotated[int, Field(description="How long its batch ran.")]
 
 
 class Accepted(TypedDict):
     """Where to ask for the result."""
 
-    task_id: str
-    status: PublicWord
-    status_url: str
+    task_id: TaskId
+    status: Status
+    status_url: StatusUrl
 
 
 class TaskProgress(TypedDict):
     """What each status has."""
 
-    task_id: str
-    status: PublicWord
-    match_id: NotRequired[int]
+    task_id: TaskId
+    status: Status
+    match_id: NotRequired[MatchId]
     model: UsedModel
-    attempts: int
-    created_at: str | None
-    started_at: str | None
-    ended_at: str | None
+    attempts: Annotated[int, Field(description="How many runs failed so far.")]
+    created_at: Moment
+    started_at: Moment
+    ended_at: Moment
 
 
 class TaskOutlook(TypedDict, total=False):
     """What a status has by its state."""
 
-    run_ms: int
+    run_ms: Annotated[int, Field(description="How long its batch ran.")]
     result: Any
     error: TaskError
     dead_lettered: bool
@@ -143,9 +161,19 @@ class TaskStatus(TaskProgress, TaskOutlook):
 class CeleryResult(TypedDict):
     """In AsyncResult's words."""
 
-    task_id: str
+    task_id: TaskId
     status: CeleryWord
     result: Any
+
+
+PauseWord = Literal["keep", "refuse"]
+
+
+class PausedModel(TypedDict):
+    """Whether a model is paused, and what becomes of submissions then; null: it is not."""
+
+    model: str
+    paused: PauseWord | None
 
 
 class Queue(TypedDict):
@@ -158,9 +186,13 @@ class Queue(TypedDict):
     outstanding: int
     oldest_waiting_s: float
     dead_letters: int
+    paused: Annotated[
+        PauseWord | None,
+        Field(description="What becomes of submissions while it is paused; null: it is not."),
+    ]
 
 
-class Queues(TypedDict):
+class QueueList(TypedDict):
     """All queues."""
 
     queues: list[Queue]
@@ -191,7 +223,7 @@ class Starting(TypedDict):
     since: str
 
 
-class Workers(TypedDict):
+class WorkerList(TypedDict):
     """All live workers; `starting` are those to come, null where Kubernetes can't be asked."""
 
     workers: list[Worker]

@@ -2,16 +2,18 @@
 
 from typing import Annotated
 
-from fastapi import Query
+from fastapi import Path, Query
 from starlette.responses import Response
 
 from app.http.problems import Kind, Problem
+from app.http.request_trace import delivered
 from app.http.responses import entity, json_response, rfc3339, task_error
 from app.http.schemas import CeleryResult, TaskOutlook, TaskProgress, TaskStatus, UsedModel
 from app.predictions import Predictions
 from inference.ids import model_of
 from inference.records import Record
 from inference.states import CELERY_WORDS, PUBLIC_WORDS, State
+from inference.telemetry.tracing import Tracing
 
 LONGEST_POLL_S = 60
 Wait = Annotated[
@@ -25,22 +27,30 @@ Wait = Annotated[
 ]
 
 
+TaskId = Annotated[str, Path(description="The `task_id` that a submission answered.")]
+
+
 class TaskCalls:
     """The handlers."""
 
-    def __init__(self, predictions: Predictions) -> None:
+    def __init__(self, predictions: Predictions, tracing: Tracing) -> None:
         self._predictions = predictions
+        self._tracing = tracing
 
-    async def task_status(self, task_id: str, wait: Wait = 0) -> Response:
+    async def task_status(self, task_id: TaskId, wait: Wait = 0) -> Response:
         """Answers how a task stands; with `wait` once it has ended, or when the time is over."""
-        return json_response(_status(_known(await self._predictions.wait(task_id, wait), task_id)))
+        record = _known(await self._predictions.wait(task_id, wait), task_id)
+        delivered(self._tracing, record, record.trace)
+        return json_response(_status(record))
 
-    async def result(self, task_id: str) -> Response:
+    async def result(self, task_id: TaskId) -> Response:
         """Answers the same record in Celery's words.
 
         An id that was never issued is a 404, not PENDING.
         """
-        return json_response(_celery_result(_known(await self._predictions.read(task_id), task_id)))
+        record = _known(await self._predictions.read(task_id), task_id)
+        delivered(self._tracing, record, record.trace)
+        return json_response(_celery_result(record))
 
 
 def used_model(record: Record) -> UsedModel:
@@ -83,7 +93,7 @@ def _celery_result(record: Record) -> CeleryResult:
 
     `result` is what was returned, or the error.
     """
-    result = record.result if record.state is State.SUCCESS else record.error
+    result = record.result if record.state is State.SUCCESS else task_error(record.error)
     return {"task_id": record.task_id, "status": CELERY_WORDS[record.state], "result": result}
 
 
