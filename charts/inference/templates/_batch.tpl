@@ -50,6 +50,7 @@ inference/matches: {{ $batch.claim }}
 {{- define "inference.batchEnv" -}}
 {{- $own := .Values.batchInference -}}
 MODEL_URI: {{ (include "inference.batchPool" . | fromYaml).modelUri | quote }}
+MODEL_CODE: {{ .Values.modelCode }}
 MLFLOW_TRACKING_URI: {{ include "inference.trackingUri" . | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 BATCH_OUTPUT_URL: {{ (include "inference.batch" . | fromYaml).url | quote }}

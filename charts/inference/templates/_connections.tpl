@@ -7,7 +7,8 @@
 {{/* By default the store's server, database 1. */}}
 {{- define "inference.brokerUrl" -}}
 {{- $store := include "inference.storeUrl" . }}
-{{- if .Values.broker.url }}{{ .Values.broker.url }}
+{{- if and .Values.tryout.enabled (eq .Values.tryout.broker "rabbitmq") }}amqp://{{ include "inference.fullname" . }}-rabbitmq:5672/%2F
+{{- else if .Values.broker.url }}{{ .Values.broker.url }}
 {{- else if and $store (not .Values.broker.existingSecret) }}{{ regexReplaceAll "^([a-z]+://[^/?]*)(/[^?]*)?" $store "${1}/1" }}
 {{- end }}
 {{- end }}
@@ -26,47 +27,46 @@
 {{- if .Values.tryout.enabled }}http://{{ include "inference.fullname" . }}-mlflow:5000{{ else }}{{ .Values.mlflow.trackingUri }}{{ end }}
 {{- end }}
 
-{{/* What a URL says, as YAML. KEDA looks from its own namespace, so a name without a dot gets this one. {root, url, value} */}}
-{{- define "inference.server" -}}
-{{- include "inference.guardConnections" .root }}
-{{- include "inference.guardUrl" . }}
-{{- $url := urlParse .url }}
-{{- $host := $url.hostname }}
-{{- $port := regexFind ":[0-9]+$" $url.host | trimPrefix ":" | default "6379" }}
-{{- $bare := not (or (contains "." $host) (contains ":" $host)) }}
-{{- $reached := $bare | ternary (printf "%s.%s.svc" $host .root.Release.Namespace) $host }}
-{{- $userinfo := regexSplit ":" $url.userinfo 2 }}
-address: {{ printf "%s:%s" (contains ":" $reached | ternary (printf "[%s]" $reached) $reached) $port | quote }}
-port: {{ $port }}
-database: {{ trimPrefix "/" $url.path | default "0" }}
-tls: {{ eq $url.scheme "rediss" }}
-username: {{ include "inference.unescape" (index $userinfo 0) | quote }}
-password: {{ include "inference.unescape" (len $userinfo | eq 2 | ternary (last $userinfo) "") | quote }}
-{{- end }}
-
-{{/* Undoes %40 and the like: a URL's path is the one thing that Sprig gives unescaped. */}}
-{{- define "inference.unescape" -}}
-{{- (urlParse (printf "http://host/%s" .)).path | trimPrefix "/" }}
-{{- end }}
-
 {{/* The store as KEDA and the NetworkPolicies must know it. */}}
 {{- define "inference.store" -}}
-{{- if .Values.store.existingSecret }}{{ pick .Values.store "port" "database" "tls" | toYaml }}
-{{- else }}{{ include "inference.server" (dict "root" . "url" (include "inference.storeUrl" .) "value" "store.url") }}
+{{- $store := .Values.store }}
+{{- $servers := list (int $store.port) }}
+{{- if $store.existingSecret }}
+{{- $watched := not (empty $store.sentinel.master) }}
+master: {{ $store.sentinel.master | quote }}
+ports: {{ $watched | ternary (prepend $servers (int $store.sentinel.port)) $servers | toJson }}
+database: {{ $store.database | int | quote }}
+tls: {{ $store.tls.enabled }}
+unverified: false
+{{- else }}
+{{- $server := include "inference.server" (dict "root" . "url" (include "inference.storeUrl" .) "value" "store.url") | fromYaml }}
+{{- $_ := set $server "ports" ($server.sentinels | ternary (concat $server.ports $servers | uniq) $server.ports) }}
+{{- toYaml $server }}
 {{- end }}
 {{- end }}
 
-{{- define "inference.brokerPort" -}}
+{{/* The broker's ports, as a list. Sentinels name servers, whose port the URL does not say. */}}
+{{- define "inference.brokerPorts" -}}
+{{- $broker := .Values.broker }}
 {{- if include "inference.brokerUrl" . }}
-{{- (include "inference.server" (dict "root" . "url" (include "inference.brokerUrl" .) "value" "broker.url") | fromYaml).port }}
-{{- else if .Values.broker.existingSecret }}{{ .Values.broker.port }}
-{{- else }}{{ .Values.store.port }}
+{{- $server := include "inference.server" (dict "root" . "url" (include "inference.brokerUrl" .) "value" "broker.url") | fromYaml }}
+{{- $servers := list (int (empty $broker.url | ternary .Values.store.port $broker.port)) }}
+{{- $server.sentinels | ternary (concat $server.ports $servers | uniq) $server.ports | toJson }}
+{{- else if $broker.existingSecret }}{{ list (int $broker.port) | toJson }}
+{{- else }}{{ (include "inference.store" . | fromYaml).ports | toJson }}
 {{- end }}
 {{- end }}
 
 {{- define "inference.mlflowPort" -}}
 {{- $uri := include "inference.trackingUri" . }}
 {{- regexFind ":[0-9]+(/|$)" $uri | trimAll ":/" | default (hasPrefix "https" $uri | ternary "443" "80") }}
+{{- end }}
+
+{{/* The port of the collector of traces; '' without one. */}}
+{{- define "inference.tracingPort" -}}
+{{- with .Values.tracing.endpoint }}
+{{- regexFind ":[0-9]+(/|$)" . | trimAll ":/" | default (hasPrefix "https" . | ternary "443" "80") }}
+{{- end }}
 {{- end }}
 
 {{/* Start of all keys. A live release keeps its own: with another, it would no longer find what it has accepted. Where the cluster
@@ -107,6 +107,16 @@ START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 HOME: /tmp
 {{- with .Values.payloads.url }}
 PAYLOAD_URL: {{ . | quote }}
+{{- end }}
+{{- with .Values.tracing }}
+{{- if .endpoint }}
+OTEL_EXPORTER_OTLP_ENDPOINT: {{ .endpoint | quote }}
+OTEL_TRACES_SAMPLER: parentbased_traceidratio
+OTEL_TRACES_SAMPLER_ARG: {{ .ratio | toString | quote }}
+{{- with .existingSecret }}
+OTEL_EXPORTER_OTLP_HEADERS: {valueFrom: {secretKeyRef: {name: {{ . }}, key: headers}}}
+{{- end }}
+{{- end }}
 {{- end }}
 {{- range $name, $value := .Values.settings }}
 {{ $name }}: {{ include "inference.text" $value | quote }}
@@ -149,6 +159,7 @@ POD_SELECTOR: {{ include "inference.podSelector" . | quote }}
 {{- define "inference.workerEnv" -}}
 {{ include "inference.sharedEnv" .root }}
 MODEL_URI: {{ .pool.modelUri | quote }}
+MODEL_CODE: {{ .root.Values.modelCode }}
 {{- if .pool.renamed }}
 POOL: {{ .pool.name | quote }}
 {{- end }}

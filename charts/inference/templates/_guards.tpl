@@ -1,19 +1,61 @@
 {{/* What can't work stops the rendering here, with a sentence that says what to do. */}}
 
+{{/* {url, value}: no sentence shows the URL, which has a password. */}}
 {{- define "inference.guardUrl" -}}
+{{- $user := "(([-A-Za-z0-9._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*@)?" }}
+{{- $host := "(\\[[0-9A-Fa-f:.]+\\]|[-A-Za-z0-9._]+)(:[0-9]+)?" }}
+{{- $options := "(\\?[^\\s#]*)?$" }}
+{{- $broker := eq .value "broker.url" }}
+{{- $redis := regexMatch (print "^rediss?://" $user $host "(/[0-9]*)?" $options) .url }}
+{{- $sentinels := regexMatch (print "^sentinel://" $user $host "(," $host ")*(/[0-9]*)?" $options) .url }}
+{{- $rabbitmq := and $broker (regexMatch (print "^amqps?://" $user $host "(," $host ")*(/([-A-Za-z0-9._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*)?" $options) .url) }}
 {{- if hasPrefix "unix:" .url }}
 {{- fail (printf "%s is a socket, which no other pod can reach: give it as redis://host:port/database" .value) }}
-{{- else if not (regexMatch "^rediss?://(([-A-Za-z0-9._~!$&'()*+,;=:]|%[0-9A-Fa-f]{2})*@)?(\\[[0-9A-Fa-f:.]+\\]|[-A-Za-z0-9._]+)(:[0-9]+)?(/[0-9]*)?(\\?[^\\s#]*)?$" .url) }}
-{{- fail (printf "%s must read redis://[user:password@]host:port/database, or rediss:// for TLS; write special characters of a password as %%40" .value) }}
-{{- else if regexMatch "^rediss?://([^@]*@)?(localhost|127\\.|\\[::1\\])" .url }}
+{{- else if not (or $redis $sentinels $rabbitmq) }}
+{{- fail (printf "%s must read redis://[user:password@]host:port/database, rediss:// for TLS, or sentinel://[user:password@]host:port,host:port/database?service_name=name%s; write special characters of a password as %%40" .value (ternary ", or for RabbitMQ amqp://[user:password@]host:port/virtual-host, amqps:// for TLS" "" $broker)) }}
+{{- else if regexMatch "^[a-z]+://([^@]*@)?([^@/?]*,)?(localhost|127\\.|\\[::1\\])" .url }}
 {{- fail (printf "%s names localhost, which is each pod itself: name the Service or server instead" .value) }}
+{{- else if and $sentinels (not (regexMatch "[?&](service_name|master_name)=[^&]" .url)) }}
+{{- fail (printf "%s must name what its Sentinels watch, as in sentinel://host:26379/0?service_name=mymaster" .value) }}
+{{- end }}
+{{- end }}
+
+{{/* Certificates must be where the URL looks for them. {root, part, url} */}}
+{{- define "inference.guardCertificates" -}}
+{{- if .url }}
+{{- $secrets := dict "/tls/store" .root.Values.store.tls.existingSecret "/tls/broker" .root.Values.broker.tls.existingSecret }}
+{{- $named := dict }}
+{{- range (include "inference.server" (dict "root" .root "url" .url "value" (print .part ".url")) | fromYaml).files }}
+{{- $folder := dir . }}
+{{- $_ := set $named $folder true }}
+{{- if and (hasKey $secrets $folder) (not (get $secrets $folder)) }}
+{{- fail (printf "%s.url names %s, which nothing mounts: set %s.tls.existingSecret to a Secret with that key" $.part . (base $folder)) }}
+{{- end }}
+{{- end }}
+{{- $own := print "/tls/" .part }}
+{{- if and (get $secrets $own) (not (hasKey $named $own)) }}
+{{- fail (printf "%s.tls.existingSecret is mounted at %s, and %s.url names no file there: add ?ssl_ca_certs=%s/ca.crt to it" .part $own .part $own) }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* KEDA has one answer for servers and Sentinels, and verifies a name with the certificate or neither. */}}
+{{- define "inference.guardKeda" -}}
+{{- if and .Values.keda.enabled .Values.store.url }}
+{{- $store := include "inference.store" . | fromYaml }}
+{{- if and $store.tls $store.unnamed (not $store.unverified) }}
+{{- fail "store.url has ssl_check_hostname=false, and KEDA would refuse the certificate: give the server one with its name, or set keda.enabled=false" }}
+{{- end }}
+{{- if and $store.sentinels $store.tls $store.plainSentinels }}
+{{- fail "store.url has sentinel_ssl=false, and KEDA asks Sentinels by TLS where the servers have it: give them TLS too, or set keda.enabled=false" }}
+{{- end }}
 {{- end }}
 {{- end }}
 
 {{- define "inference.guardConnections" -}}
 {{- $v := .Values }}
 {{- if $v.tryout.enabled }}
-{{- range $name, $value := dict "store.url" $v.store.url "store.existingSecret" $v.store.existingSecret "broker.url" $v.broker.url "broker.existingSecret" $v.broker.existingSecret "mlflow.trackingUri" $v.mlflow.trackingUri "mlflow.existingSecret" $v.mlflow.existingSecret }}
+{{- range $name, $value := dict "store.url" $v.store.url "store.existingSecret" $v.store.existingSecret "broker.url" $v.broker.url "broker.existingSecret" $v.broker.existingSecret "store.tls.existingSecret" $v.store.tls.existingSecret "broker.tls.existingSecret" $v.broker.tls.existingSecret "mlflow.trackingUri" $v.mlflow.trackingUri "mlflow.existingSecret" $v.mlflow.existingSecret }}
 {{- if $value }}
 {{- fail (printf "tryout.enabled brings its own store and MLflow server: unset %s, or set tryout.enabled=false to use yours" $name) }}
 {{- end }}
@@ -59,7 +101,7 @@
 {{- if and (hasPrefix "file:" $p.url) (not (regexMatch "^/[-A-Za-z0-9._]+(/[-A-Za-z0-9._]+)*$" $folder)) }}
 {{- fail (printf "payloads.url is %s: a folder must read file:///name/of/it" $p.url) }}
 {{- end }}
-{{- if regexMatch "^/(tmp|dev|proc|sys|app|worker|models)(/|$)" $folder }}
+{{- if regexMatch "^/(tmp|dev|proc|sys|app|worker|models|tls)(/|$)" $folder }}
 {{- fail (printf "payloads.url names %s, which the pods use otherwise: choose a folder such as file:///payloads" $folder) }}
 {{- end }}
 {{- if and $folder (not $p.existingClaim) }}
@@ -130,6 +172,12 @@
 {{- end }}
 {{- end }}
 
+{{- define "inference.guardModelCode" -}}
+{{- if not .Values.modelCode }}
+{{- fail "modelCode is not set: refuse loads only models that are known to bring no code, allow runs whatever code everybody brings who can write to the registry" }}
+{{- end }}
+{{- end }}
+
 {{- define "inference.guardPools" -}}
 {{- $pools := dict }}
 {{- include "inference.pools" (dict "root" . "into" $pools) }}
@@ -155,8 +203,8 @@
 {{/* {root, pool, value} */}}
 {{- define "inference.guardPool" -}}
 {{- $pool := .pool }}
-{{- if not (regexMatch "^models:/[a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?[@/][^\\s,@/]+$" $pool.modelUri) }}
-{{- fail (printf "%s.modelUri is %q: it must read models:/name@alias or models:/name/version, the name in small letters, digits and hyphens, 40 at most" .value $pool.modelUri) }}
+{{- if or (not (regexMatch "^models:/[^/:]*[^/:\\s][^/:]*(@[\\pL\\pN_-]{1,255}|/[1-9][0-9]{0,17})$" $pool.modelUri)) (regexMatch "^models:/[.]([.]|[@/][^@]*$)" $pool.modelUri) }}
+{{- fail (printf "%s.modelUri is %q: it must read models:/name@alias or models:/name/version, the name without / and :, the alias of letters, digits, _ and -, the version a number" .value $pool.modelUri) }}
 {{- end }}
 {{- if gt (len $pool.fullname) 63 }}
 {{- fail (printf "%s would be named %s, longer than the 63 characters that KEDA takes: shorten the pool's name or set fullnameOverride" .value $pool.fullname) }}

@@ -34,7 +34,7 @@
 {{- end }}
 {{- end }}
 
-{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow, an object store. */}}
+{{/* The arrows that gateways and workers share: DNS, store, broker, MLflow, an object store, a collector of traces. */}}
 {{- define "inference.sharedEgress" -}}
 {{- $policy := .Values.networkPolicy }}
 {{- $store := include "inference.store" . | fromYaml }}
@@ -42,10 +42,10 @@
 {{- $brokerTo := $policy.brokerTo }}
 {{- if .Values.tryout.enabled }}
 {{- $storeTo = list (dict "podSelector" (dict "matchLabels" (include "inference.selectorLabels" (dict "root" . "component" "valkey") | fromYaml))) }}
-{{- $brokerTo = $storeTo }}
+{{- $brokerTo = list (dict "podSelector" (dict "matchLabels" (include "inference.selectorLabels" (dict "root" . "component" .Values.tryout.broker) | fromYaml))) }}
 {{- end }}
-{{- $toStore := include "inference.egress" (dict "ports" (list $store.port) "to" $storeTo) }}
-{{- $toBroker := include "inference.egress" (dict "ports" (list (include "inference.brokerPort" .)) "to" $brokerTo) }}
+{{- $toStore := include "inference.egress" (dict "ports" $store.ports "to" $storeTo) }}
+{{- $toBroker := include "inference.egress" (dict "ports" (include "inference.brokerPorts" . | fromJsonArray) "to" $brokerTo) }}
 {{ include "inference.egressToDns" . }}
 {{ $toStore }}
 {{- if ne $toStore $toBroker }}
@@ -54,5 +54,8 @@
 {{ include "inference.egressToMlflow" . }}
 {{- with include "inference.egressToPayloads" . | trim }}
 {{ . }}
+{{- end }}
+{{- with include "inference.tracingPort" . | trim }}
+{{ include "inference.egress" (dict "ports" (list .) "to" $policy.tracingTo) }}
 {{- end }}
 {{- end }}

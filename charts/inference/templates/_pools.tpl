@@ -3,7 +3,7 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
   drain  lets any run end: batch wait, run limit, and 5 s for beginning and writing (RUN_MARGIN_S of worker/settings.py)
   grace  what Kubernetes waits for: a drain, then handing back through a store that is slow
   start  store, broker and registry may each take the start timeout, then the model loads
-  model  the name in the registry; the pool's own name, by default the same, is the queue's, the keys' and the metrics'
+  model  the name in the registry; the pool's own is the queue's, the keys' and the metrics', and told where it differs
 */}}
 {{- define "inference.pools" -}}
 {{- $root := .root }}
@@ -16,12 +16,13 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- $_ := set $pool "drain" (kindIs "invalid" $pool.drainTimeoutSeconds | ternary $longest ($pool.drainTimeoutSeconds | default 0 | int)) }}
 {{- $_ := set $pool "grace" (add $pool.drain 30) }}
 {{- $_ := set $pool "start" (add (mul 3 (include "inference.startTimeout" $root | int)) $pool.loadTimeoutSeconds) }}
-{{- $_ := set $pool "model" (regexReplaceAll "^models:/([^@/]*).*$" $pool.modelUri "${1}") }}
+{{- $_ := set $pool "model" (regexReplaceAll "(?s)^models:/(.*)[@/].*$" $pool.modelUri "${1}") }}
 {{- $_ := set $pool "name" $name }}
 {{- $_ := set $pool "renamed" (ne $name $pool.model) }}
 {{- $_ := set $pool "fullname" (printf "%s-worker-%s" (include "inference.fullname" $root) $name) }}
 {{- $_ := set $pool "scaled" (and $root.Values.keda.enabled $pool.autoscaling.enabled) }}
-{{- $_ := set $pool "labels" (dict "inference/pool" $name "inference/model" $pool.model) }}
+{{- $label := regexReplaceAll "[^A-Za-z0-9_.-]+" $pool.model "-" | trunc 63 | trimAll "-_." | default $name }}
+{{- $_ := set $pool "labels" (dict "inference/pool" $name "inference/model" $label) }}
 {{- if and (gt (int $pool.gpu.count) 0) }}
 {{- $taint := dict "key" $pool.gpu.resource "operator" "Exists" "effect" "NoSchedule" }}
 {{- $_ := set $pool "tolerations" (append $pool.tolerations $taint) }}
