@@ -113,6 +113,7 @@ def stands(folder: Path) -> Iterator[Stands]:
             "STORE_URL": theirs.url(0),
             "BROKER_URL": theirs.url(1),
             "MODEL_URI": "models:/fault@production",
+            "MODEL_CODE": "allow",
         }
         env["MLFLOW_TRACKING_URI"] = mlflow_url
         textbook = stack.enter_context(_served("bench.textbook:app", env, folder / "textbook.log"))

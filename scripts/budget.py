@@ -15,8 +15,8 @@ from pathlib import Path
 import pytest
 
 FILE = Path(__file__).resolve().parents[1] / "tests" / "budget.toml"
-EXCESS, NOISE_S = 1.5, 30.0
-"""By half, and by half a minute: on a shared machine any test may wait as long for others."""
+EXCESS, NOISE_S = 1.5, 60.0
+"""By half, and by a minute: on a shared machine any test may wait as long for others."""
 _stash: pytest.StashKey["Spent"] = pytest.StashKey()
 
 
@@ -123,6 +123,7 @@ def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
 
+@pytest.hookimpl(trylast=True)  # below the slowest tests: CI shows the end of the output
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:

@@ -11,6 +11,7 @@ from pydantic_settings import BaseSettings
 from app.settings import GatewaySettings
 from examples.football.gateway.settings import LookupSettings
 from examples.football.scoring.settings import ScoringSettings
+from inference.command_line import default_of
 from inference.settings import ContractSettings
 from worker.settings import WorkerSettings
 
@@ -53,24 +54,11 @@ def _rows(who: str, kind: type[BaseSettings], but: Any) -> list[str]:
     rows = [f"| **{who}** | | |"]
     for name, field in kind.model_fields.items():
         if name not in but:
-            default = (
-                ""
-                if field.default_factory is not None or field.is_required()
-                else _said(field.get_default())
-            )
+            default = default_of(field)
             rows.append(
                 f"| `{name.upper()}` | {f'`{default}`' if default else ''} | {field.description} |"
             )
     return rows
-
-
-def _said(default: object) -> str:
-    """A default as one would write it into the environment."""
-    if default is None:
-        return ""
-    if isinstance(default, tuple):
-        return ",".join(default)
-    return f"{default:g}" if isinstance(default, float) and default < 1e6 else str(default)
 
 
 def written(text: str) -> str:

@@ -17,6 +17,8 @@ from xdist.scheduler import LoadScopeScheduling
 
 from scripts.budget import BUDGET, expected_s
 from scripts.charts.tools import path_of
+from testkit import rabbitmq
+from testkit.monitoring import prometheus
 
 SUITES = (
     "tests/unit",
@@ -24,6 +26,7 @@ SUITES = (
     "tests/gateway",
     "tests/models",
     "tests/integration",
+    "tests/clients",
     "tests/scripts",
     "tests/chart",
     "tests/cluster",
@@ -40,6 +43,9 @@ LEFT_OUT = {
     "long": "take longer than 20 s each, with the reason in tests/budget.toml",
     "kill": "kills every process in mid-batch, two hundred records each: minutes of both cores",
     "clock": "needs libfaketime (on Debian: apt install libfaketime)",
+    "rabbitmq": "needs RabbitMQ (on Debian: apt install rabbitmq-server)",
+    "prometheus": "needs Prometheus (on Debian: apt install prometheus)",
+    "clients": "needs node and npm, and installs three generators of clients (tests/clients)",
     "chart": "needs helm, helm-docs and kubeconform (scripts/chart --tools)",
     "cluster": (
         "needs a cluster with KEDA and our images, named by KUBECONFIG, and a quarter of an hour"
@@ -65,6 +71,28 @@ def pytest_itemcollected(item: pytest.Item) -> None:
     """Marks what is long, so that one can ask for it with `-m long`."""
     if expected_s(item.nodeid) > BUDGET.test_s:
         item.add_marker("long")
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_configure(config: pytest.Config) -> None:
+    reporter = config.pluginmanager.get_plugin("terminalreporter")
+    if isinstance(reporter, pytest.TerminalReporter) and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(_Failures(reporter), "failures-at-once")
+
+
+class _Failures:
+    """Names a test as soon as it fails: a whole run tells why only at its end, half an hour later.
+
+    (`-v` would name all of them.)
+    """
+
+    def __init__(self, reporter: pytest.TerminalReporter) -> None:
+        self._reporter = reporter
+
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        if report.failed:
+            self._reporter.ensure_newline()
+            self._reporter.write_line(f"FAILED {report.nodeid} ({report.when})", red=True)
 
 
 @pytest.hookimpl(trylast=True)
@@ -95,6 +123,10 @@ def _left_out_marks(config: pytest.Config) -> list[str]:
     wanted = set()
     if all(map(path_of, CHART_TOOLS)):
         wanted.add("chart")
+    if rabbitmq.installed():
+        wanted.add("rabbitmq")
+    if prometheus.installed():
+        wanted.add("prometheus")
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         wanted.add("long")
     return [mark for mark in LEFT_OUT if mark not in wanted]
@@ -156,6 +188,7 @@ def pytest_testnodedown(node: Any) -> None:
     node.config.stash[_left_out] = Counter(getattr(node, "workeroutput", {}).get("left_out", {}))
 
 
+@pytest.hookimpl(trylast=True)  # below the slowest tests: CI shows the end of the output
 def pytest_terminal_summary(
     terminalreporter: pytest.TerminalReporter, config: pytest.Config
 ) -> None:

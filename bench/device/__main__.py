@@ -8,17 +8,16 @@ that fails is reported, and the next runs.
 import argparse
 import re
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
-from contextlib import ExitStack
 from pathlib import Path
 
 from bench.device.batches import of_arithmetic, of_images
 from bench.device.machine import look
-from bench.device.report import as_json, page
+from bench.device.report import page
 from bench.device.running import Clock, Step
-from bench.device.stand import Stand, stand
+from bench.device.session import results_of
+from bench.device.stand import Plan, Stand
 from bench.device.steps import broken, placed, replaced, too_large
 from testkit.stack import ROOT
 
@@ -31,9 +30,6 @@ STEPS: Sequence[Step[Stand]] = (
     Step("batches of images", 200, of_images),
     Step("batches of arithmetic", 150, of_arithmetic),
 )
-START_LIMIT_S = 150.0
-MOST_LOG = 400_000
-"""Characters of a process's log that are kept."""
 
 
 def options() -> argparse.Namespace:
@@ -64,38 +60,15 @@ def main() -> int:
     asked = options()
     clock = Clock(time.monotonic() + asked.budget_s, asked.patience)
     machine = look()
-    with tempfile.TemporaryDirectory(prefix="device-") as temporary, ExitStack() as opened:
-        folder, at = Path(temporary), list[Stand]()
-        start = Step[list[Stand]](
-            "start",
-            START_LIMIT_S,
-            lambda at, _: at.append(opened.enter_context(stand(folder, machine))),
-        )
-        steps = [step for step in STEPS if re.search(asked.only, step.name)]
-        results = [clock.run(start, at)]
-        results += (
-            [clock.run(step, at[0]) for step in steps]
-            if at
-            else [clock.skipped(step) for step in steps]
-        )
-        text = page(machine, results, " ".join(["python -m bench.device", *sys.argv[1:]]))
-        if asked.out:
-            asked.out.mkdir(parents=True, exist_ok=True)
-            (asked.out / "device.md").write_text(text)
-            (asked.out / "device.json").write_text(as_json(machine, results))
-            (asked.out / "logs.txt").write_text(_logs(folder))
+    steps = [step for step in STEPS if re.search(asked.only, step.name)]
+    results = results_of(steps, clock, machine, Plan(), asked.out)
+    text = page(machine, results, " ".join(["python -m bench.device", *sys.argv[1:]]))
+    if asked.out:
+        (asked.out / "device.md").write_text(text)
     print(text)
     if asked.write:
         PAGE.write_text(text)
     return 1 if any(result.problem for result in results) else 0
-
-
-def _logs(folder: Path) -> str:
-    logs = sorted(folder.rglob("*.log"))
-    return "".join(
-        f"===== {log.relative_to(folder)}\n{log.read_text(errors='replace')[-MOST_LOG:]}\n"
-        for log in logs
-    )
 
 
 if __name__ == "__main__":

@@ -21,8 +21,6 @@ from bench.device.stand import Stand
 from bench.device.steps import Say, check
 from testkit.stack import ROOT
 
-SECONDS, ROUNDS = 3.0, 2
-
 
 def of_images(stand: Stand, say: Say) -> None:
     """The image classifier: small for a GPU, so that the host's part shows (JSON, JPEG)."""
@@ -39,14 +37,16 @@ def of_arithmetic(stand: Stand, say: Say) -> None:
 def _measure(
     stand: Stand, say: Say, model: str, features: Mapping[str, Any], sizes: tuple[int, ...]
 ) -> None:
+    plan = stand.plan
+    sizes = sizes[: plan.sizes]
     before = _bare(stand, model, features, sizes)
     rates: dict[int, list[float]] = {}
     for size in sizes:
-        worker = stand.only(model, size)
+        worker = stand.kept(model, size)
         at = Measured(stand.stack.gateways[0].url, worker.url, stand.registry)
-        _load(stand, model, features, size, 1.0)
+        load(stand, model, features, size, 1.0)
         spent = at.spent()
-        rates[size] = [_load(stand, model, features, size, SECONDS) for _ in range(ROUNDS)]
+        rates[size] = [load(stand, model, features, size, plan.seconds) for _ in range(plan.rounds)]
         spent = {name: value - spent[name] for name, value in at.spent().items()}
         each = {name: 1000 * spent[name] / spent["batches"] for name in ("prepare", "run")}
         took = f"ms a batch: {each['prepare']:.1f} prepared, {each['run']:.1f} run"
@@ -55,10 +55,10 @@ def _measure(
             f"{median(rates[size]):.0f}",
             f"{spent['images'] / spent['batches']:.1f} rows; {took}",
         )
-    after = _bare(stand, model, features, sizes)
+    after = _bare(stand, model, features, sizes) if plan.again else before
     for size in sizes:
         loop = mean((before[size], after[size]))
-        apart = f"{before[size]:.0f} rows/s before, {after[size]:.0f} after"
+        apart = f"{before[size]:.0f} rows/s before, {after[size]:.0f} after" if plan.again else ""
         say(f"rows/s, a bare loop, B = {size}", f"{loop:.0f}", apart)
         say(f"service ÷ bare loop, B = {size}", f"{median(rates[size]) / loop:.2f}")
 
@@ -71,17 +71,15 @@ def _bare(
         "-m",
         "bench.bare_loop",
         stand.registry,
-        str(SECONDS),
+        str(stand.plan.seconds),
         *map(str, sizes),
         *options,
-        env=LIKE_THE_IMAGE,
+        env=LIKE_THE_IMAGE | {"MLFLOW_ALLOW_FILE_STORE": "true"},
     )
     return {int(size): float(rate) for size, rate in seen.items()}
 
 
-def _load(
-    stand: Stand, model: str, features: Mapping[str, Any], size: int, seconds: float
-) -> float:
+def load(stand: Stand, model: str, features: Mapping[str, Any], size: int, seconds: float) -> float:
     """Returns the rows a second with callers for two batches.
 
     The callers are shared out among the gateways; each gateway has a load generator of its own.

@@ -1,12 +1,13 @@
 """Registers the models of the device bench.
 
-`python -m bench.device.graphs URL ROW_BYTES TOKENS WIDTH LAYERS`
+`python -m bench.device.graphs URL ROW_BYTES TOKENS WIDTH LAYERS NAME …`
 
 Each is an exported torch graph, as a user's would be. A program of its own: MLflow warns as it
 logs.
 """
 
 import argparse
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +81,14 @@ class NoExample(ColumnsFlavor):
         mlflow_model.save(str(Path(path) / "MLmodel"))
 
 
-def register(url: str, row_bytes: int, dense: DenseSize) -> None:
-    """Registers all three, alias `production`."""
+def register(url: str, row_bytes: int, dense: DenseSize, names: Sequence[str]) -> None:
+    """Registers those of the three that are named, alias `production`."""
     mlflow.set_tracking_uri(url)
     table = pd.DataFrame({"value": [1.0, 2.0]})
     networks = {ALLOCATING: Allocating(row_bytes), LOOKUP: Lookup(), DENSE: Dense(dense)}
     with mlflow.start_run():
-        for name, network in networks.items():
+        for name in names:
+            network = networks[name]
             flavor = NoExample() if name == ALLOCATING else ColumnsFlavor()
             options = {"network": network.eval(), "table": table, "names": ["answer"]}
             info = Model.log(None, flavor, name, name=name, flavor_name="pytorch", **options)
@@ -100,5 +102,8 @@ if __name__ == "__main__":
     parser.add_argument("url")
     for name in ("row_bytes", "tokens", "width", "layers"):
         parser.add_argument(name, type=int)
+    parser.add_argument("names", nargs="+", choices=(ALLOCATING, LOOKUP, DENSE))
     asked = parser.parse_args()
-    register(asked.url, asked.row_bytes, DenseSize(asked.tokens, asked.width, asked.layers))
+    register(
+        asked.url, asked.row_bytes, DenseSize(asked.tokens, asked.width, asked.layers), asked.names
+    )

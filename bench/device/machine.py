@@ -5,12 +5,12 @@ Processes of their own look at it, for the bench itself must hold no CUDA contex
 
 import json
 import os
-import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
 
 from testkit.stack import ROOT
+from worker.gpu import Gpu, NvmlError
 
 LOOK = """
 import json, platform, time, torch
@@ -23,8 +23,11 @@ if torch.cuda.is_available():
     own = torch.cuda.get_device_properties(0)
     seen |= {"device": "cuda:0", "name": own.name, "memory_bytes": own.total_memory}
     seen["multiprocessors"] = own.multi_processor_count
+    seen["uuid"] = str(getattr(own, "uuid", ""))
 print(json.dumps(seen))
 """
+
+MIB = 2**20
 
 
 @dataclass(frozen=True)
@@ -42,6 +45,7 @@ class Machine:
     multiprocessors: int = 0
     context_s: float = 0.0
     driver: str = ""
+    uuid: str = ""
     cores: int = os.cpu_count() or 1
 
     @property
@@ -54,18 +58,27 @@ def look() -> Machine:
     done = subprocess.run(
         [sys.executable, "-W", "ignore", "-c", LOOK], cwd=ROOT, check=True, capture_output=True
     )
-    return Machine(**json.loads(done.stdout.splitlines()[-1]), driver=_nvidia_smi("driver_version"))
+    seen = json.loads(done.stdout.splitlines()[-1])
+    return Machine(**seen, driver=_driver())
 
 
-def used_mib() -> int:
-    """Memory of the first GPU in use, by all processes, in MiB; 0 without one."""
-    return int(_nvidia_smi("memory.used") or 0)
+def gpu_of(machine: Machine) -> Gpu | None:
+    """Returns what tells the usage of the machine's GPU; None without one."""
+    return Gpu(machine.uuid) if machine.has_gpu else None
 
 
-def _nvidia_smi(figure: str) -> str:
-    program = shutil.which("nvidia-smi")
-    if program is None:
+def used_mib(machine: Machine) -> int:
+    """Memory of the GPU in use, by all processes, in MiB; 0 where nobody can tell."""
+    try:
+        gpu = gpu_of(machine)
+        return gpu.usage().memory_bytes // MIB if gpu else 0
+    except (OSError, NvmlError):
+        return 0
+
+
+def _driver() -> str:
+    """The driver's version, '' where there is none."""
+    try:
+        return Gpu().driver()
+    except (OSError, NvmlError):
         return ""
-    command = [program, f"--query-gpu={figure}", "--format=csv,noheader,nounits", "--id=0"]
-    done = subprocess.run(command, check=False, capture_output=True, text=True)
-    return done.stdout.strip() if done.returncode == 0 else ""

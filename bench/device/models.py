@@ -5,6 +5,7 @@ torch nor MLflow.
 """
 
 import sys
+from collections.abc import Container
 from dataclasses import asdict, dataclass
 
 ALLOCATING, LOOKUP, DENSE = "allocating", "lookup", "dense"
@@ -21,8 +22,8 @@ class DenseSize:
     layers: int
 
 
-def command(url: str, row_bytes: int, dense: DenseSize) -> list[str]:
-    """What registers all three with the MLflow at `url`."""
+def command(url: str, row_bytes: int, dense: DenseSize, names: Container[str]) -> list[str]:
+    """What registers those of the three that are in `names` with the MLflow at `url`."""
     sizes = [str(value) for value in asdict(dense).values()]
     return [
         sys.executable,
@@ -33,4 +34,5 @@ def command(url: str, row_bytes: int, dense: DenseSize) -> list[str]:
         url,
         str(row_bytes),
         *sizes,
+        *(name for name in (ALLOCATING, LOOKUP, DENSE) if name in names),
     ]

@@ -66,7 +66,7 @@ def page(machine: Machine, results: Sequence[Result], command: str) -> str:
             "",
         ]
         if result.rows:
-            lines = [f"| {' | '.join(map(_cell, row))} |" for row in result.rows]
+            lines = [f"| {' | '.join(map(cell, row))} |" for row in result.rows]
             parts += ["| what | figure | beside it |", "|---|---|---|", *lines, ""]
     return "\n".join(parts)
 
@@ -98,5 +98,6 @@ def _where(machine: Machine, command: str) -> str:
     )
 
 
-def _cell(text: str) -> str:
+def cell(text: str) -> str:
+    """A text as a cell of a Markdown table."""
     return text.replace("|", "\\|").replace("\n", " ")

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 from bench.batching import IMAGE
 from bench.batching import MODEL as IMAGES
 from bench.device.machine import used_mib
-from bench.device.models import ALLOCATING, LOOKUP, LOOKUP_ROWS
+from bench.device.models import ALLOCATING, DENSE, LOOKUP, LOOKUP_ROWS
 from bench.device.stand import FAULT, WAIT_MS, Stand, lives, loads, metric, until_loaded
 from testkit.stack import Client, Process
 from testkit.waiting import until
@@ -73,7 +73,7 @@ BREAK_DEVICE = Fault(
 
 def placed(stand: Stand, say: Say) -> None:
     """The image classifier is on the device, and a cat is a cat."""
-    before_mib = used_mib()
+    before_mib = used_mib(stand.machine)
     began = time.perf_counter()
     worker = stand.only(IMAGES, 16)
     say(
@@ -95,12 +95,34 @@ def placed(stand: Stand, say: Say) -> None:
     _check_cat(stand.stack.client())
     say("a photograph of a cat", "a cat")
     if stand.machine.has_gpu:
-        say("device memory in use, MiB", used_mib(), f"before the worker: {before_mib}")
+        say(
+            "device memory in use, MiB", used_mib(stand.machine), f"before the worker: {before_mib}"
+        )
+
+
+def torch_model(stand: Stand, say: Say) -> None:
+    """An exported graph is on the device, and its answers are its own."""
+    worker = stand.kept(DENSE, 8)
+    device = loads(worker)[-1]["device"]
+    say("the worker says its model is on", device)
+    check(
+        device == stand.machine.device, f"the model is on {device}, not on {stand.machine.device}"
+    )
+    client = stand.stack.client()
+    answers = [
+        client.ended(client.submit({"value": value}, model=DENSE))["result"][0]
+        for value in (1.0, 3.0)
+    ]
+    check(
+        answers[0] and abs(answers[1] / answers[0] - 3) < 0.01,
+        f"three times the input gives {answers[1]}, once gives {answers[0]}",
+    )
+    say("three times the input answers", f"{answers[1] / answers[0]:.4f} times as much")
 
 
 def replaced(stand: Stand, say: Say) -> None:
     """A model's process that is killed is replaced: a new context on the device."""
-    worker = stand.worker if stand.holds == IMAGES else stand.only(IMAGES, 16)
+    worker = stand.kept(IMAGES, 16)
     child, parent, before = worker.model_process(), worker.pid, len(loads(worker))
     began = time.perf_counter()
     os.kill(child, signal.SIGKILL)

