@@ -73,20 +73,25 @@ def install() -> None:
 
 
 def _reach_into_kombu() -> None:
-    """Puts the failpoint TICKET_POPPED into kombu, before `QoS.append`.
+    """Puts the failpoint TICKET_POPPED into kombu.
 
-    There BRPOP has taken the message from the list. `append` is the write that notes it as
-    unacknowledged.
+    On Redis it is before `QoS.append`: BRPOP has taken the message from the list, and `append` is
+    the write that notes it as unacknowledged. RabbitMQ has noted it when it sends it, so there the
+    failpoint is before kombu sees it.
     """
+    from amqp.channel import Channel
     from kombu.transport.redis import QoS
 
-    append: Callable[..., None] = QoS.append
+    for owner, name in ((QoS, "append"), (Channel, "_on_basic_deliver")):
+        setattr(owner, name, _after_the_failpoint(getattr(owner, name)))
 
-    def reach_and_append(*args: Any) -> None:
+
+def _after_the_failpoint(call: Callable[..., None]) -> Callable[..., None]:
+    def reach_and_call(*args: Any) -> None:
         failpoints.failpoint(Failpoint.TICKET_POPPED)
-        append(*args)
+        call(*args)
 
-    setattr(QoS, "append", reach_and_append)  # noqa: B010 (mypy: a method is not assigned to)
+    return reach_and_call
 
 
 def environment(folder: Path, role: Role) -> dict[str, str]:

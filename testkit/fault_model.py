@@ -15,7 +15,12 @@ import pandas as pd
 
 from inference.errors import DeviceBroken, InvalidInput, OutOfMemory
 
-RAISED = {"raise": RuntimeError, "allocate": MemoryError, "flaky": TimeoutError}
+RAISED: dict[str, type[Exception]] = {
+    "refuse": type("InvalidInput", (ValueError,), {}),
+    "raise": RuntimeError,
+    "allocate": MemoryError,
+    "flaky": TimeoutError,
+}
 _UNFIT: dict[str, Callable[[list[Any]], Any]] = {
     "tuple": tuple,
     "scalar_part": lambda answers: {"answers": answers, "version": "12345678"[: len(answers)]},
@@ -65,6 +70,8 @@ def _act(row: dict[str, Any], batch: int) -> Any:
             return InvalidInput("as it was told", field="features.do")
         case "not_json":
             return object()
+        case "not_finite":
+            return {"x": [float("nan"), float("inf"), 1.5]}
         case "leak":
             _leaked.append(b"x" * int(value or 0) * 2**20)
         case "only_alone" if batch > 1:

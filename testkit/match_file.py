@@ -8,8 +8,8 @@ from typing import Any
 import pyarrow as pa
 
 from examples.football import file_layout as layout
-from examples.football.scoring.parts import to_bytes
 from inference.blobs.url_files import file_at
+from worker.scoring.parts import to_bytes
 
 FIRST = date(2017, 1, 1)
 DIVISIONS = ("Bundesliga", "Österreichische Bundesliga", "Serie A")

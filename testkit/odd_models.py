@@ -45,8 +45,8 @@ class Odd:
 
 FILES = {
     "odd-map-column": Odd(
-        mlmodel([{"type": "map", "values": {"type": "double"}, "name": "x"}]),
-        "type that can't be checked: 'map'",
+        mlmodel([{"type": "map", "values": {"type": "vector"}, "name": "x"}]),
+        "type that can't be checked: 'vector'",
     ),
     "odd-unknown-type": Odd(
         mlmodel([{"type": "decimal", "name": "x"}]), "a type that can't be checked: 'decimal'"
@@ -59,10 +59,11 @@ FILES = {
         mlmodel([TENSOR | {"name": "x", "tensor-spec": {"dtype": "int8", "shape": [-1, "a"]}}]),
         "can't be checked",
     ),
-    "odd-unnamed-tensor": Odd(mlmodel([TENSOR]), "must name every input"),
-    "odd-unnamed-column": Odd(mlmodel([{"type": "double"}]), "must name every input"),
-    "odd-unsigned": Odd(mlmodel(), "it has no signature that names its inputs"),
-    "odd-inputs": Odd(mlmodel({"a": 1}), "must name every input"),
+    "odd-unnamed-tensors": Odd(mlmodel([TENSOR, TENSOR]), "must name its tensors"),
+    "odd-unnamed-column": Odd(mlmodel([*GOOD, {"type": "double"}]), "name every input, or none"),
+    "odd-two-of-one-name": Odd(mlmodel([GOOD[0] | {"name": n} for n in (0, "0")]), "of one name"),
+    "odd-unsigned": Odd(mlmodel(), "it has no signature of its inputs"),
+    "odd-inputs": Odd(mlmodel({"a": 1}), "no list of columns or tensors"),
     "odd-params": Odd(mlmodel(GOOD, {"a": 1}), "its signature or its metadata can't be read"),
     "odd-metadata": Odd(
         mlmodel(GOOD, metadata={"image": [1]}), "its signature or its metadata can't be read"

@@ -1,16 +1,16 @@
-"""Registers the fault model: `python -m testkit.register URL [NAME FILE [map]]`.
+"""Registers the fault model: `python -m testkit.register URL [NAME FILE [twice]]`.
 
-It is a program apart, since MLflow warns as it logs. With `map` the model has one more column,
-whose values no gateway can check.
+It is a program apart, since MLflow warns as it logs. With `twice` the model has two more columns,
+0 and "0", which are one name in a request: no gateway can check that.
 """
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import mlflow
 from mlflow.models import ModelSignature
 from mlflow.types import ColSpec, DataType, Schema
-from mlflow.types.schema import Map
 
 FAULT = Path(__file__).with_name("fault_model.py")
 
@@ -30,7 +30,8 @@ def register_fault_model(
         ColSpec("double", "seconds", required=False),
         ColSpec("long", "value", required=False),
     ]
-    odd = [ColSpec(Map(DataType.double), "weights", required=False)] if more == "map" else []
+    names: tuple[Any, ...] = (0, "0") if more == "twice" else ()
+    odd = [ColSpec(DataType.double, name, required=False) for name in names]
     inputs = Schema(
         [ColSpec("string", "do"), *optional, ColSpec("string", "note", required=False), *odd]
     )

@@ -105,6 +105,10 @@ class Valkey:
             self._process.wait()
             self._process = None
 
+    def stop(self) -> None:
+        """Kills it, for good."""
+        self.kill()
+
     def flush(self) -> None:
         with redis.Redis(port=self.port) as client:
             client.flushall()

@@ -129,6 +129,8 @@ class Stack:
             "STORE_URL": self.valkey.url(0),
             "BROKER_URL": self.valkey.url(1),
             "MLFLOW_TRACKING_URI": self.mlflow_url,
+            # The fault model is a model from code.
+            "MODEL_CODE": "allow",
         }
         return shared | {"MODEL_URIS": uri, "MODEL_URI": uri} | self.env | extra
 
@@ -234,22 +236,24 @@ class Client:
 
     def submit(self, features: dict[str, Any], **body: Any) -> str:
         """Submits and returns the task id; anything but a 202 fails."""
-        answer = self._http.post(
-            f"{next(self._urls)}/predict/async/", json={"features": features, **body}
-        )
+        answer = self.post("/predict/async/", {"features": features, **body})
         assert answer.status_code == 202, answer.text
         return str(answer.json()["task_id"])
 
     def post(self, path: str, body: Any, headers: dict[str, str] | None = None) -> httpx2.Response:
         return self._http.post(f"{next(self._urls)}{path}", json=body, headers=headers)
 
+    def send(self, path: str, body: bytes) -> httpx2.Response:
+        """Posts a body as it is, JSON or not."""
+        headers = {"content-type": "application/json"}
+        return self._http.post(f"{next(self._urls)}{path}", content=body, headers=headers)
+
     def get(self, path: str) -> httpx2.Response:
         return self._http.get(f"{next(self._urls)}{path}")
 
     def status(self, task_id: str, wait: float = 0) -> dict[str, Any]:
         """The record of a task, by long-polling when `wait` is given (seconds)."""
-        query = f"?wait={wait:g}" if wait else ""
-        return dict(self.get(f"/monitoring/task_status/{task_id}{query}").json())
+        return dict(self.get(f"/monitoring/task_status/{task_id}?wait={wait:g}").json())
 
     def begun(self, task_id: str) -> str:
         """Waits until its run has begun: `started` is said from the claim on, a moment before.

@@ -22,6 +22,7 @@ class Plan:
     records: int
     seed: str
     side_by_side: bool = False
+    broker: str = "redis"
     until: float = float("inf")
 
 
@@ -57,7 +58,7 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
 
 def _play_all(plan: Plan, batch: int, folder: Path, mlflow_url: str, result: Result) -> None:
     folder.mkdir()
-    stand = Stand(folder, mlflow_url, batch)
+    stand = Stand(folder, mlflow_url, batch, broker_kind=plan.broker)
     player = Player(stand, plan.records, Random(f"{plan.seed}/{batch}"))
     try:
         stand.start()

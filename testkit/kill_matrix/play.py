@@ -117,7 +117,7 @@ class Player:
         until(lambda: len(load.accepted) >= moment, f"{moment} to be accepted", 60, step_s=0.001)
         target = 0
         try:
-            if case.role not in self._stand.valkeys:
+            if case.role not in self._stand.servers:
                 target = target_of(self._stand, load, case, self._random)
             worker = case.role in (Role.PARENT, Role.CHILD, Role.WORKER)
             observer.strike(self._stand.held_by(self._stand.owner(target).name) if worker else {})

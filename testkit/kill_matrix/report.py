@@ -13,14 +13,14 @@ from testkit.kill_matrix.cases import ANY_MOMENT, BATCHES, GAPS, SIGNALS, Case, 
 from testkit.kill_matrix.play import Verdict
 from testkit.kill_matrix.stand import LEASE_S
 
-HEAD = """# The kill matrix
+HEAD = """# The kill matrix{title}
 
 Real processes are struck in each named gap between two effects that others can see
 ([failpoints.py](../inference/failpoints.py)). Meanwhile records are submitted and run.
 
 - **The stand:** two gateways with calls alternating, some of them waiting, and two workers. The \
-store and the
-  broker are two Valkeys with `appendfsync always`.
+store is a
+  Valkey with `appendfsync always`, the broker {broker}.
 - **The strike:** a process that stands in the gap is sent SIGKILL or SIGTERM. Or it is sent \
 SIGSTOP for longer than
   a lease ({lease:g} s) and then SIGCONT.
@@ -63,18 +63,32 @@ SIGKILL of the child
 - a write without the fence, by SIGSTOP of the whole worker: 8 of 169 changed;
 - a 202 before the record is written, by SIGKILL of the gateway: 10 of 63 lost.
 
-`python -m testkit.kill_matrix --all --side-by-side --write` makes this page; all cases take an \
-hour on two cores.
+`python -m testkit.kill_matrix --all --side-by-side --write` plays all cases, an hour on two \
+cores; with
+`--broker rabbitmq` on RabbitMQ.
 `--only REGEX` plays the cases whose name matches, and `--logs FOLDER` keeps what the processes \
 said.
-`tests/integration/test_kill_matrix.py` plays a sample on each commit.
+`tests/integration/test_kill_matrix.py` plays a sample on each commit, on a broker that its seed \
+draws.
 """
+BROKERS = {
+    "redis": ("", "another one"),
+    "rabbitmq": (" on RabbitMQ", "a RabbitMQ with a quorum queue"),
+}
+"""The page's title and what it says of the broker."""
 
 
-def document(verdicts: Sequence[Verdict], failures: Sequence[str], seed: str, command: str) -> str:
+def document(
+    verdicts: Sequence[Verdict],
+    failures: Sequence[str],
+    seed: str,
+    command: str,
+    broker: str = "redis",
+) -> str:
     """The page."""
+    title, described = BROKERS[broker]
     parts = [
-        HEAD.format(lease=LEASE_S),
+        HEAD.format(lease=LEASE_S, title=title, broker=described),
         "## This run",
         "",
         *_run(verdicts, failures, seed, command),

@@ -18,6 +18,7 @@ import redis
 from inference.blobs.blob_names import result_reference
 from inference.blobs.blob_store import Folder, content
 from inference.broker.celery_config import queue_name
+from testkit.brokers import Broker, new_broker
 from testkit.failpoint_hook import Gaps, Role, environment
 from testkit.servers import Valkey
 from testkit.stack import Process, Stack
@@ -48,14 +49,13 @@ class Stand:
     Its processes die with the thread that started it.
     """
 
-    def __init__(self, folder: Path, mlflow_url: str, batch: int, **env: str) -> None:
+    def __init__(
+        self, folder: Path, mlflow_url: str, batch: int, *, broker_kind: str = "redis", **env: str
+    ) -> None:
         self.batch = batch
         self.gaps = Gaps(folder / "gaps")
-        self.valkeys = {
-            Role.STORE: Valkey(folder / "store"),
-            Role.BROKER: Valkey(folder / "broker"),
-        }
-        store, broker = self.valkeys.values()
+        store, broker = Valkey(folder / "store"), new_broker(broker_kind, folder / "broker")
+        self.servers: dict[Role, Broker | Valkey] = {Role.STORE: store, Role.BROKER: broker}
         large = folder / "large"
         large.mkdir()
         self._large = Folder(large, "inference")
@@ -70,15 +70,16 @@ class Stand:
         )
         self.stack = Stack(folder, store, mlflow_url, "fault", own)
         self.store = redis.Redis(port=store.port, socket_timeout=2, decode_responses=True)
-        self.broker = redis.Redis(port=broker.port, socket_timeout=2)
+        self.broker = broker
+        self.broker_keys = redis.Redis(port=broker.port, socket_timeout=2)  # of a Valkey alone
         self.http = httpx2.Client(timeout=10)
         self._read = Counter[Path]()
         self._ended = Event()
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)
 
     def start(self) -> None:
-        for valkey in self.valkeys.values():
-            valkey.start()
+        for server in self.servers.values():
+            server.start()
         self._add_processes()
         self._supervisor.start()
         self.whole()
@@ -94,8 +95,8 @@ class Stand:
         if self._supervisor.is_alive():
             self._supervisor.join()
         self.stack.stop()
-        for valkey in self.valkeys.values():
-            valkey.kill()
+        for server in self.servers.values():
+            server.stop()
         self.http.close()
 
     @property
@@ -105,9 +106,9 @@ class Stand:
 
     def _supervise(self) -> None:
         while not self._ended.wait(0.1):
-            for valkey in self.valkeys.values():
-                if valkey.died():
-                    valkey.start()
+            for server in self.servers.values():
+                if server.died():
+                    server.start()
             for process in self.processes:
                 if process.died():
                     process.start()

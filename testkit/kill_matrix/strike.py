@@ -34,7 +34,7 @@ def lose_the_tickets(stand: Stand, load: Load, reached: Reached) -> None:
 
     def lose() -> bool:
         stand.store.hset(f"{KEYS}:meta", "tickets", 1000)
-        stand.broker.delete(QUEUE)
+        stand.broker.purge(QUEUE)
         return reached()
 
     _comes(lose, step_s=0.5)
@@ -169,8 +169,8 @@ def strike(stand: Stand, case: Case, target: int) -> None:
 
 
 def _sender(stand: Stand, case: Case, target: int) -> Callable[[signal.Signals], None]:
-    if valkey := stand.valkeys.get(case.role):
-        return valkey.signal
+    if server := stand.servers.get(case.role):
+        return server.signal
     targets = [target] if case.role is not Role.WORKER else [target, stand.owner(target).pid]
 
     def to_all(number: signal.Signals) -> None:

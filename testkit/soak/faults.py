@@ -99,7 +99,7 @@ class Faults:
         return self._to(pids, signal.SIGCONT) and done
 
     def _valkey(self, role: Role, number: signal.Signals) -> bool:
-        self.stand.valkeys[role].signal(number)
+        self.stand.servers[role].signal(number)
         return True
 
     def _freeze(self) -> bool:
@@ -110,11 +110,11 @@ class Faults:
     def _lose_tickets(self) -> bool:
         """All, and enough tickets are believed to be in flight."""
         self.stand.store.hset(f"{KEYS}:meta", "tickets", 1000)
-        self.stand.broker.delete(QUEUE)
+        self.stand.broker_keys.delete(QUEUE)
         return True
 
     def _cut(self) -> bool:
-        for server in (self.stand.store, self.stand.broker):
+        for server in (self.stand.store, self.stand.broker_keys):
             server.client_kill_filter(skipme=True)
         return True
 

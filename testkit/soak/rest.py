@@ -88,22 +88,27 @@ def come_to_rest(stand: Stand) -> Rest:
         step_s=0.5,
     )
     expired_s = time.monotonic() - start
-    until(lambda: not stand.broker.llen(QUEUE), "stale tickets to be taken", PATIENCE_S, step_s=0.2)
-    claims, unacked = _drop_claims(stand.store, trouble), _drop_unacked(stand.broker)
+    until(
+        lambda: not stand.broker_keys.llen(QUEUE),
+        "stale tickets to be taken",
+        PATIENCE_S,
+        step_s=0.2,
+    )
+    claims, unacked = _drop_claims(stand.store, trouble), _drop_unacked(stand.broker_keys)
     until(
         lambda: not any(map(_called, stand.processes)),
         "callers' connections to close",
         PATIENCE_S,
         step_s=0.5,
     )
-    servers = {Role.STORE: stand.store, Role.BROKER: stand.broker}
+    servers = {Role.STORE: stand.store, Role.BROKER: stand.broker_keys}
     return Rest(
         processes={name: hold(stand, pid) for name, pid in _living(stand)},
         keys=dict(
-            kinds(stand.store) + Counter({f"broker: {key}": 1 for key in _names(stand.broker)})
+            kinds(stand.store) + Counter({f"broker: {key}": 1 for key in _names(stand.broker_keys)})
         ),
         clients={
-            role: _clients(server, stand.valkeys[role].port) for role, server in servers.items()
+            role: _clients(server, stand.servers[role].port) for role, server in servers.items()
         },
         memory={role: _memory(server) for role, server in servers.items()},
         outstanding=max(queue["outstanding"] for queue in stand.queues()),
@@ -183,7 +188,7 @@ def _living(stand: Stand) -> Iterator[tuple[str, int]]:
 
 
 def _ports(stand: Stand) -> dict[int, Role]:
-    return {valkey.port: role for role, valkey in stand.valkeys.items()}
+    return {server.port: role for role, server in stand.servers.items()}
 
 
 def hold(stand: Stand, pid: int) -> Held:

@@ -11,8 +11,9 @@ from pydantic_core import PydanticCustomError
 from starlette.responses import Response
 
 from app.http import routes
-from app.http.problems import Problem
+from app.http.problems import Kind, Problem
 from app.http.responses import json_response, rfc3339
+from examples.football.gateway.operations import LIST_MATCHES, READ_MATCH
 from examples.football.gateway.schemas import Match, MatchPage, MatchProblem
 from examples.football.gateway.scored_matches import (
     Matches,
@@ -64,7 +65,12 @@ def cursor_of(place: Place) -> str:
 _AN_ID = {"type": "integer", "minimum": -_ID_BIAS, "maximum": _ID_BIAS - 1}
 _A_DAY = {"type": "string", "format": "date"}
 _A_PLACE = {"type": "string", "pattern": "^[0-9a-f]{24}$"}
-MatchId = Annotated[int, BeforeValidator(_match_id), WithJsonSchema(_AN_ID), Path()]
+MatchId = Annotated[
+    int,
+    BeforeValidator(_match_id),
+    WithJsonSchema(_AN_ID),
+    Path(description="The match, as the data name it."),
+]
 Cursor = Annotated[
     Any,
     BeforeValidator(_place),
@@ -86,7 +92,7 @@ Last = Annotated[
 Division = Annotated[
     str, Query(max_length=200, description="Exactly as it is written in the matches.")
 ]
-Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE)]
+Limit = Annotated[int, Query(ge=1, le=MOST_IN_A_PAGE, description="How many at most.")]
 Known = Annotated[
     str,
     Header(
@@ -148,23 +154,14 @@ def add_matches(app: FastAPI, calls: MatchCalls) -> None:
     The gateway's other paths under /predict/ are there already: the last of these takes any word
     for an id.
     """
+    gone = (Kind.INVALID, MatchProblem.NO_MATCHES)
+    unknown = (*gone, MatchProblem.UNKNOWN_MATCH)
+    pages, one = {200: MatchPage}, {200: Match}
     routes.add(
-        app,
-        "GET /predict/matches/",
-        calls.page,
-        {200: MatchPage},
-        (422, 503),
-        kinds=MatchProblem,
-        tagged=True,
+        app, "GET /predict/matches/", calls.page, pages, gone, shown=LIST_MATCHES, tagged=True
     )
     routes.add(
-        app,
-        "GET /predict/{match_id}",
-        calls.one,
-        {200: Match},
-        (404, 422, 503),
-        kinds=MatchProblem,
-        tagged=True,
+        app, "GET /predict/{match_id}", calls.one, one, unknown, shown=READ_MATCH, tagged=True
     )
 
 

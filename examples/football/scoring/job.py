@@ -8,6 +8,7 @@ the same matches, so a schedule may be as tight as one likes.
 """
 
 import hashlib
+import math
 from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Any
@@ -17,15 +18,15 @@ import pyarrow.parquet as pq
 import structlog
 
 from examples.football import file_layout as layout
-from examples.football.scoring.parts import Parts, to_bytes
 from examples.football.scoring.progress import Progress
 from examples.football.scoring.settings import ScoringSettings
 from examples.football.scoring.upcoming import Upcoming, upcoming
 from inference.blobs.url_files import File, file_at, without_secrets
-from inference.errors import InvalidInput, Misconfigured
+from inference.errors import InvalidInput, Misconfigured, UnfitAnswer
 from inference.retry import wait_at_start
 from worker.child.oom_split import predict_in_halves
 from worker.models import Model, loader
+from worker.scoring.parts import Parts, to_bytes
 
 log = structlog.get_logger()
 
@@ -42,7 +43,7 @@ def run(settings: ScoringSettings) -> None:
         settings.start_timeout_s,
         loader.RegistryUnavailable,
     )
-    model = loader.load(resolved, settings.mlflow_tracking_uri)
+    model = loader.load(resolved, settings.mlflow_tracking_uri, model_code=settings.model_code)
     matches = upcoming(model.mlmodel, settings.batch_from_date)
     made_of = _digest(layout.LAYOUT, model.name, model.version, matches.first, matches.digest)
     told = {
@@ -62,7 +63,8 @@ def run(settings: ScoringSettings) -> None:
     )
     model.warm_up(min(settings.batch_size, max(1, len(matches))))
     parts = Parts(output, f"{made_of}-{settings.batch_size}")
-    parts.drop_others()
+    for other in parts.drop_others():
+        log.info("batch.parts_dropped", made_of=other)
     table = _score(model, matches, parts, settings.batch_size)
     if len(matches) and not table.num_rows:
         raise Misconfigured(
@@ -75,7 +77,7 @@ def run(settings: ScoringSettings) -> None:
 
 def _score(model: Model, matches: Upcoming, parts: Parts, batch_size: int) -> Any:
     """Scores what no part has yet, and returns all."""
-    scored = parts.scored()
+    scored = _kept(parts)
     batches = list(matches.batches(batch_size))
     begun = sum(batch.num_rows for number, batch in enumerate(batches) if number in scored)
     if begun:
@@ -84,11 +86,21 @@ def _score(model: Model, matches: Upcoming, parts: Parts, batch_size: int) -> An
         for number, batch in enumerate(batches):
             if number not in scored:
                 scored[number] = _scored(model, batch, lambda: log.info("batch.halved"))
-                parts.keep(number, scored[number])
+                parts.keep(f"{number:06}", scored[number])
                 progress.add(batch.num_rows)
     return pa.concat_tables(
         [layout.arrow_schema().empty_table(), *(scored[number] for number in range(len(batches)))]
     )
+
+
+def _kept(parts: Parts) -> dict[int, Any]:
+    """What an earlier run scored, as tables by the numbers of their batches."""
+    tables = {int(name): parts.read(name) for name in parts.names()}
+    return {
+        number: table
+        for number, table in tables.items()
+        if table is not None and table.schema.equals(layout.arrow_schema())
+    }
 
 
 def _scored(model: Model, batch: Any, halved: Callable[[], object]) -> Any:
@@ -100,7 +112,7 @@ def _scored(model: Model, batch: Any, halved: Callable[[], object]) -> Any:
     own = {"model_version": model.version, "scored_at": datetime.now(UTC)}
     good = []
     for row, result in zip(rows, results, strict=True):
-        if isinstance(result, InvalidInput):
+        if isinstance(result, InvalidInput | UnfitAnswer):
             log.warning("batch.refused", match_id=row["match_id"], reason=str(result))
         else:
             good.append(row | _scores(result, model) | own)
@@ -114,6 +126,8 @@ def _scores(result: Any, model: Model) -> dict[str, Any]:
             f"{model.name} {model.version} is no model of matches:"
             f" its results need {', '.join(wanted)}"
         )
+    if result["outcome"] is None or not all(math.isfinite(result[name]) for name in layout.SCORES):
+        raise Misconfigured(f"{model.name} {model.version} answered a score that is not finite")
     return {name: result[name] for name in wanted}
 
 

@@ -9,7 +9,7 @@ from typing import Literal
 from pydantic import Field, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from inference.settings import model_of_uri
+from inference.models.model_address import ModelAddress
 
 
 class ScoringSettings(BaseSettings):
@@ -20,6 +20,9 @@ class ScoringSettings(BaseSettings):
     model_uri: str = Field(
         "models:/match-outcome@production",
         description="The model to serve, as MLflow names it: models:/name@alias.",
+    )
+    model_code: Literal["", "refuse", "allow"] = Field(
+        "", description="Whether to load a model that brings code: as for a worker."
     )
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000", description="The MLflow server whose registry names the models."
@@ -49,5 +52,5 @@ class ScoringSettings(BaseSettings):
     @field_validator("model_uri")
     @classmethod
     def _names_a_model(cls, uri: str) -> str:
-        model_of_uri(uri)
+        ModelAddress.read(uri)
         return uri

@@ -19,6 +19,7 @@ import pyarrow.parquet as pq
 from examples.football.file_layout import ORDER, arrow_schema
 from inference.errors import Misconfigured
 from worker.models.mlmodel import MLmodel
+from worker.models.model_files import path_inside
 
 _COLUMNS = ("match_id", "date", "division", "home_team", "away_team")
 
@@ -53,7 +54,8 @@ def upcoming(mlmodel: MLmodel, first: date | None) -> Upcoming:
             " `feature_table`"
             " (for match-outcome, train it again: python -m examples.football.training)"
         )
-    fixtures, first = mlmodel.folder / name, first or _trained_before(mlmodel)
+    fixtures = path_inside(mlmodel.folder, name, "the model's metadata `fixtures`")
+    first = first or _trained_before(mlmodel)
     if first is None:
         raise Misconfigured(
             "the model does not say where its training ended (metadata `trained_before`):"
