@@ -7,7 +7,10 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+from inference.broker.celery_config import queue_name
 from testkit import lanes
+from testkit.brokers import Broker, ValkeyBroker
+from testkit.rabbitmq import RabbitMQ
 from testkit.servers import MlflowServer, ObjectStore, Valkey
 
 # Lanes share two cores, so how long an example takes says nothing about the code.
@@ -67,3 +70,37 @@ def object_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ObjectSto
     server.start("predictions")
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def rabbitmq_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RabbitMQ]:
+    """One RabbitMQ for a lane's tests, since it takes seconds to start."""
+    server = RabbitMQ(tmp_path_factory.mktemp("rabbitmq"))
+    server.start()
+    yield server
+    server.stop()
+
+
+@pytest.fixture
+def rabbitmq(rabbitmq_server: RabbitMQ) -> Iterator[RabbitMQ]:
+    """The lane's RabbitMQ. A test may break it; it is whole for the next one."""
+    yield rabbitmq_server
+    rabbitmq_server.mend(queue_name("inference", "fault"))
+
+
+@pytest.fixture(params=["redis", pytest.param("rabbitmq", marks=pytest.mark.rabbitmq)])
+def broker(request: pytest.FixtureRequest) -> Iterator[Broker]:
+    """A broker of each kind, which a test may break."""
+    if request.param == "rabbitmq":
+        yield request.getfixturevalue("rabbitmq")
+    else:
+        yield request.getfixturevalue("valkey_broker")
+
+
+@pytest.fixture
+def valkey_broker(tmp_path: Path) -> Iterator[ValkeyBroker]:
+    """A broker that is not the store."""
+    server = ValkeyBroker(tmp_path / "broker")
+    server.start()
+    yield server
+    server.kill()

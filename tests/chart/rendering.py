@@ -14,10 +14,11 @@ Json = dict[str, Any]
 SCENARIOS = sorted(
     path.name.removesuffix("-values.yaml") for path in (CHART / "ci").glob("*-values.yaml")
 )
-TRYOUT: Json = {"tryout": {"enabled": True}}
+TRYOUT: Json = {"tryout": {"enabled": True}, "modelCode": "refuse"}
 OWN_PARTS: Json = {
     "store": {"url": "redis://cache:6379"},
     "mlflow": {"trackingUri": "http://mlflow:5000"},
+    "modelCode": "refuse",
 }
 
 

@@ -1,13 +1,14 @@
 """Finds the JSON schemas for kubeconform without the internet.
 
-Kubernetes' schemas come from kubernetes-validate, KEDA's from its own CRDs. The CRDs come with the
-Go module that the test cluster's KEDA is built from; `go mod download` has it in its cache after
-that.
+Kubernetes' schemas come from kubernetes-validate, those of KEDA and of the Prometheus operator
+from their own CRDs. The CRDs come with their Go modules; KEDA's is built for the test cluster,
+so `go mod download` has it in its cache after that.
 """
 
 import importlib.util
 import json
 import subprocess
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ OLDEST, NEWEST = "1.30", "1.37"
 """The oldest Kubernetes that Chart.yaml takes, and the newest of which there are schemas."""
 
 KEDA = "github.com/kedacore/keda/v2@v2.21.0"
+OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
 _KINDS = (
     *(
@@ -37,6 +39,7 @@ _KINDS = (
     *("networkpolicy-networking-v1", "role-rbac-v1", "rolebinding-rbac-v1"),
 )
 _KEDA_KINDS = ("scaledobject", "triggerauthentication")
+_OPERATOR_KINDS = ("podmonitor", "prometheusrule", "servicemonitor")
 
 
 def laid_out(folder: Path) -> Path:
@@ -46,10 +49,11 @@ def laid_out(folder: Path) -> Path:
         place.mkdir()
         for name in ("_definitions", *_KINDS):
             (place / f"{name}.json").write_text(_core(version, name), encoding="utf-8")
-        for kind in _KEDA_KINDS:
-            (place / f"{kind}-keda-v1alpha1.json").write_text(
-                json.dumps(_keda(kind)), encoding="utf-8"
-            )
+        crds = [(path, "keda-v1alpha1") for path in keda_crds()]
+        crds += [(path, "monitoring-v1") for path in operator_crds()]
+        for path, group in crds:
+            kind, schema = _of_crd(path)
+            (place / f"{kind}-{group}.json").write_text(json.dumps(schema), encoding="utf-8")
     return folder
 
 
@@ -71,26 +75,40 @@ def _core(version: str, name: str) -> str:
     )
 
 
-def _keda(kind: str) -> Any:
-    """A CRD's schema, refusing what it does not know, as Kubernetes' own strict ones do."""
+def keda_crds() -> list[Path]:
+    """KEDA's definitions of what the chart renders for it."""
+    bases = _module(KEDA) / "config" / "crd" / "bases"
+    return [bases / f"keda.sh_{kind}s.yaml" for kind in _KEDA_KINDS]
+
+
+def operator_crds() -> list[Path]:
+    """The Prometheus operator's definitions of what the chart renders for it."""
+    bases = _module(OPERATOR) / "example" / "prometheus-operator-crd"
+    return [bases / f"monitoring.coreos.com_{kind}s.yaml" for kind in _OPERATOR_KINDS]
+
+
+@cache
+def _module(name: str) -> Path:
+    """The folder of a Go module."""
     done = subprocess.run(
-        ["go", "mod", "download", "-json", KEDA],
+        ["go", "mod", "download", "-json", name],
         check=True,
         capture_output=True,
         text=True,
         cwd="/",
     )
-    crd = (
-        Path(json.loads(done.stdout)["Dir"]) / "config" / "crd" / "bases" / f"keda.sh_{kind}s.yaml"
-    )
-    schema = yaml.safe_load(crd.read_text(encoding="utf-8"))["spec"]["versions"][0]["schema"][
-        "openAPIV3Schema"
-    ]
+    return Path(json.loads(done.stdout)["Dir"])
+
+
+def _of_crd(path: Path) -> tuple[str, Any]:
+    """A CRD's kind and schema, refusing what it does not know, as Kubernetes' strict ones do."""
+    spec = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
+    schema = spec["versions"][0]["schema"]["openAPIV3Schema"]
     schema["properties"]["metadata"] = {
         "type": "object",
         "x-kubernetes-preserve-unknown-fields": True,
     }
-    return _strict(schema)
+    return str(spec["names"]["singular"]), _strict(schema)
 
 
 def _strict(schema: Any) -> Any:

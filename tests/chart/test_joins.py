@@ -24,6 +24,7 @@ from tests.chart.rendering import (
     render,
     scenario,
 )
+from tests.chart.test_tracing import OPENTELEMETRY
 from worker.settings import WorkerSettings
 
 
@@ -41,7 +42,11 @@ def test_the_programs_take_what_they_are_told(name: str, monkeypatch: pytest.Mon
             entry["name"]
             for entry in deployment["spec"]["template"]["spec"]["containers"][0]["env"]
         }
-        known = {field.upper() for field in (*kind.model_fields, *more)} | {"HOME", "LOG_EXTRA"}
+        known = (
+            {field.upper() for field in (*kind.model_fields, *more)}
+            | {"HOME", "LOG_EXTRA"}
+            | OPENTELEMETRY
+        )
         assert names <= known, "a variable that nothing reads"
         assert settings.key_prefix in ("predictions-inference", "scores")
 

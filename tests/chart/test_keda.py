@@ -1,14 +1,18 @@
 """What KEDA is told to read, and where the queue is: the store's and the broker's addresses."""
 
+import re
+
 import pytest
 import redis
 
 from inference.ids import new_task_id
 from inference.limits import Limits
 from inference.records import PredictionRequest
+from inference.redis_access.address import parse
+from inference.redis_access.clients import blocking_client
 from inference.store.redis import RedisWorkerStore
 from inference.store.redis.commands import Commands
-from inference.store.redis.sync_client import connect
+from testkit.secure_valkey import BROKER_USER, PASSWORD, RIGHTS, STORE_USER, allow_users
 from testkit.servers import Valkey
 from tests.chart.programs import read
 from tests.chart.rendering import OWN_PARTS, Json, merged, render, scenario
@@ -45,13 +49,45 @@ def test_what_is_submitted_is_counted_there_by_the_command_that_keda_uses(valkey
     These are facts of its redis scaler, 2.20 and newer.
     """
     commands = Commands("predictions-inference", Limits())
-    store = RedisWorkerStore(connect(valkey.url(), 2.0), commands)
+    address = parse("STORE_URL", valkey.url())
+    store = RedisWorkerStore(blocking_client(address, 2.0), address, commands)
     store.run(
         commands.submit(PredictionRequest(new_task_id("match-outcome"), "match-outcome", b"{}"))
     )
     key = scenario("tryout").one("ScaledObject")["spec"]["triggers"][0]["metadata"]["listName"]
     client = redis.Redis.from_url(valkey.url())
     assert (client.type(key), client.zcard(key)) == (b"zset", 1)
+
+
+KEDA_S_SCRIPT = """
+local listName = KEYS[1]
+local listType = redis.call('type', listName).ok
+if listType == 'zset' then
+    return redis.call('zcard', listName)
+elseif listType == 'list' or listType == 'none' then
+    return redis.call('llen', listName)
+end
+"""
+"""Of its redis scaler 2.21, without the types that are never met."""
+
+
+def test_the_documented_rights_are_enough_for_what_keda_asks(valkey: Valkey) -> None:
+    """As the store's user, whom the chart's Secret names, and as one with KEDA's rights alone."""
+    page = RIGHTS.read_text(encoding="utf-8")
+    (rights,) = re.findall(r"it may be another,\s+with `([^`]+)`", page)
+    key = "{inference:m}:outstanding"
+    with redis.Redis(port=valkey.port) as admin:
+        allow_users(valkey.port)
+        words = f"ACL SETUSER keda on >{PASSWORD} resetkeys nocommands".split()
+        admin.execute_command(*words, *rights.split())
+        for user in (STORE_USER, "keda"):
+            with redis.Redis(port=valkey.port, username=user, password=PASSWORD) as client:
+                assert client.ping()
+                admin.delete(key)
+                assert client.eval(KEDA_S_SCRIPT, 1, key) == 0
+                admin.zadd(key, {"a": 1, "b": 2})
+                assert client.eval(KEDA_S_SCRIPT, 1, key) == 2
+        admin.acl_deluser("keda", STORE_USER, BROKER_USER)
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ import re
 import pytest
 import yaml
 
+from app.settings import GatewaySettings
 from inference.ids import MODEL_NAME
 from inference.limits import Limits
 from inference.store.redis.commands import Commands
@@ -24,6 +25,7 @@ from tests.chart.rendering import (
     render,
     scenario,
 )
+from worker.settings import WorkerSettings
 
 SCHEMA: Json = json.loads((CHART / "values.schema.json").read_text(encoding="utf-8"))["properties"]
 TRAINABLE: list[str] = SCHEMA["tryout"]["properties"]["training"]["properties"]["models"]["items"][
@@ -101,6 +103,25 @@ def test_a_second_pool_of_a_model_has_a_name_a_queue_and_a_number_of_workers_of_
     )
 
 
+@pytest.mark.parametrize("model", ["fraud_detection", "My Model, new", "x@y", "été" * 80, "a=b"])
+def test_a_pool_may_serve_a_model_of_any_name(model: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The programs read of the chart's variables what was meant."""
+    uri = f"models:/{model}@production"
+    fraud = {"api": {"defaultPool": "match-outcome"}, "workerPools": {"fraud": {"modelUri": uri}}}
+    rendered = render(merged(OWN_PARTS, fraud))
+    for name, value in told(rendered, "worker-fraud").items():
+        monkeypatch.setenv(name, value)
+    worker = WorkerSettings()
+    assert (worker.model, worker.model_name, worker.model_uri) == ("fraud", model, uri)
+    gateway = GatewaySettings(model_uris=told(rendered, "api")["MODEL_URIS"])
+    assert gateway.pools == {
+        "match-outcome": "models:/match-outcome@production",
+        "fraud": uri,
+    }
+    label = rendered.one("Deployment", "worker-fraud")["metadata"]["labels"]["inference/model"]
+    assert re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9_.-]{0,61}[A-Za-z0-9])?", label)
+
+
 @pytest.mark.parametrize("default", ["match-outcome", "match-outcome-canary"])
 def test_the_gateway_knows_a_pool_by_its_name_where_that_is_not_its_model_s_the_default_first(
     default: str,
@@ -172,18 +193,29 @@ def test_a_model_without_a_pool_may_be_registered_and_one_registered_by_hand_ser
 
 @pytest.mark.parametrize("page", ["charts/inference/README.md", "docs/models.md"])
 def test_the_values_that_the_pages_show_are_taken(page: str) -> None:
-    """Together, as who reads the page from the top would have them."""
-    blocks = re.findall(
-        r"^```yaml\n(.*?)^```", (ROOT / page).read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
-    )
-    shown = merged(*map(yaml.safe_load, blocks))
+    """Together, as a reader of the page from the top would have them.
+
+    A later block that says another store is an alternative to the first.
+    """
+    blocks = [
+        yaml.safe_load(block)
+        for block in re.findall(
+            r"^```yaml\n(.*?)^```",
+            (ROOT / page).read_text(encoding="utf-8"),
+            re.MULTILINE | re.DOTALL,
+        )
+    ]
+    others = [block for block in blocks[1:] if "store" in block]
+    shown = merged(*(block for block in blocks if block not in others))
     pools = {"match-outcome", *shown["workerPools"]}
-    rendered = render(shown if "store" in shown else merged(OWN_PARTS, shown))
-    assert {
-        each["metadata"]["labels"]["inference/pool"]
-        for each in rendered.of("ScaledObject").values()
-    } == pools
     assert len(pools) == 3
+    alone = {name: value for name, value in shown.items() if name not in ("store", "broker")}
+    for values in (shown, *(merged(alone, other) for other in others)):
+        rendered = render(values if "store" in values else merged(OWN_PARTS, values))
+        assert {
+            each["metadata"]["labels"]["inference/pool"]
+            for each in rendered.of("ScaledObject").values()
+        } == pools
 
 
 def test_a_pool_takes_what_it_does_not_say_from_the_defaults_and_false_is_something_said() -> None:

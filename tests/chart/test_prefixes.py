@@ -85,9 +85,8 @@ def told(namespace: str, release: str, *options: str, **values: str) -> tuple[st
 
     Gateways, workers and KEDA must agree on them.
     """
-    settings = [
-        f"--set={name}={value}" for name, value in ({"tryout.enabled": "true"} | values).items()
-    ]
+    trial = {"tryout.enabled": "true", "modelCode": "refuse"}
+    settings = [f"--set={name}={value}" for name, value in (trial | values).items()]
     shown = [
         f"--show-only=templates/{name}.yaml"
         for name in ("api/deployment", "workers/deployment", "workers/scaledobject")

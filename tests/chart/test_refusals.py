@@ -6,53 +6,13 @@ from typing import Any
 import pytest
 
 from scripts.charts.tools import CHART
+from tests.chart.refused_connections import CONNECTIONS, REGISTRY
 from tests.chart.rendering import OWN_PARTS, TRYOUT, Refused, merged, render
-
-REGISTRY = {"mlflow": {"trackingUri": "http://mlflow"}}
 
 
 def pool(**values: Any) -> dict[str, Any]:
     return {"workerPools": {"match-outcome": values}}
 
-
-CONNECTIONS: list[tuple[dict[str, Any], str]] = [
-    ({}, "there is no store: set store.url or store.existingSecret, or tryout.enabled=true"),
-    ({"store": {"url": "redis://cache"}}, "there is no model registry: set mlflow.trackingUri"),
-    (
-        TRYOUT | {"store": {"url": "redis://cache"}},
-        "tryout.enabled brings its own store and MLflow server: unset store.url",
-    ),
-    (TRYOUT | {"store": {"existingSecret": "x"}}, "unset store.existingSecret"),
-    (TRYOUT | {"broker": {"url": "redis://cache"}}, "unset broker.url"),
-    (TRYOUT | REGISTRY, "unset mlflow.trackingUri"),
-    (
-        REGISTRY | {"store": {"url": "redis://a", "existingSecret": "x"}},
-        "store.url and store.existingSecret are both set",
-    ),
-    (
-        OWN_PARTS | {"broker": {"url": "redis://a", "existingSecret": "x"}},
-        "broker.url and broker.existingSecret are both set",
-    ),
-    (
-        REGISTRY | {"store": {"url": "unix:///run/redis.sock"}},
-        "store.url is a socket, which no other pod can reach",
-    ),
-    (REGISTRY | {"store": {"url": "postgres://db/x"}}, "store.url must read redis://"),
-    (REGISTRY | {"store": {"url": "redis://cache/0/1"}}, "store.url must read redis://"),
-    (
-        REGISTRY | {"store": {"url": "redis://:p@ss/word@cache"}},
-        "write special characters of a password as %40",
-    ),
-    (
-        REGISTRY | {"store": {"url": "redis://:secret@localhost:6379"}},
-        "store.url names localhost, which is each pod itself",
-    ),
-    (OWN_PARTS | {"broker": {"url": "amqp://rabbit"}}, "broker.url must read redis://"),
-    (
-        OWN_PARTS | {"mlflow": {"trackingUri": "sqlite:///x"}},
-        "pods reach a registry by http:// or https:// alone",
-    ),
-]
 
 B = {"api": {"defaultPool": "b"}}
 SERVED = "models:/match-outcome@production"
@@ -74,7 +34,9 @@ POOLS: list[tuple[dict[str, Any], str]] = [
         B | {"workerPools": {"b": {}}},
         'workerPools.b.modelUri is "": it must read models:/name@alias',
     ),
-    (pool(modelUri="models:/Upper@x"), "it must read models:/name@alias"),
+    (pool(modelUri="models:/a:b@x"), "it must read models:/name@alias"),
+    (pool(modelUri="models:/a/Production"), "it must read models:/name@alias"),
+    (pool(modelUri="models:/..@x"), "it must read models:/name@alias"),
     (pool(modelUri="models:/a@x,models:/b@x"), "it must read models:/name@alias"),
     (
         {"api": {"defaultPool": "x"}},
@@ -92,6 +54,12 @@ POOLS: list[tuple[dict[str, Any], str]] = [
     (
         pool(env={"DRAIN_TIMEOUT_S": 3}),
         "workerPools.match-outcome.env sets DRAIN_TIMEOUT_S, which the chart sets itself",
+    ),
+    ({"modelCode": ""}, "modelCode is not set: refuse loads only models that are known"),
+    ({"modelCode": "yes"}, "must be one of"),
+    (
+        pool(env={"MODEL_CODE": "allow"}),
+        "workerPools.match-outcome.env sets MODEL_CODE, which the chart sets itself",
     ),
     (
         pool(env={"POOL": "b"}),
@@ -255,12 +223,14 @@ def test_what_contradicts_itself(values: dict[str, Any], sentence: str) -> None:
         "redis://:hunter2%zz@cache",
         "redis://:hunter2^@cache",
         "amqp://:hunter2@x",
+        "sentinel://x?service_name=&sentinel_password=hunter2",
     ],
 )
 def test_a_refusal_shows_no_password(url: str) -> None:
-    with pytest.raises(Refused) as refused:
-        render(REGISTRY | {"store": {"url": url}})
-    assert "hunter2" not in str(refused.value)
+    for values in (REGISTRY | {"store": {"url": url}}, OWN_PARTS | {"broker": {"url": f"{url}/ "}}):
+        with pytest.raises(Refused) as refused:
+            render(values)
+        assert "hunter2" not in str(refused.value)
 
 
 def test_every_guard_is_in_the_table() -> None:

@@ -13,7 +13,16 @@ import yaml
 from scripts.charts.__main__ import drifted
 from scripts.charts.tools import CHART, ROOT, output, run
 from tests.chart import schemas
-from tests.chart.rendering import SCENARIOS, TRYOUT, Refused, containers, merged, render, scenario
+from tests.chart.rendering import (
+    OWN_PARTS,
+    SCENARIOS,
+    TRYOUT,
+    Refused,
+    containers,
+    merged,
+    render,
+    scenario,
+)
 
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 
@@ -136,7 +145,7 @@ def test_the_training_job_is_a_new_one_when_it_changes_and_else_the_same() -> No
 
 def test_pods_are_replaced_when_a_connection_changes() -> None:
     def checksums(url: str) -> set[str]:
-        rendered = render({"store": {"url": url}, "mlflow": {"trackingUri": "http://mlflow"}})
+        rendered = render(OWN_PARTS | {"store": {"url": url}})
         pods = [each["spec"]["template"]["metadata"] for each in rendered.of("Deployment").values()]
         return {pod["annotations"]["checksum/connections"] for pod in pods}
 

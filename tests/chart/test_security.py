@@ -8,7 +8,7 @@ import json
 import pytest
 
 from scripts.charts.tools import ROOT
-from tests.chart.rendering import SCENARIOS, Json, containers, render, scenario
+from tests.chart.rendering import OWN_PARTS, SCENARIOS, Json, containers, render, scenario
 
 every_scenario = pytest.mark.parametrize("name", SCENARIOS)
 VOLUMES = {
@@ -79,7 +79,7 @@ def test_only_the_gateway_has_a_token_and_only_to_read_pods(name: str) -> None:
     with_token = [
         who for who, pod in rendered.pods() if pod["spec"]["automountServiceAccountToken"]
     ]
-    reads = name in ("tryout", "both", "production")
+    reads = name in ("tryout", "tryout-rabbitmq", "both", "production")
     assert with_token == (["Deployment/inference-api"] if reads else [])
     rules = [rule for role in rendered.of("Role").values() for rule in role["rules"]]
     assert rules == (
@@ -151,11 +151,21 @@ def test_in_a_trial_just_the_arrows_of_the_picture_are_open() -> None:
     assert components - covered == {"test"}
 
 
+def test_in_a_trial_on_rabbitmq_only_gateways_and_workers_reach_it() -> None:
+    rendered = scenario("tryout-rabbitmq")
+    assert arrows(rendered.one("NetworkPolicy", "rabbitmq")) == ({"amqp": {"api", "worker"}}, {})
+    for component in ("api", "worker"):
+        outgoing = arrows(rendered.one("NetworkPolicy", component))[1]
+        assert (outgoing["5672"], outgoing["6379"]) == ({"rabbitmq"}, {"valkey"})
+    training = arrows(rendered.one("NetworkPolicy", "training"))[1]
+    assert set(training) == {"53", "5000"}
+
+
 def test_with_parts_elsewhere_their_ports_come_from_their_urls() -> None:
     worker = scenario("many").one("NetworkPolicy", "worker")
     incoming, outgoing = arrows(worker)
     assert incoming == {"probes": {"monitoring"}}
-    assert set(outgoing) == {"53", "6380", "6379", "8080", "9000", "443"}
+    assert set(outgoing) == {"53", "6380", "6379", "8080", "9000", "443", "4318"}
     assert outgoing["6380"] != outgoing["6379"], "store and broker are in different places"
     api = scenario("many").one("NetworkPolicy", "api")
     assert "test" in arrows(api)[0]["http"], "helm test must get through"
@@ -166,5 +176,5 @@ def test_with_parts_elsewhere_their_ports_come_from_their_urls() -> None:
     [("http://mlflow", "80"), ("https://mlflow/x", "443"), ("http://mlflow:5001/x", "5001")],
 )
 def test_the_registry_s_port(uri: str, port: str) -> None:
-    rendered = render({"store": {"url": "redis://cache:6379"}, "mlflow": {"trackingUri": uri}})
+    rendered = render(OWN_PARTS | {"mlflow": {"trackingUri": uri}})
     assert port in arrows(rendered.one("NetworkPolicy", "worker"))[1]

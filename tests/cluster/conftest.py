@@ -2,7 +2,8 @@
 
 RELEASE in a test's module says which installation it uses. `trial` is the README's own. `faults`
 and `scaling` have one model that does as it is told, on workers without torch, so that they need no
-image with torch. One process installs all that it needs side by side; the tests of each may as well
+image with torch. `scaling` has its tickets on RabbitMQ from the start, the others on Valkey. One
+process installs all that it needs side by side; the tests of each may as well
 run in a process of their own.
 """
 
@@ -13,6 +14,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 
 import pytest
 
@@ -121,7 +123,7 @@ def installed(installations: Installations, request: pytest.FixtureRequest) -> C
 def install_trial(cluster: Cluster) -> Cluster:
     """The service as the README installs it, once the image with torch is there."""
     bring_up("--torch")
-    trial = _namespace(cluster, TRIAL)
+    trial = restricted_namespace(cluster, TRIAL)
     if not _is_installed(trial):
         trial.run(*readme_line("helm install"), limit_s=1500)
     return trial
@@ -131,7 +133,7 @@ def install_fault(name: str, *options: str) -> Callable[[Cluster], Cluster]:
     """An installation of the fault model, which is registered while the gateways wait for it."""
 
     def install(cluster: Cluster) -> Cluster:
-        found = _namespace(cluster, name)
+        found = restricted_namespace(cluster, name)
         fresh = not _is_installed(found)
         values = ("-f", str(ROOT / "tests" / "cluster" / "values-fault-model.yaml"), *options)
         found.helm("upgrade", "--install", RELEASE, CHART, *values)
@@ -153,13 +155,13 @@ def install_fault(name: str, *options: str) -> Callable[[Cluster], Cluster]:
 
 INSTALL: dict[str, Callable[[Cluster], Cluster]] = {
     "faults": install_fault("faults", "-f", "tests/cluster/values-faults.yaml"),
-    "scaling": install_fault("scaling"),
+    "scaling": install_fault("scaling", "--set", "tryout.broker=rabbitmq"),
     "trial": install_trial,
 }
 """In the order in which they can be there."""
 
 
-def _namespace(cluster: Cluster, name: str) -> Cluster:
+def restricted_namespace(cluster: Cluster, name: str) -> Cluster:
     """A namespace that takes nothing that is not "restricted"."""
     if not cluster.run("kubectl", "get", "namespace", name, "--ignore-not-found"):
         cluster.run("kubectl", "create", "namespace", name)
@@ -209,18 +211,21 @@ def both_pools(installations: Installations) -> Cluster:
 @pytest.fixture(scope="module")
 def client(installed: Cluster) -> Iterator[PodClient]:
     """A pod that calls the Service as an application in the cluster would."""
-    pod = name_of(gateways(installed)[0])
-    image = installed.get("pods", pod)["spec"]["containers"][0]["image"]
-    installed.kubectl("delete", "pod", "client", "--ignore-not-found", "--wait")
-    installed.kubectl(
-        "apply",
-        "-f",
-        "-",
-        stdin=(ROOT / "tests/cluster/client.yaml").read_text().replace("IMAGE", image),
-    )
-    installed.kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=60s")
-    yield PodClient(installed, "client", f"{RELEASE}-api")
-    installed.kubectl("delete", "pod", "client", "--grace-period=1", "--wait=false")
+    with client_pod(installed) as pod:
+        yield pod
+
+
+@contextmanager
+def client_pod(cluster: Cluster) -> Iterator[PodClient]:
+    """Starts such a pod, as long as the block lasts."""
+    pod = name_of(gateways(cluster)[0])
+    image = cluster.get("pods", pod)["spec"]["containers"][0]["image"]
+    cluster.kubectl("delete", "pod", "client", "--ignore-not-found", "--wait")
+    text = (ROOT / "tests/cluster/client.yaml").read_text()
+    cluster.kubectl("apply", "-f", "-", stdin=text.replace("IMAGE", image))
+    cluster.kubectl("wait", "pod/client", "--for=condition=Ready", "--timeout=60s")
+    yield PodClient(cluster, "client", f"{RELEASE}-api")
+    cluster.kubectl("delete", "pod", "client", "--grace-period=1", "--wait=false")
 
 
 def gateways(cluster: Cluster) -> list[dict[str, object]]:

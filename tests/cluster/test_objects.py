@@ -14,6 +14,7 @@ import yaml
 from testkit.cluster import Cluster
 from testkit.stack import ROOT
 from testkit.waiting import until
+from tests.chart import schemas
 from tests.cluster.conftest import bring_up
 
 RELEASE = "scaling"
@@ -38,6 +39,8 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
             "helm", "template", "x", CHART, "-n", name, "-f", str(values), "--no-hooks"
         )
         objects = [found for found in yaml.safe_load_all(rendered) if found]
+        if any(found["apiVersion"].startswith("monitoring.coreos.com/") for found in objects):
+            _define_monitors(cluster)
         deployments = [found for found in objects if found["kind"] == "Deployment"]
         for found in deployments:
             found["spec"]["replicas"] = 0
@@ -50,6 +53,13 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
         assert "Warning" not in said
     finally:
         cluster.run("kubectl", "delete", "namespace", name, "--wait=false")
+
+
+def _define_monitors(cluster: Cluster) -> None:
+    """Has the cluster know the Prometheus operator's objects, without the operator."""
+    for crd in schemas.operator_crds():
+        said = cluster.run("kubectl", "apply", "--server-side", "-o", "name", "-f", str(crd))
+        cluster.run("kubectl", "wait", "--for=condition=Established", "--timeout=60s", said.strip())
 
 
 def test_kedas_admission_refuses_a_second_master_of_the_same_workers(installed: Cluster) -> None:

@@ -1,10 +1,12 @@
 """The stores that the contract tests run on."""
 
+import os
 from collections.abc import Iterator
 
 import pytest
 
 from inference.limits import Limits
+from testkit.secure_valkey import STORE_USER, SecureValkey
 from testkit.servers import Valkey
 from tests.contract.acting import Cast
 from tests.contract.redis_store import RedisUnderTest
@@ -41,11 +43,17 @@ def shared_store(quick_valkey: Valkey) -> Iterator[RedisUnderTest]:
 
 
 @pytest.fixture
-def store(shared_store: RedisUnderTest) -> StoreUnderTest:
-    """A store, empty and with its clock set right."""
-    shared_store.flush()
-    shared_store.clock.offset_ms = 0
-    return shared_store
+def store(request: pytest.FixtureRequest) -> StoreUnderTest:
+    """A store, empty and with its clock set right: `secure_store` with CONTRACT_STORE=secure."""
+    name = os.environ.get("CONTRACT_STORE", "shared")
+    return empty(request.getfixturevalue(f"{name}_store"))
+
+
+def empty(store: RedisUnderTest) -> RedisUnderTest:
+    """Empties a store and sets its clock right."""
+    store.flush()
+    store.clock.offset_ms = 0
+    return store
 
 
 def make_cast(store: StoreUnderTest) -> Cast:
@@ -54,12 +62,27 @@ def make_cast(store: StoreUnderTest) -> Cast:
 
 
 @pytest.fixture(scope="session")
-def shared_cast(shared_store: RedisUnderTest) -> Cast:
-    return make_cast(shared_store)
+def secure_store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisUnderTest]:
+    """The service's side by TLS with a client's certificate, as the user of docs/operations.md."""
+    server = SecureValkey(
+        tmp_path_factory.mktemp("secure"), "--appendonly", "no", key_prefix="contract"
+    )
+    server.start()
+    store = RedisUnderTest(server, LIMITS, server.secure_url(STORE_USER))
+    yield store
+    store.close()
+    server.kill()
+
+
+@pytest.fixture(scope="session", params=["shared_store", "secure_store"], ids=["plain", "secure"])
+def shared_cast(request: pytest.FixtureRequest) -> Cast:
+    """One for each way to reach a store. Most of the state machine's lives run on the plain one."""
+    return make_cast(request.getfixturevalue(request.param))
 
 
 @pytest.fixture
-def cast(store: StoreUnderTest, shared_cast: Cast) -> Cast:
-    """The cast on a store that was emptied."""
-    assert shared_cast.store is store
+def cast(shared_cast: Cast) -> Cast:
+    """The cast on a store that was emptied, with its clock set right."""
+    shared_cast.store.flush()
+    shared_cast.store.clock.offset_ms = 0
     return shared_cast

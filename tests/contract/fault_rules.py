@@ -8,6 +8,7 @@ import sys
 from hypothesis import strategies as st
 from hypothesis.stateful import precondition, rule
 
+from inference.states import Pause
 from inference.store.messages import ALL, Outcome, OutcomeKind, WorkerState
 from tests.contract.findings import Finding
 from tests.contract.harness import MODEL, RUN_LIMIT_MS
@@ -53,6 +54,14 @@ class FaultRules(WorkerRules):
         ):
             self._submit(input=b"1")
 
+    @rule()
+    def more_die_than_are_kept(self) -> None:
+        """One after the other, so that one of them is the oldest."""
+        for _ in range(self.stage.store.limits.most_dead + 1):
+            self._submit(input=b"1")
+            self.fails_for_good(1)
+            self.stage.pass_seconds(1)
+
     @rule(rounds=st.integers(2, 3))
     def all_workers_leave(self, rounds: int) -> None:
         """All workers fall silent, and then a caller submits and would wait.
@@ -67,6 +76,18 @@ class FaultRules(WorkerRules):
             self.stage.pass_seconds(1)
         self.stage.pass_seconds(6)
         self._submit(input=b"1", longest_wait_ms=1)
+
+    @rule(
+        worker=WORKERS, pause=st.sampled_from([Pause.KEEP, Pause.REFUSE]), seconds=st.integers(0, 2)
+    )
+    def pause(self, worker: int, pause: Pause, seconds: int) -> None:
+        """An operator pauses the model for a while; a caller submits, and a ticket arrives."""
+        self.stage.say("pause", MODEL, pause)
+        self._submit(input=b"1")
+        self.work(worker)
+        self.stage.pass_seconds(seconds)
+        self.stage.say("counts", MODEL)
+        self.stage.say("pause", MODEL, Pause.OFF)
 
     @rule()
     def reap(self) -> None:
@@ -149,12 +170,16 @@ class FaultRules(WorkerRules):
         if waited and not self.stage.tickets:
             raise Finding("a lost ticket was not repaired in two beats", self.stage.seen.waiting)
 
-    @precondition(lambda self: bool(self.stage.sent))
+    @precondition(lambda self: bool(self.stage.sent) and bool(self.ids))
     @rule(picks=st.lists(st.integers(0, 400), min_size=1, max_size=4))
     def resend(self, picks: list[int]) -> None:
-        """Moves that were made long ago, or just now, arrive once more."""
+        """Moves that were made long ago, or just now, arrive once more.
+
+        A pause does not: of pauses the last that arrives counts.
+        """
+        sent = [said for said in self.stage.sent if said[0].name != "pause"]
         for pick in picks:
-            move, delivery = self.stage.sent[-1 - pick % len(self.stage.sent)]
+            move, delivery = sent[-1 - pick % len(sent)]
             self.stage.undisturbed &= move.name != "tickets_published"
             self.stage.make(move, delivery)
 

@@ -32,5 +32,7 @@ def indexes(seen: StoreSnapshot) -> None:
 
 
 def needed(seen: StoreSnapshot, batch: int) -> int:
-    """Tickets that what waits needs."""
+    """Tickets that what waits needs; none while nothing may start."""
+    if seen.meta.get("paused"):
+        return 0
     return math.ceil(seen.meta.get("waiting_rows", 0) / batch) + len(seen.quarantined_ids)

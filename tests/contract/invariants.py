@@ -11,7 +11,7 @@ from typing import Any
 
 from inference.limits import Limits
 from inference.records import PredictionRequest
-from inference.states import State
+from inference.states import Pause, State
 from inference.store.messages import (
     ALL,
     ClaimAnswer,
@@ -71,6 +71,7 @@ class Invariants:
         }
         self._final_is_final(step)
         self._fence(step)
+        self._paused(step)
         if step.move.name == "claim" and step.answer.kind is ClaimStatus.GRANTED:
             self._granted(step, step.move.args[0].claim_id, step.answer)
         if step.move.name == "claim" and step.answer.kind is ClaimStatus.WAIT:
@@ -89,6 +90,14 @@ class Invariants:
             self._dropped(step)
         self._charges(step)
         self._order(step)
+
+    def _paused(self, step: Step) -> None:
+        started = [i for i, _, new in step.changed() if new.state is State.RUNNING]
+        if started and step.before.meta.get("paused"):
+            raise Finding("a record of a paused model was started", started)
+        more = len(step.after.records) > len(step.before.records)
+        if more and step.before.meta.get("paused") == Pause.REFUSE:
+            raise Finding("a paused model took what it refuses", step.move)
 
     def _final_is_final(self, step: Step) -> None:
         for task_id, old in step.before.records.items():

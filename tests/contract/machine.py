@@ -12,12 +12,14 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition,
 
 from inference.ids import new_task_id
 from inference.records import PredictionRequest
+from inference.trace_context import TraceContext
 from tests.contract.actors import InjectedBugs, Parent
 from tests.contract.harness import MODEL, Harness
 from tests.contract.stores import StoreUnderTest
 
 MOST_OUTSTANDING = 12
 PICKS = st.integers(0, 30)
+TRACE = TraceContext("ab" * 16, "cd" * 8, 1, "vendor=1")
 KEYS = st.sampled_from(["", "", "", "k1", "k2"])
 BODIES, HEAD_STARTS = st.sampled_from(["x", "y"]), st.sampled_from([0, 0, 5_000])
 NO_HABITS = InjectedBugs()
@@ -59,7 +61,11 @@ class StoreStateMachine(RuleBasedStateMachine):
     def _submit(self, **fields: Any) -> None:
         task_id = new_task_id(MODEL)
         self.ids.append(task_id)
-        self.stage.submit(PredictionRequest(task_id, MODEL, **fields))
+        trace = TRACE if len(self.ids) % 2 else None
+        request_id = f"r-{len(self.ids)}" if trace else ""
+        self.stage.submit(
+            PredictionRequest(task_id, MODEL, trace=trace, request_id=request_id, **fields)
+        )
 
     @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
     @rule(
@@ -71,7 +77,7 @@ class StoreStateMachine(RuleBasedStateMachine):
     def submit(self, poison: bool, rows: int, number: int, waits: bool) -> None:
         for i in range(number):
             data = b'"poison"' if poison and i == 0 else b'"plain"'
-            self._submit(input=data, rows=rows, listener="gateway-b" if waits else "")
+            self._submit(input=data, rows=rows, listener="contract:gateway:b" if waits else "")
 
     @precondition(lambda self: len(self.stage.seen.outstanding) < MOST_OUTSTANDING)
     @rule(

@@ -7,14 +7,13 @@ actor's habit.
 from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
-from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, Verbosity, settings
-from hypothesis.stateful import run_state_machine_as_test
 
 from tests.contract.actors import InjectedBugs
 from tests.contract.fault_rules import FaultRules
 from tests.contract.findings import Finding
+from tests.contract.lives import live
 from tests.contract.stores import StoreUnderTest
 
 MOST_LIVES = 600
@@ -63,6 +62,9 @@ BUGS = (
     Bug("a history that outlives a success"),
     Bug("a run limit used up by a step of the clock"),
     Bug("a batch that waits for a clock that stepped back"),
+    Bug("a claim of a paused model"),
+    Bug("a model that goes on without tickets"),
+    Bug("a paused model that takes what it refuses"),
     Bug("a join to what may expire sooner"),
     Bug("a join that loses the joiner's priority"),
     Bug("a join that puts a record back in the order"),
@@ -89,9 +91,7 @@ def hunt(store: StoreUnderTest, bug: Bug | None, *, with_spec: bool) -> str:
     )
     with patched:
         try:
-            run_state_machine_as_test(
-                cast(Any, partial(FaultRules, store, habits, with_spec=with_spec)), settings=settled
-            )
+            live(partial(FaultRules, store, habits, with_spec=with_spec), settled)
         except BaseException as error:
             return _name_in(error)
     return ""

@@ -118,7 +118,7 @@ PLANTINGS = {
             Patch(
                 "reap",
                 "redis.call('ZRANGE', DEAD, 0, 0)[1]",
-                "redis.call('ZREVRANGE', DEAD, 0, 0)[1]",
+                "redis.call('ZRANGE', DEAD, -1, -1)[1]",
             ),
         ),
     ),
@@ -133,6 +133,18 @@ PLANTINGS = {
     "a history that outlives a success": Planting(
         "what ended well keeps the tale of its failures",
         (Patch("lib", "'input', 'history') end", "'input') end"),),
+    ),
+    "a claim of a paused model": Planting(
+        "`claim` does not ask whether the model is paused",
+        (Patch("claim", "if paused() > 0 then\n  remember", "if false then\n  remember"),),
+    ),
+    "a model that goes on without tickets": Planting(
+        "`pause` answers none for what waited meanwhile",
+        (Patch("pause", "missing_tickets(known_batch())", "0"),),
+    ),
+    "a paused model that takes what it refuses": Planting(
+        "`submit` does not ask",
+        (Patch("submit", "if paused() == 2 then", "if false then"),),
     ),
     "a join to what may expire sooner": Planting(
         "`submit` joins whatever is outstanding",

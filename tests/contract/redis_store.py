@@ -14,16 +14,22 @@ import redis
 
 from inference.limits import Limits
 from inference.records import Run
+from inference.redis_access.address import parse
+from inference.redis_access.clients import asyncio_client, blocking_client
 from inference.states import State
-from inference.store.redis import async_client, sync_client
+from inference.store.redis import RedisGatewayStore, RedisWorkerStore
 from inference.store.redis.commands import Command, Commands, Script, command, script
+from inference.trace_context import TraceContext
 from testkit.servers import Valkey
 from tests.contract.redis_plantings import PLANTINGS
 from tests.contract.snapshot import Memory, Move, Post, Row, StoreSnapshot
 from tests.contract.stores import Clock, Patch, Planting
 
 GATEWAY_MOVES = frozenset(
-    {"submit", "watch", "cancel", "replay", "discard_dead_letter", "reap", "counts", "workers"}
+    (
+        *("submit", "watch", "cancel", "replay", "discard_dead_letter", "reap"),
+        *("counts", "workers", "pause"),
+    )
 )
 MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "tickets_published"}
 DUMP = """
@@ -41,35 +47,31 @@ return out
 
 
 class RedisUnderTest:
-    """See `StoreUnderTest`."""
+    """See `StoreUnderTest`. The service's side reaches it by `url`, if that is given."""
 
     plantings: Mapping[str, Planting] = PLANTINGS
 
-    def __init__(self, server: Valkey, limits: Limits) -> None:
+    def __init__(self, server: Valkey, limits: Limits, url: str = "") -> None:
         self.limits = limits
         self.clock = Clock()
-        self._server = server
         self._commands = Commands("contract", limits)
         self._loop = asyncio.new_event_loop()
         self._client = redis.Redis(port=server.port)
         self._dump = self._client.register_script(DUMP)
-        url, offset = server.url(), self.clock.offset
-        self._worker = sync_client.RedisWorkerStore(
-            sync_client.connect(url, 10), self._commands, offset
+        self._address = address = parse("STORE_URL", url or server.url())
+        offset = self.clock.offset
+        self._worker = RedisWorkerStore(
+            blocking_client(address, 10), address, self._commands, offset
         )
         self._gateways = [
-            async_client.RedisGatewayStore(
-                async_client.connect(url, 10), self._commands, 10, offset
-            ),
-            async_client.RedisGatewayStore(
-                async_client.connect(url, 10), self._commands, 10, offset
-            ),
+            RedisGatewayStore(asyncio_client(address, 10), address, self._commands, 10, offset)
+            for _ in range(2)
         ]
 
-    def worker_store(self) -> sync_client.RedisWorkerStore:
+    def worker_store(self) -> RedisWorkerStore:
         return self._worker
 
-    def gateway_store(self, number: int) -> async_client.RedisGatewayStore:
+    def gateway_store(self, number: int) -> RedisGatewayStore:
         return self._gateways[number]
 
     def run(self, coroutine: Any) -> Any:
@@ -85,7 +87,7 @@ class RedisUnderTest:
         return answer
 
     def subscription(self, channel: str) -> "RedisSubscription":
-        return RedisSubscription(self._server.port, channel)
+        return RedisSubscription(blocking_client(self._address, 10), channel)
 
     def picture(self, model: str) -> StoreSnapshot:
         keys = {
@@ -142,8 +144,8 @@ class RedisSubscription:
     A PING on the same connection comes back after all that was published before it.
     """
 
-    def __init__(self, port: int, channel: str) -> None:
-        self._client = redis.Redis(port=port)
+    def __init__(self, client: redis.Redis, channel: str) -> None:
+        self._client = client
         self._channel = channel
         self._ear = self._client.pubsub()  # type: ignore[no-untyped-call]
 
@@ -239,17 +241,8 @@ def _told(value: bytes) -> tuple[str, str]:
 def _row(pairs: list[bytes]) -> Row:
     held = _fields(pairs)
     numbers = (
-        "seq",
-        "epoch",
-        "order",
-        "created",
-        "rows",
-        "attempts",
-        "named",
-        "begun",
-        "starts_by",
-        "run_ms",
-        "ended",
+        *("seq", "epoch", "order", "created", "rows", "attempts", "named", "begun"),
+        *("starts_by", "run_ms", "since", "ended"),
     )
     values: dict[str, Any] = {
         name: held.get(name, "") for name in ("claim", "worker", "join", "match_id", "version")
@@ -263,6 +256,8 @@ def _row(pairs: list[bytes]) -> Row:
         history=tuple(Run(**json.loads(line)) for line in held.get("history", "").splitlines()),
         quarantined=held.get("suspect") == "1",
         began=held.get("began") == "1",
+        trace=TraceContext.of_record(held.get("trace", ""), held.get("span", "")),
+        request_id=held.get("request", ""),
         listeners=frozenset(held.get("listeners", "").split()),
         **values,
     )
@@ -292,4 +287,5 @@ def _post(pairs: list[bytes], seen: int) -> Post:
         seen,
         int(held["idle_beats"]),
         held["problem"],
+        held["identity"],
     )

@@ -9,6 +9,7 @@ from typing import Any
 
 from inference.records import Run
 from inference.states import FINAL, OUTSTANDING, State
+from inference.trace_context import TraceContext
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +47,10 @@ class Row:
     history: tuple[Run, ...] = ()
     version: str = ""
     run_ms: int = 0
+    since: int = 0
+    """When it became `waiting`, the last time."""
+    trace: TraceContext | None = None
+    request_id: str = ""
     ended: int = 0
     """When it became final or, for a tombstone, when it became that."""
 
@@ -80,6 +85,7 @@ class Post:
     seen: int
     idle_beats: int
     problem: str = ""
+    identity: str = ""
 
 
 @dataclass(slots=True)

@@ -25,7 +25,7 @@ class Spec(GatewayMoves, WorkerMoves):
 
     def apply(self, now: int, move: Move, seen: StoreSnapshot) -> object:
         """Makes a move at a time of the store's; `seen` is what the store held afterwards."""
-        self.now, self.seen, self.told = now, seen, []
+        self.now, self.seen, self.told, self.bad_runs = now, seen, [], []
         act: Callable[..., object] = getattr(self, move.name)
         return act(*move.args)
 
@@ -70,6 +70,7 @@ class Spec(GatewayMoves, WorkerMoves):
             discarded,
             0,
             self._missing_tickets(),
+            tuple(self.bad_runs),
         )
 
     def _cut(self) -> None:
@@ -82,14 +83,15 @@ class Spec(GatewayMoves, WorkerMoves):
 
     def _measure(self, age: int, period: int) -> None:
         """Records ended in 10^9 s, smoothed over 30 runs; only while some waited both times."""
-        backlog = int(bool(self.among(State.WAITING)))
+        backlog = int(bool(self.among(State.WAITING)) and not self.paused)
         if backlog and self.backlog and self.stamp and 0 < age <= 2 * period:
             seen = (self.ended - self.ended_before) * 10**12 // age
             self.rate = (self.rate * 29 + seen) // 30 if self.rate else seen
         self.ended_before, self.backlog = self.ended, backlog
 
     def _reclaim(self) -> int:
-        lost = [task_id for task_id, until in self.leases.items() if until <= self.now]
+        leases = sorted((until, task_id) for task_id, until in self.leases.items())
+        lost = [task_id for until, task_id in leases if until <= self.now]
         for task_id in lost:
             self._fail(task_id, WORKER_LOST, permanent=False, own=False)
         return len(lost)
@@ -132,7 +134,7 @@ class Spec(GatewayMoves, WorkerMoves):
         rows = self.records
         names = (
             "tickets batch stamp ahead quiet_until repair_at repair_step "
-            "ended ended_before backlog rate"
+            "ended ended_before backlog rate paused"
         )
         meta = {"waiting_rows": self.waiting_rows()} | {
             name: getattr(self, name) for name in names.split()

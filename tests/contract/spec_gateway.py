@@ -4,7 +4,7 @@ import json
 import math
 
 from inference.records import PredictionRequest, Record
-from inference.states import OUTSTANDING, State
+from inference.states import OUTSTANDING, Pause, State
 from inference.store import messages
 from inference.store.messages import Submitted, WorkerState
 from tests.contract.snapshot import Row
@@ -40,6 +40,8 @@ class GatewayMoves(Rows):
 
         By the measured rate it would be too late for a caller who waits.
         """
+        if self.paused == Pause.REFUSE:
+            return messages.SubmitAnswer(Submitted.PAUSED, s.task_id, State.WAITING, 0, 0, -1)
         count, held = len(self.among(*OUTSTANDING)), self.bytes_of(*OUTSTANDING)
         over, bytes_over = (
             count + 1 - self.limits.most_outstanding,
@@ -116,6 +118,9 @@ class GatewayMoves(Rows):
             join=s.join_key,
             match_id="" if s.entity_key is None else str(s.entity_key),
             input=s.input,
+            since=self.now,
+            trace=s.trace,
+            request_id=s.request_id,
         )
         if s.listener:
             self.told.append((s.listener, s.task_id, 1, State.WAITING.value))
@@ -129,7 +134,14 @@ class GatewayMoves(Rows):
         """
         row = self.records[task_id]
         self._listen(row, s.listener)
-        return messages.SubmitAnswer(kind, task_id, row.state, row.seq, self._missing_tickets())
+        return messages.SubmitAnswer(
+            kind,
+            task_id,
+            row.state,
+            row.seq,
+            self._missing_tickets(),
+            trace=row.trace if kind is Submitted.JOINED else None,
+        )
 
     def _listen(self, row: Row, channel: str) -> None:
         if row.outstanding and channel:
@@ -160,6 +172,7 @@ class GatewayMoves(Rows):
             version=row.version,
             result=json.loads(row.result) if row.result else None,
             error=json.loads(row.error) if row.error else None,
+            trace=row.trace,
             position=place,
             starts_in_ms=None if starts_in_ms < 0 else starts_in_ms,
         )
@@ -216,12 +229,20 @@ class GatewayMoves(Rows):
             outstanding_bytes=self.bytes_of(*OUTSTANDING),
             dead_letter_bytes=self.bytes_of(State.FAILURE),
             rate=self.rate,
+            paused=Pause(self.paused),
         )
+
+    def pause(self, model: str, pause: Pause) -> messages.Paused:
+        del model
+        self.paused = int(pause)
+        return messages.Paused(self._missing_tickets())
 
     def workers(self, model: str) -> tuple[messages.WorkerInfo, ...]:
         del model
         posts = sorted(self.posts.items(), key=lambda item: (item[1].seen, item[0]))
         return tuple(
-            messages.WorkerInfo(n, WorkerState(p.state), p.version, p.since, p.batch, p.problem)
+            messages.WorkerInfo(
+                n, WorkerState(p.state), p.version, p.since, p.batch, p.problem, p.identity
+            )
             for n, p in posts
         )

@@ -7,7 +7,7 @@ import json
 import math
 
 from inference.limits import Limits
-from inference.records import Run
+from inference.records import BadRun, Run
 from inference.states import State
 from tests.contract.snapshot import Memory, Post, Row, StoreSnapshot
 
@@ -31,9 +31,11 @@ class Rows:
         self.tickets = self.batch = self.stamp = self.quiet_until = self.repair_at = (
             self.repair_step
         ) = 0
+        self.paused = 0
         self.turn = ""
         self.ended = self.ended_before = self.backlog = self.rate = self.ahead = 0
         self.told: list[tuple[str, str, int, str]] = []
+        self.bad_runs: list[BadRun] = []
         self.now = 0
         self.seen = StoreSnapshot()
 
@@ -63,7 +65,10 @@ class Rows:
         """Returns how many tickets are missing.
 
         Each batch of ordinary rows needs one and each quarantined record one, less those in flight.
+        While the model is paused nothing needs one.
         """
+        if self.paused:
+            return 0
         return max(
             0,
             math.ceil(self.waiting_rows() / max(1, batch))
@@ -88,6 +93,8 @@ class Rows:
         self.leases.pop(task_id, None)
         self.dues.pop(task_id, None)
         self.told += [(channel, task_id, row.seq, state.value) for channel in sorted(row.listeners)]
+        if state is State.WAITING:
+            row.since = self.now
         if row.outstanding:
             row.begun = 0
         else:
@@ -108,6 +115,19 @@ class Rows:
         self.records[task_id] = Row(State.FORGOTTEN, old.seq + 1, old.epoch, ended=self.now)
 
     def _fail(
+        self, task_id: str, error: bytes, permanent: bool, own: bool, version: str = ""
+    ) -> State:
+        """Ends a run badly, and tells those who look on."""
+        row = self.records[task_id]
+        began, worker = row.begun, row.worker
+        state = self._charge(task_id, error, permanent, own, version)
+        due_in = self.dues.get(task_id, self.now) - self.now
+        self.bad_runs.append(
+            BadRun(task_id, state, began, row.attempts, worker, due_in, row.trace, row.request_id)
+        )
+        return state
+
+    def _charge(
         self, task_id: str, error: bytes, permanent: bool, own: bool, version: str = ""
     ) -> State:
         """Charges a failed run to its record, and ends the record when that was the last attempt.

@@ -36,7 +36,7 @@ class WorkerMoves(Rows):
             return messages.ClaimAnswer(
                 ClaimStatus.NOTHING, tickets=self.missing_tickets(ask.batch_rows)
             )
-        batch, full = self._batch(ask.batch_rows)
+        batch, full = self._batch(ask.batch_rows) if not self.paused else ([], False)
         age = max((self._waited(task_id, ask.max_batch_wait_ms) for task_id in batch), default=0)
         if not batch:
             self.claims[ask.claim_id] = Memory("nothing")
@@ -89,9 +89,23 @@ class WorkerMoves(Rows):
         granted = []
         for task_id in self.claims[ask.claim_id].ids:
             row = self.records.get(task_id)
-            data = row.input if row is not None and self._held(task_id, ask.claim_id) else None
+            if row is None or not self._held(task_id, ask.claim_id):
+                granted.append(messages.ClaimedRecord(task_id, None, row.rows if row else 0))
+                continue
+            waited = max(0, self.now - row.since)
             granted.append(
-                messages.ClaimedRecord(task_id, data, row.rows if row is not None else 0)
+                messages.ClaimedRecord(
+                    task_id,
+                    row.input,
+                    row.rows,
+                    age_ms=max(0, self.now - row.created),
+                    epoch=row.epoch,
+                    fresh=not row.began,
+                    waited_ms=waited,
+                    attempts=row.attempts,
+                    trace=row.trace,
+                    request_id=row.request_id,
+                )
             )
         return messages.ClaimAnswer(
             ClaimStatus.GRANTED, tuple(granted), 0, self.missing_tickets(ask.batch_rows)
@@ -147,7 +161,7 @@ class WorkerMoves(Rows):
                     task_id: self._settled(claim_id, task_id, outcome, version)
                     for task_id in memory.ids
                 }
-        return messages.SettleAnswer(words, self._missing_tickets())
+        return messages.SettleAnswer(words, self._missing_tickets(), tuple(self.bad_runs))
 
     def _settled(self, claim_id: str, task_id: str, outcome: Outcome, version: str) -> str:
         memory = self.claims.get(claim_id)
@@ -180,7 +194,7 @@ class WorkerMoves(Rows):
         return word.value
 
     def heartbeat(self, beat: HeartbeatRequest) -> messages.HeartbeatAnswer:
-        waiting = len(self.among(State.WAITING))
+        waiting = 0 if self.paused else len(self.among(State.WAITING))
         before = self.posts.pop(beat.worker_id, None)
         if beat.state is WorkerState.GONE:
             return messages.HeartbeatAnswer(waiting, 0)
@@ -190,7 +204,14 @@ class WorkerMoves(Rows):
         counts = beat.state is WorkerState.IDLE and waiting > 0
         beats = (before.idle_beats if before else 0) + 1 if counts else 0
         self.posts[beat.worker_id] = Post(
-            beat.state.value, beat.version, beat.batch_rows, since, self.now, beats, beat.problem
+            beat.state.value,
+            beat.version,
+            beat.batch_rows,
+            since,
+            self.now,
+            beats,
+            beat.problem,
+            beat.identity,
         )
         self.batch = beat.batch_rows
         if beat.state is WorkerState.IDLE and changed:

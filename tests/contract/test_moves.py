@@ -1,8 +1,13 @@
 """The protocol's most important promises about claims, runs and what they cost, a sentence each."""
 
+from inference.records import BadRun
 from inference.states import State
-from inference.store.messages import ClaimStatus, LeaseStatus, OutcomeKind
-from tests.contract.acting import MODEL, Cast
+from inference.store import messages
+from inference.store.messages import ClaimStatus, LeaseStatus, Outcome, OutcomeKind
+from inference.trace_context import TraceContext
+from tests.contract.acting import ERROR, MODEL, Cast
+
+TRACE = TraceContext("ab" * 16, "cd" * 8, 1, "vendor=1")
 
 
 def test_a_claim_sent_again_gets_the_same_records(cast: Cast) -> None:
@@ -178,3 +183,51 @@ def test_a_renewal_past_the_run_limit_is_refused_and_the_claim_is_reclaimed(cast
         cast.pass_seconds(1)
     assert cast.read(task_id).attempts == 1
     assert cast.worker.renew(MODEL, "c1", 2_000).kind is LeaseStatus.LOST
+
+
+def test_a_claim_says_whose_its_records_are_and_how_long_each_waited(cast: Cast) -> None:
+    cast.submit(trace=TRACE, request_id="r-1")
+    cast.pass_ms(2_000)
+    cast.submit()
+    first, second = cast.claim("c1").records
+    assert (first.trace, first.request_id, first.attempts) == (TRACE, "r-1", 0)
+    assert (second.trace, second.request_id) == (None, "")
+    assert 2_000 <= first.waited_ms < 3_000 > second.waited_ms + 1_900
+
+
+def test_who_ends_a_run_badly_hears_whose_it_was(cast: Cast) -> None:
+    task_id = cast.submit(trace=TRACE, request_id="r-1")
+    cast.run("c1")
+    failed = Outcome(messages.ALL, OutcomeKind.FAIL, ERROR)
+    (run,) = cast.worker.settle(MODEL, "c1", [failed], "v1").bad_runs
+    assert run == BadRun(task_id, State.RETRY, run.began_ms, 1, "w", run.due_in_ms, TRACE, "r-1")
+    assert run.began_ms > 0
+    assert cast.worker.settle(MODEL, "c1", [failed], "v1").bad_runs == (), "sent again"
+
+
+def test_the_reaper_hears_whose_the_runs_were_that_it_reclaims(cast: Cast) -> None:
+    task_id = cast.submit(trace=TRACE)
+    cast.tell("reap", MODEL)
+    cast.run("c1")
+    lease = cast.store.limits.lease_ms
+    told: list[BadRun] = []
+    for _ in range(3 * lease // 1_000):
+        cast.pass_ms(1_000)
+        told += cast.tell("reap", MODEL).bad_runs
+    assert [(run.task_id, run.state, run.trace) for run in told] == [(task_id, State.RETRY, TRACE)]
+
+
+def test_a_replayed_or_retried_record_waits_anew(cast: Cast) -> None:
+    task_id = cast.submit()
+    cast.run("c1")
+    cast.settle("c1", OutcomeKind.FAIL_FOR_GOOD)
+    cast.pass_ms(60_000)
+    cast.tell("replay", task_id, 1)
+    (record,) = cast.claim("c2").records
+    assert record.waited_ms < 1_000
+
+
+def test_a_submission_that_joins_hears_of_the_records_trace(cast: Cast) -> None:
+    cast.submit(join_key="k", trace=TRACE)
+    assert cast.answer(join_key="k").trace == TRACE
+    assert cast.answer(join_key="other", trace=TRACE).trace is None

@@ -9,6 +9,9 @@ from inference.states import State
 from inference.store.messages import HeartbeatRequest, OutcomeKind, Replayed, Submitted, WorkerState
 from tests.contract.acting import MODEL, Cast
 
+CHANNEL = "contract:gateway:a"
+"""A gateway's, by the name that a user of few rights may use."""
+
 
 def test_a_submission_sent_again_is_the_same_record(cast: Cast) -> None:
     task_id = cast.submit()
@@ -224,10 +227,10 @@ def test_tickets_cover_what_waits_a_batch_each_and_a_quarantined_record_one_to_i
 
 
 def test_listeners_are_told_id_sequence_and_state(cast: Cast) -> None:
-    ear = cast.store.subscription("gateway")
+    ear = cast.store.subscription(CHANNEL)
     ear.confirm()
     task_id = cast.submit()
-    assert cast.tell("watch", task_id, "gateway").sequence == 1
+    assert cast.tell("watch", task_id, CHANNEL).sequence == 1
     cast.run("c1")
     cast.settle("c1", OutcomeKind.FINISH)
     assert ear.heard() == [(task_id, 2, "running"), (task_id, 3, "success")]
@@ -235,10 +238,10 @@ def test_listeners_are_told_id_sequence_and_state(cast: Cast) -> None:
 
 
 def test_whoever_waits_for_a_joined_record_is_told_too(cast: Cast) -> None:
-    ear = cast.store.subscription("gateway")
+    ear = cast.store.subscription(CHANNEL)
     ear.confirm()
     task_id = cast.submit(join_key="j")
-    cast.answer(join_key="j", listener="gateway")
+    cast.answer(join_key="j", listener=CHANNEL)
     cast.tell("cancel", task_id)
     assert ear.heard() == [(task_id, 2, "cancelled")]
     ear.drop()

@@ -16,12 +16,22 @@ import redis
 
 from inference.errors import Misconfigured, PrefixTaken, StoreUnavailable
 from inference.limits import Limits
+from inference.redis_access.address import parse
+from inference.redis_access.clients import asyncio_client, blocking_client
 from inference.states import State
 from inference.store.messages import OutcomeKind
-from inference.store.redis import RedisGatewayStore, RedisWorkerStore, async_client, sync_client
+from inference.store.redis import RedisGatewayStore, RedisWorkerStore
 from inference.store.redis.commands import Commands
-from inference.store.redis.server_checks import refuse, refuse_policy, refuse_schema, weakness
+from inference.store.redis.server_checks import (
+    judge,
+    refuse,
+    refuse_policy,
+    refuse_schema,
+    weakness,
+)
+from testkit.secure_valkey import STORE_USER, documented_users
 from testkit.servers import Valkey
+from testkit.stack import ROOT
 from tests.contract.acting import MODEL, Cast
 from tests.contract.conftest import make_cast
 from tests.contract.redis_store import RedisUnderTest
@@ -98,6 +108,55 @@ def test_a_store_that_may_forget_is_named(config: dict[str, str], sentence: str)
     assert (sentence in weakness(config)) if sentence else weakness(config) == ""
 
 
+@pytest.mark.parametrize(
+    ("info", "config", "sentences"),
+    [
+        # A user of few rights: HELLO alone told what it is.
+        (
+            {"server_name": "valkey", "valkey_version": "9.1.2", "role": "master"},
+            {},
+            ["refuses INFO and CONFIG GET, so it is not known whether it syncs"],
+        ),
+        # A managed server has no CONFIG.
+        (
+            {"redis_version": "7.1.0", "maxmemory_policy": "noeviction", "aof_enabled": 0},
+            {},
+            ["refuses CONFIG GET", "keeps no append-only file"],
+        ),
+        ({}, {}, ["whether it is a Redis Cluster"]),
+    ],
+)
+def test_what_could_not_be_looked_at_is_named(
+    info: dict[str, Any], config: dict[str, str], sentences: list[str]
+) -> None:
+    said = judge(info, config)
+    assert [sentence for sentence in sentences if sentence not in said] == []
+    assert len(said.split("; ")) == len(sentences)
+
+
+def test_a_managed_store_that_evicts_is_refused_by_what_info_says() -> None:
+    info = {"redis_version": "7.1.0", "maxmemory": 100, "maxmemory_policy": "volatile-lru"}
+    with pytest.raises(Misconfigured, match="volatile-lru"):
+        judge(info, {})
+
+
+def test_a_replica_that_sentinels_name_may_be_a_primary_soon() -> None:
+    info = {"redis_version": "7.1.0", "role": "slave"}
+    with pytest.raises(StoreUnavailable, match="a replica for now"):
+        judge(info, {}, behind_sentinels=True)
+
+
+def test_the_page_gives_the_store_s_user_what_the_scripts_call() -> None:
+    called = {
+        word.lower()
+        for file in (ROOT / "inference/store/redis/lua").rglob("*.lua")
+        for word in re.findall(r"redis\.call\('(\w+)'", file.read_text(encoding="utf-8"))
+    }
+    (rights,) = [words for words in documented_users("inference") if words[0] == STORE_USER]
+    assert len(called) > 20
+    assert [name for name in sorted(called) if f"+{name}" not in rights] == []
+
+
 def test_both_sides_check_a_live_server(valkey: Valkey) -> None:
     store = RedisUnderTest(valkey, Limits())
     cast = make_cast(store)
@@ -112,9 +171,10 @@ def sides(
 ) -> Iterator[list[Callable[[], object]]]:
     """An installation's `own` and `check`, as a worker and as a gateway asks."""
     commands = Commands(prefix, Limits(), installation)
-    worker = RedisWorkerStore(sync_client.connect(valkey.url(), 10), commands)
+    address = parse("STORE_URL", valkey.url())
+    worker = RedisWorkerStore(blocking_client(address, 10), address, commands)
     with asyncio.Runner() as runner:
-        gateway = RedisGatewayStore(async_client.connect(valkey.url(), 10), commands, 10)
+        gateway = RedisGatewayStore(asyncio_client(address, 10), address, commands, 10)
         yield [
             lambda: worker.own(MODEL),
             lambda: worker.check(MODEL),

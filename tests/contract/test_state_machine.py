@@ -6,20 +6,30 @@ many others.
 
 import os
 from functools import partial
-from typing import Any, cast
 
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis.stateful import run_state_machine_as_test
 
+from tests.contract.conftest import empty
 from tests.contract.fault_rules import FaultRules
+from tests.contract.lives import live
+from tests.contract.redis_store import RedisUnderTest
 from tests.contract.stores import StoreUnderTest
 
 LIVES = int(os.environ.get("MACHINE_LIVES", "0"))
 
 
 def test_no_order_of_moves_breaks_the_protocol(store: StoreUnderTest) -> None:
-    settled = settings(
-        max_examples=LIVES or 300,
+    live(partial(FaultRules, store), settled(LIVES or 150))
+
+
+def test_nor_by_tls_as_the_user_of_least_rights(secure_store: RedisUnderTest) -> None:
+    """Few lives: with CONTRACT_STORE=secure all tests that name no store run there."""
+    live(partial(FaultRules, empty(secure_store)), settled(LIVES or 10))
+
+
+def settled(lives: int) -> settings:
+    return settings(
+        max_examples=lives,
         derandomize=not LIVES,
         database=None,
         stateful_step_count=40,
@@ -27,7 +37,6 @@ def test_no_order_of_moves_breaks_the_protocol(store: StoreUnderTest) -> None:
         phases=[Phase.generate],
         suppress_health_check=list(HealthCheck),
     )
-    run_state_machine_as_test(cast(Any, partial(FaultRules, store)), settings=settled)
 
 
 def test_a_record_that_dies_in_the_reapers_own_step_drives_out_the_oldest_dead_letter(

@@ -67,13 +67,16 @@ def own_stack(registry_url: str, tmp_path: Path) -> Iterator[Stack]:
 
 @pytest.fixture
 def kept(own_stack: Stack, tmp_path: Path) -> Iterator[Kept]:
-    """No gateway yet; a threshold of 1 KiB, and a look every second."""
+    """No gateway yet; a threshold of 1 KiB, and a look every three seconds.
+
+    A write may take half as long as that.
+    """
     folder = tmp_path / "payloads"
     folder.mkdir()
     own_stack.env |= {
         "PAYLOAD_URL": f"file://{folder}",
         "PAYLOAD_THRESHOLD_BYTES": "1024",
-        "PAYLOAD_SWEEP_S": "1",
+        "PAYLOAD_SWEEP_S": "3",
     }
     own_stack.env |= {"REGISTRY_REFRESH_S": "0.2", "SYNC_SLO_S": "5"}
     kept = Kept(own_stack, folder)

@@ -29,6 +29,8 @@ COLUMNS: list[ColSpec | TensorSpec] = [
     ColSpec("string", "station", required=False),
     ColSpec("boolean", "coastal", required=False),
 ]
+EXAMPLE = {"pressure": 990.5, "days": 2}
+OUTPUTS: list[ColSpec | TensorSpec] = [ColSpec("double")]
 PARAMS = ParamSchema(
     [ParamSpec("horizon", "long", 1), ParamSpec("quantiles", "double", [0.5], (-1,))]
 )
@@ -49,7 +51,10 @@ def main(url: str, name: str, metadata: str, more: str = "") -> None:
         info = mlflow.pyfunc.log_model(
             name=name,
             python_model=str(code),
-            signature=ModelSignature(inputs=Schema(columns), params=PARAMS),
+            signature=ModelSignature(
+                inputs=Schema(columns), outputs=Schema(OUTPUTS), params=PARAMS
+            ),
+            input_example=None if more or "image" in described else EXAMPLE,
             registered_model_name=name,
             metadata=described,
             pip_requirements=[],

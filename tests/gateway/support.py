@@ -14,6 +14,8 @@ from typing import Any, Self
 import httpx2
 
 from inference.ids import new_claim_id
+from inference.redis_access.address import parse
+from inference.redis_access.clients import blocking_client
 from inference.store.messages import (
     ClaimedRecord,
     ClaimRequest,
@@ -24,7 +26,6 @@ from inference.store.messages import (
 )
 from inference.store.redis import RedisWorkerStore
 from inference.store.redis.commands import Commands
-from inference.store.redis.sync_client import connect
 from testkit.preloaded import completed
 from testkit.stack import KEPT_ALIVE, Stack
 from testkit.waiting import until
@@ -134,8 +135,9 @@ class FakeWorker:
     """A worker on the worker's store, one claim at a time."""
 
     def __init__(self, url: str, model: str = MODEL) -> None:
-        self._client = connect(url, 5)
-        self.store = RedisWorkerStore(self._client, Commands())
+        address = parse("STORE_URL", url)
+        self._client = blocking_client(address, 5)
+        self.store = RedisWorkerStore(self._client, address, Commands())
         self.model = model
         self.claim_id = ""
 
@@ -145,8 +147,11 @@ class FakeWorker:
     def __exit__(self, *_: object) -> None:
         self._client.close()
 
-    def beat(self, state: WorkerState, version: str = "1") -> None:
-        self.store.heartbeat(HeartbeatRequest(self.model, "driver", state, version, 8))
+    def beat(self, state: WorkerState, version: str = "1", identity: str = "") -> None:
+        """A worker of an older release tells no identity."""
+        self.store.heartbeat(
+            HeartbeatRequest(self.model, "driver", state, version, 8, identity=identity)
+        )
 
     def claim(self, rows: int = 1) -> tuple[ClaimedRecord, ...]:
         """Claims and begins what waits, once something does."""

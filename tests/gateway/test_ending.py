@@ -112,7 +112,7 @@ def test_a_gateway_whose_store_and_broker_hang_ends_at_a_signal(
     own_stack: Stack, numbers: tuple[signal.Signals, ...]
 ) -> None:
     own_stack.preloaded = False  # a second SIGINT ends an interpreter as one that was not forked
-    gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="0.1")
+    gateway = own_stack.add_gateway(REGISTRY_REFRESH_S="600")
     with ThreadPoolExecutor() as pool:
         call = pool.submit(HTTP.post, gateway.url + "/predict/", json={"features": GOOD})
         until(

@@ -130,8 +130,7 @@ def test_what_has_not_begun_in_time_expires(site: GatewayClient, driver: FakeWor
 @pytest.mark.parametrize(
     ("field", "value"),
     [("priority", 10), ("priority", -1), ("priority", 1.5), ("priority", True),
-     ("time_to_start_s", 0), ("time_to_start_s", "1"), ("time_to_start_s", 1e9),
-     ("time_to_start_s", None)],
+     ("time_to_start_s", 0), ("time_to_start_s", "1"), ("time_to_start_s", 1e9)],
 )  # fmt: skip
 def test_a_wrong_limit_is_named(site: GatewayClient, field: str, value: object) -> None:
     assert (

@@ -68,7 +68,8 @@ MADE_UP = settings(
 def _stack(
     valkey_server: Valkey, registry_url: str, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Stack]:
-    register(registry_url, PICTURE, image={"column": "image", "size": 224, "crop": 0.875})
+    image = {"column": "image", "size": 224, "crop": 0.875}
+    register(registry_url, PICTURE, image=image, labels="extra_files/labels.txt")
     uris = ",".join(f"models:/{name}@production" for name in (MODEL, PICTURE))
     stack = Stack(
         tmp_path_factory.mktemp("images"), valkey_server, registry_url, MODEL, {"MODEL_URIS": uris}
@@ -98,7 +99,7 @@ def submitting(site: GatewayClient, path: str, model: str) -> Any:
 
 def model_of(case: Any) -> str:
     """Which of the two a call asks for, by its name or its address."""
-    return str(case.body.get("model", MODEL)).partition("@")[0]
+    return str(case.body.get("model") or MODEL).partition("@")[0]
 
 
 def answered(site: GatewayClient, case: Any) -> int:
@@ -171,3 +172,12 @@ def test_the_features_of_one_model_are_none_of_the_other(two: GatewayClient) -> 
     problem(
         two.post("/predict/async/", {"model": PICTURE, "features": {"pressure": 1, "days": 1}}), 422
     )
+
+
+def test_a_result_is_one_of_either_models(two: GatewayClient) -> None:
+    page = two.get("/openapi.json").json()
+    schemas = page["components"]["schemas"]
+    refs = [f"#/components/schemas/Prediction-{name}" for name in (MODEL, PICTURE)]
+    assert schemas["Prediction"]["anyOf"] == [{"$ref": ref} for ref in refs]
+    labels = schemas[f"Result-{PICTURE}"]["properties"]["labels"]
+    assert labels["items"]["required"] == ["label", "index", "probability"]

@@ -20,6 +20,7 @@ def test_queues_are_counted(site: GatewayClient, driver: FakeWorker) -> None:
         "retry": 0,
         "outstanding": 3,
         "dead_letters": 1,
+        "paused": None,
     }
     assert site.metric(f'prediction_queue_outstanding{{model="{MODEL}"}}') == 3 * len(site.urls)
 
@@ -95,6 +96,7 @@ def test_metrics_that_must_exist_are_there_from_the_start(site: GatewayClient) -
         "/monitoring/queues",
         "/monitoring/workers",
         "/predict/model/info",
+        "/models",
     ],
 )
 def test_a_slash_at_the_end_changes_nothing(site: GatewayClient, path: str) -> None:

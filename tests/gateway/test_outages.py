@@ -122,7 +122,7 @@ def test_a_reaper_gives_lost_work_back(own_stack: Stack) -> None:
 
 
 def test_results_are_dropped_after_their_time(own_stack: Stack) -> None:
-    gateway = own_stack.add_gateway(RESULT_TTL_S="0.2", TOMBSTONE_TTL_S="2")
+    gateway = own_stack.add_gateway(RESULT_TTL_S="0.2", TOMBSTONE_TTL_S="5")
     task_id = post(gateway).json()["task_id"]
     with FakeWorker(own_stack.valkey.url()) as driver:
         driver.run()

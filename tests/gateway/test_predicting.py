@@ -138,6 +138,16 @@ def test_a_status_tells_the_whole_life(site: GatewayClient, driver: FakeWorker) 
     assert done["created_at"].endswith("Z")
 
 
+def test_an_integer_of_more_than_64_bits_reaches_the_caller_with_all_its_digits(
+    site: GatewayClient, driver: FakeWorker
+) -> None:
+    call, result = site.later(site.predict), {"é": [2**70, -(10**40)], "n": None}
+    task_id = driver.run(result)
+    assert call.result().json()["result"] == result
+    assert site.status(task_id)["result"] == result
+    assert site.get(f"/result/{task_id}").json()["result"] == result
+
+
 def test_a_failure_is_told_with_its_error(site: GatewayClient, driver: FakeWorker) -> None:
     task_id = site.submit()
     driver.fail()

@@ -28,12 +28,18 @@ def wrong(spec: dict[str, Any], value: Any) -> list[str]:
     ("kind", "good", "bad"),
     [
         ("boolean", [True], [1, "true", None]),
-        ("integer", [0, -(2**31)], [2**31, 1.0, True, "1"]),
-        ("long", [2**63 - 1], [2**63, 0.5, False, 1e30]),
+        ("integer", [0, -(2**31), 3.0], [2**31, 1.5, True, "1"]),
+        ("long", [2**63 - 1, -2.0], [2**63, 0.5, False, 1e30, -(2.0**63)]),
         ("float", [1, 0.5], [1e39, True, float("nan"), "0"]),
         ("double", [1, -1.5e308], [float("inf"), float("nan"), 10**400, False, None]),
         ("string", ["", "\u0000"], [1, None, []]),
         ("any", [None, {"a": [1]}], []),
+        ("binary", ["", "YWI=", "YW\nI=\n"], ["YWI", "é", "a-_b", 1]),
+        (
+            "datetime",
+            ["2026-01-31", "2026-01-31T10:00:00.123456789+02:00", "2262-04-11T23:47:16Z"],
+            ["", "soon", 20260131, "2262-04-12", "1677-09-21", "2026-01-31T10:00:00.1234567891"],
+        ),
     ],
 )
 def test_types_are_strict(kind: str, good: list[Any], bad: list[Any]) -> None:
@@ -106,9 +112,18 @@ def test_null_means_left_out_where_a_value_is_optional_however_deep_and_nowhere_
     assert not is_valid(required.json_schema, {"x": None, "deep": []})
 
 
-def test_null_is_no_parameter() -> None:
-    params = compile_params([{"name": "horizon", "type": "long", "default": 1, "shape": None}])
-    assert [error.field for error in params.errors({"horizon": None})] == ["params.horizon"]
+def test_null_is_a_parameter_only_where_it_is_the_default() -> None:
+    params = compile_params(
+        [
+            {"name": "horizon", "type": "long", "default": 1, "shape": None},
+            {"name": "seed", "type": "long", "default": None, "shape": None},
+        ]
+    )
+    given = {"horizon": None, "seed": None}
+    assert [error.field for error in params.errors(given)] == ["params.horizon"]
+    assert params.errors({"horizon": 2, "seed": None}) == []
+    assert is_valid(params.json_schema, {"seed": None})
+    assert not is_valid(params.json_schema, given)
 
 
 @pytest.mark.parametrize(
@@ -116,8 +131,9 @@ def test_null_is_no_parameter() -> None:
     [
         None,
         [],
-        [{"type": "double"}],
+        [{"type": "double", "name": "x"}, {"type": "double"}],
         [{"type": "odd", "name": "x"}],
+        [{"type": "double", "name": 0}, {"type": "double", "name": "0"}],
         {"a": 1},
         [{"type": "tensor", "name": "x"}],
     ],

@@ -21,8 +21,18 @@ from inference.models.input_schema import (
 from inference.models.quick_check import quick_check_of
 from inference.models.signature import ListOf, Property, read_inputs, read_params
 
-WITHOUT_QUICK = {"uint64"}
-"""msgspec bounds no integer beyond 64 bits with a sign, so the exact check has these alone."""
+WITHOUT_QUICK = {"uint64", "binary", "datetime"}
+"""The exact check has these alone: msgspec bounds no integer beyond 64 bits with a sign, and knows
+neither base64 nor all of our dates."""
+
+
+def has_whole_float(part: Any) -> bool:
+    """Whether an integer may be written as a float in there, which only the exact check takes."""
+    if isinstance(part, dict):
+        return any(map(has_whole_float, part.values()))
+    if isinstance(part, list):
+        return any(map(has_whole_float, part))
+    return isinstance(part, float) and part.is_integer()
 
 
 def around(bound: float) -> list[Any]:
@@ -89,7 +99,7 @@ def agree(schema: PartSchema, quick: bool, part: Any, must_be_quick: bool = True
     """
     exact = schema.exact_errors(part)
     assert not (quick and exact)
-    assert quick == (not exact) or not must_be_quick
+    assert quick == (not exact) or not must_be_quick or has_whole_float(part)
     assert schema.errors(part) == exact
 
 
@@ -106,7 +116,7 @@ def test_they_agree_on_a_column(name: str, data: st.DataObject, required: bool) 
     part = as_a_body_has_it(
         data.draw(st.just({}) | st.fixed_dictionaries({"x": fitting(COLUMN_TYPES[name])}) | values)
     )
-    agree(schema, quick(part), part)
+    agree(schema, quick(part), part, name not in WITHOUT_QUICK)
 
 
 @pytest.mark.parametrize("name", TENSOR_TYPES)
@@ -130,6 +140,7 @@ def test_they_agree_at_every_bound(bound: Any) -> None:
             compile_inputs([column("x", name, True)]),
             quick_check_of([Property("x", COLUMN_TYPES[name], True)])(part),
             part,
+            name not in WITHOUT_QUICK,
         )
     for name in TENSOR_TYPES:
         part, spec = as_a_body_has_it({"x": [bound]}), {"dtype": name, "shape": [-1, 1]}
@@ -194,6 +205,9 @@ def test_they_agree_on_parameters_where_null_is_none(params: dict[str, Any]) -> 
         {"name": "depth", "type": "long", "default": 1, "shape": None},
         {"name": "scales", "dtype": "double", "default": [], "shape": [-1]},
     ]
-    properties = [Property(one.name, one.kind, False) for one in read_params(specs)]
+    properties = [
+        Property(one.name, one.kind, False, never_null=one.default is not None)
+        for one in read_params(specs)
+    ]
     part = as_a_body_has_it(params)
-    agree(compile_params(specs), quick_check_of(properties, nullable=False)(part), part)
+    agree(compile_params(specs), quick_check_of(properties)(part), part)

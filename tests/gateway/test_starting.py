@@ -3,6 +3,7 @@
 It reports one sentence on standard error and exits with code 1, without a traceback.
 """
 
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,7 +16,7 @@ from inference.errors import Misconfigured
 from inference.settings import read_settings
 from testkit.preloaded import completed
 from testkit.servers import MlflowServer, Valkey, free_port
-from testkit.stack import ROOT, Stack
+from testkit.stack import ROOT, Process, Stack, answers
 from testkit.waiting import until
 from tests.gateway.support import HTTP, MODEL, register
 
@@ -91,6 +92,34 @@ def test_a_wrong_setting_is_named(monkeypatch: pytest.MonkeyPatch, name: str, va
         read_settings(GatewaySettings)
 
 
+def test_a_misspelt_setting_is_logged_once_before_anything_is_refused() -> None:
+    ended = start(STORE_URI="redis://cache/0", LEASE_S="2")
+    (line,) = [line for line in ended.stdout.splitlines() if "settings.misspelt" in line]
+    assert '"variable":"STORE_URI","meant":"STORE_URL"' in line
+
+
+def test_its_own_command_serves_with_bounded_connections_and_ends_when_told(
+    valkey: Valkey, registry_url: str, tmp_path: Path
+) -> None:
+    port = free_port()
+    command = [sys.executable, "-m", "app", "serve", "--port", str(port)]
+    env = {
+        "STORE_URL": valkey.url(0),
+        "BROKER_URL": valkey.url(1),
+        "MLFLOW_TRACKING_URI": registry_url,
+        "MODEL_URIS": f"models:/{MODEL}@production",
+    }
+    gateway = Process("served", command, env, tmp_path / "log", f"http://127.0.0.1:{port}")
+    gateway.start()
+    try:
+        until(lambda: answers(gateway, "/readyz"), "the gateway to be ready", 90)
+        assert HTTP.get(f"{gateway.url}/livez", headers={"x": "y" * 100_000}).status_code == 431
+        gateway.signal(signal.SIGTERM)
+        assert gateway.wait() == -signal.SIGTERM
+    finally:
+        gateway.kill()
+
+
 def test_settings_are_described() -> None:
     assert all(field.description for field in GatewaySettings.model_fields.values())
 
@@ -110,7 +139,8 @@ import sys
 for name in ("torch", "numpy", "pandas", "pyarrow", \
 "sklearn", "scipy", "matplotlib", "flask", "sqlalchemy"):
     sys.modules[name] = None
-from app.model_version import MlflowReader, registered
+from app.mlflow_reader import MlflowReader
+from app.model_version import registered
 model = registered("{MODEL}", MlflowReader({registry_url!r})("models:/{MODEL}@production"))
 print(model.version, model.card.metrics, model.features.errors({{"pressure": 1, "days": 1}}))
 """

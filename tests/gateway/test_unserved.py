@@ -17,9 +17,10 @@ import redis
 from app.model_version import ModelVersion
 from app.served_models import Registry
 from app.shutdown import end_tasks
+from inference.redis_access.address import parse
+from inference.redis_access.clients import asyncio_client
 from inference.store.messages import WorkerState
 from inference.store.redis import RedisGatewayStore
-from inference.store.redis.async_client import connect
 from inference.store.redis.commands import Commands
 from testkit.door import Door
 from testkit.odd_models import NO_ALIAS, NOT_REGISTERED, REASONS
@@ -31,7 +32,6 @@ from tests.gateway.support import GOOD, HTTP, MODEL, FakeWorker, problem, regist
 
 S3_AWAY = {"AWS_ACCESS_KEY_ID": "k", "AWS_SECRET_ACCESS_KEY": "s", "AWS_MAX_ATTEMPTS": "1"}
 """For a gateway whose object store, at the MLFLOW_S3_ENDPOINT_URL that is to be added, is away."""
-
 BAD = "odd-map-column"
 
 
@@ -124,10 +124,11 @@ def test_a_gateway_serves_the_models_that_it_can_and_names_the_others(stack: Sta
         "odd-map-column can't be served now: models:/odd-map-column/1 can't be served: its"
     )
     assert problem(submit(gateway, model="nobody"), 422)["errors"][0]["field"] == "model"
-    page = HTTP.get(f"{gateway.url}/openapi.json").json()
-    assert [name for name in page["components"]["schemas"] if name.startswith("Predict-")] == [
-        f"Predict-{MODEL}"
-    ]
+    schemas = HTTP.get(f"{gateway.url}/openapi.json").json()["components"]["schemas"]
+    bodies = [name for name in schemas if name.startswith("Predict-")]
+    assert bodies == [f"Predict-{MODEL}"]
+    assert schemas["Prediction"]["anyOf"][1]["$ref"].endswith("/PredictionOfAnother")
+    assert schemas["PredictionOfAnother"]["properties"]["result"] == {}
     assert all(kept(stack.valkey, name) is None for name in REASONS), (
         "what can't be served was kept"
     )
@@ -262,7 +263,8 @@ def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valke
 
     async def both() -> None:
         served = {name: f"models:/{name}@production" for name in ("slow", "quick")}
-        store = RedisGatewayStore(connect(valkey.url(), 5), Commands(), 5)
+        address = parse("STORE_URL", valkey.url())
+        store = RedisGatewayStore(asyncio_client(address, 5), address, Commands(), 5)
         registry = Registry(served, read, 0.05, store, patience_s=0.05)
         await registry.start()
         assert "slow" not in registry.models

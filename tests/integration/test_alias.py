@@ -36,7 +36,7 @@ class Versions:
 
     def __init__(self, url: str) -> None:
         self._client = MlflowClient(url, url)
-        for code, more in ((FAULT, ""), (FAULT, ""), (BROKEN, ""), (FAULT, "map")):
+        for code, more in ((FAULT, ""), (FAULT, ""), (BROKEN, ""), (FAULT, "twice")):
             assert completed("testkit.register", url, NAME, str(code), more, env={}).returncode == 0
 
     def move(self, version: str) -> None:
@@ -162,7 +162,7 @@ def test_a_version_that_gateways_can_not_check_is_refused_by_workers_in_the_same
     )
     reason = (
         f"models:/{NAME}/{versions.unchecked} can't be served: "
-        "its signature has a type that can't be checked: 'map'"
+        "its signature has a type that can't be checked: two of one name"
     )
     assert said == [f"version {versions.unchecked} could not be loaded: {reason}"]
     until(partial(hold, client, versions.first), "the version before to be held", 60)

@@ -43,6 +43,25 @@ def test_a_model_that_leaks_is_loaded_anew_between_two_batches_and_no_prediction
     assert not worker.died()
 
 
+def test_where_an_operator_wants_it_a_number_that_is_none_is_an_error_of_its_row_alone(
+    make_stack: MakeStack,
+) -> None:
+    client = make_stack(gateways=1, RESULT_NAN="error").client()
+    ids = [
+        client.submit({"do": "not_finite" if value == 1 else "answer", "value": value})
+        for value in range(4)
+    ]
+    ends = [client.ended(task_id) for task_id in ids]
+    failed = ends.pop(1)
+    assert failed["error"] == {
+        "type": "model_error",
+        "message": "result.x[0] is no finite number, and RESULT_NAN=error",
+    }
+    assert [(end["status"], end["result"]["value"]) for end in ends] == [
+        ("success", value) for value in (0, 2, 3)
+    ]
+
+
 def test_a_model_that_loads_for_long_is_seen_loading_and_what_was_submitted_waits(
     make_stack: MakeStack,
 ) -> None:

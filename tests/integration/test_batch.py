@@ -57,6 +57,7 @@ class Job:
         self._env = {
             "MLFLOW_TRACKING_URI": registry_url,
             "MODEL_URI": f"models:/{MODEL}@production",
+            "MODEL_CODE": "allow",
             "BATCH_SIZE": str(BATCH),
         }
         self._env["BATCH_OUTPUT_URL"] = str(self.file)

@@ -4,18 +4,19 @@ A name that nothing reaches would prove nothing.
 """
 
 import signal
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-import redis
 
 from inference.broker.celery_config import queue_name
 from inference.failpoints import Failpoint
+from testkit.brokers import Broker, new_broker
 from testkit.failpoint_hook import Gaps, Role, environment
 from testkit.servers import Valkey
 from testkit.stack import Client, Stack
 from testkit.waiting import until
-from tests.integration.conftest import start, stop
+from tests.integration.conftest import drawn_broker, start, stop
 
 SETTINGS = {
     "MAX_BATCH_SIZE": "8",
@@ -32,7 +33,16 @@ def gaps(tmp_path: Path) -> Gaps:
 
 
 @pytest.fixture
-def stack(tmp_path: Path, fault_registry: str) -> Stack:
+def tickets(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Broker]:
+    """The drawn broker."""
+    broker = new_broker(drawn_broker(request), tmp_path / "broker")
+    broker.start()
+    yield broker
+    broker.stop()
+
+
+@pytest.fixture
+def stack(tmp_path: Path, fault_registry: str, tickets: Broker) -> Stack:
     large = tmp_path / "large"
     large.mkdir()
     return Stack(
@@ -40,7 +50,7 @@ def stack(tmp_path: Path, fault_registry: str) -> Stack:
         Valkey(tmp_path / "valkey"),
         fault_registry,
         "fault",
-        SETTINGS | {"PAYLOAD_URL": large.as_uri()},
+        SETTINGS | {"PAYLOAD_URL": large.as_uri(), "BROKER_URL": tickets.url()},
     )
 
 
@@ -63,14 +73,13 @@ def work_that_fails_in_every_way(client: Client) -> None:
         assert [client.ended(task_id)["status"] for task_id in ids].count("failure") == 1
 
 
-def a_lost_ticket(stack: Stack, client: Client, gaps: Gaps) -> None:
+def a_lost_ticket(tickets: Broker, client: Client, gaps: Gaps) -> None:
     """A child that stands between claim and begin takes no ticket, and no run limit ends it."""
     gaps.arm(Failpoint.COVERED, Role.CHILD)
     client.submit({"do": "answer"})
     until(gaps.standing, "the child to hold the first")
     second = client.submit({"do": "answer"})
-    with redis.Redis.from_url(stack.valkey.url(1)) as broker:
-        until(lambda: broker.delete(queue_name("inference", "fault")), "its ticket in the broker")
+    until(lambda: tickets.purge(queue_name("inference", "fault")), "its ticket in the broker")
     gaps.release()
     assert client.ended(second)["status"] == "success"
 
@@ -84,7 +93,9 @@ def a_drain(stack: Stack, client: Client) -> None:
         process.wait()
 
 
-def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(stack: Stack, gaps: Gaps) -> None:
+def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(
+    stack: Stack, tickets: Broker, gaps: Gaps
+) -> None:
     stack.valkey.start()
     stack.env |= environment(gaps.folder, Role.GATEWAY)
     start(stack, gateways=2, workers=0)
@@ -93,7 +104,7 @@ def test_every_gap_is_reached_by_work_its_repairs_and_a_drain(stack: Stack, gaps
     try:
         client = stack.client()
         work_that_fails_in_every_way(client)
-        a_lost_ticket(stack, client, gaps)
+        a_lost_ticket(tickets, client, gaps)
         a_drain(stack, client)
     finally:
         stop(stack)

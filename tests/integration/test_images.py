@@ -193,9 +193,7 @@ def test_the_door_says_what_an_image_may_be_and_workers_tell_how_long_they_prepa
     site: Site,
 ) -> None:
     page = site.client.get("/openapi.json").json()
-    image = page["components"]["schemas"][f"Predict-{MODEL}"]["properties"]["features"][
-        "properties"
-    ]["image"]
+    image = page["components"]["schemas"][f"Features-{MODEL}"]["properties"]["image"]
     assert "base64" in image["description"]
     assert site.client.post("/predict/", {"features": {"image": IN_LINE}}).status_code == 200
 

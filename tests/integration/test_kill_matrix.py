@@ -16,6 +16,7 @@ from inference.failpoints import Failpoint
 from testkit.kill_matrix.cases import BATCHES, GAPS, all_cases, draw
 from testkit.kill_matrix.matrix import Plan, run
 from testkit.kill_matrix.report import document
+from testkit.rabbitmq import installed
 
 CASES, RECORDS = 14, 500
 LAST_START_S = 130.0
@@ -38,10 +39,12 @@ def test_every_gap_has_its_cases_and_a_seed_draws_the_same_ones() -> None:
 @pytest.mark.kill
 def test_a_sample_of_the_kill_matrix(fault_registry: str, tmp_path: Path) -> None:
     seed = os.environ.get("KILL_SEED") or secrets.token_hex(4)
-    print(f"KILL_SEED={seed}")
-    plan = Plan(draw(CASES, Random(seed)), RECORDS, seed, True, time.monotonic() + LAST_START_S)
+    broker = Random(seed).choice(["redis", "rabbitmq"] if installed() else ["redis"])
+    print(f"KILL_SEED={seed} on {broker}")
+    end = time.monotonic() + LAST_START_S
+    plan = Plan(draw(CASES, Random(seed)), RECORDS, seed, True, broker, end)
     result = run(plan, tmp_path, fault_registry)
-    print(document(result.verdicts, result.failures, seed, "a sample"))
+    print(document(result.verdicts, result.failures, seed, "a sample", broker))
     assert [str(verdict) for verdict in result.verdicts if not verdict.good] == []
     assert result.failures == []
     assert {verdict.case.batch for verdict in result.verdicts} == set(BATCHES)

@@ -6,14 +6,14 @@ No worker ends for it, whatever it does, and each goes on when they are back.
 import os
 import signal
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import httpx2
-import pytest
 import redis
 
+from inference.broker.celery_config import queue_name
 from inference.failpoints import Failpoint
+from testkit.brokers import Broker, ValkeyBroker
 from testkit.failpoint_hook import Gaps, Role, environment
 from testkit.servers import Valkey, free_port
 from testkit.stack import Client, Process, Stack
@@ -23,6 +23,7 @@ from tests.integration.conftest import MakeStack
 OUTAGE_S = float(os.environ.get("OUTAGE_S", "0"))
 """How long an outage lasts at least; with 180 the three minutes that docs/claims.md names."""
 
+QUEUE = queue_name("inference", "fault")
 TRIES = 4
 """Celery pauses 1, 2 and 3 s between its first tries to connect.
 
@@ -31,15 +32,6 @@ The event loop stands still meanwhile.
 
 STUCK = {"STUCK_AFTER_S": "1", "RUN_LIMIT_S": f"{120 + OUTAGE_S:g}"}
 """With the 3 s that a loop must stand still, less than those pauses."""
-
-
-@pytest.fixture
-def broker(tmp_path: Path) -> Iterator[Valkey]:
-    """A broker that is not the store."""
-    server = Valkey(tmp_path / "broker")
-    server.start()
-    yield server
-    server.kill()
 
 
 def lives(worker: Process) -> bool:
@@ -60,12 +52,6 @@ def states(client: Client) -> list[str]:
     return sorted(worker["state"] for worker in client.get("/monitoring/workers").json()["workers"])
 
 
-def consumers(broker: Valkey) -> int:
-    """How many workers wait for a ticket."""
-    with redis.Redis(port=broker.port) as admin:
-        return sum(each["cmd"] == "brpop" for each in admin.client_list())
-
-
 def run_for(client: Client, seconds: float) -> str:
     """Submits what keeps one of two workers busy, and returns its id once it does."""
     task_id = client.submit({"do": "answer", "seconds": seconds, "value": 1})
@@ -73,21 +59,22 @@ def run_for(client: Client, seconds: float) -> str:
     return task_id
 
 
-def test_no_worker_ends_while_its_servers_are_away(make_stack: MakeStack, broker: Valkey) -> None:
+def test_no_worker_ends_while_its_servers_are_away(make_stack: MakeStack, broker: Broker) -> None:
     stack = make_stack(gateways=1, workers=2, BROKER_URL=broker.url(), **STUCK)
     client, workers = stack.client(), stack.workers
     processes = [(worker.pid, worker.model_process()) for worker in workers]
-    for servers in ([stack.valkey], [broker], [stack.valkey, broker]):
+    outages: list[list[Broker | Valkey]] = [[stack.valkey], [broker], [stack.valkey, broker]]
+    for servers in outages:
         task_id = run_for(client, max(3.0, OUTAGE_S - 10))
         outage(workers, servers, TRIES if broker in servers else 0)
         record = client.ended(task_id)
         assert (record["status"], record["attempts"]) == ("success", 0)
-        until(lambda: consumers(broker) == 2, "both workers to wait for tickets")
+        until(lambda: broker.consumers(QUEUE) == 2, "both workers to wait for tickets")
         assert [(worker.pid, worker.model_process()) for worker in workers] == processes
     assert client.post("/predict/", {"features": {"do": "answer", "value": 1}}).status_code == 200
 
 
-def outage(workers: list[Process], servers: list[Valkey], least_tries: int) -> None:
+def outage(workers: list[Process], servers: list[Broker | Valkey], least_tries: int) -> None:
     """Kills servers, and starts them again once the workers have missed them for long.
 
     That is when both workers have missed the store, or the idle one has made `least_tries` tries to
@@ -112,9 +99,10 @@ def outage(workers: list[Process], servers: list[Valkey], least_tries: int) -> N
 
 
 def test_a_broker_that_refuses_every_command_ends_no_worker(
-    make_stack: MakeStack, broker: Valkey
+    make_stack: MakeStack, valkey_broker: ValkeyBroker
 ) -> None:
     """As one does that a failover made a replica."""
+    broker = valkey_broker
     stack = make_stack(gateways=1, workers=1, BROKER_URL=broker.url())
     worker, client = stack.workers[0], stack.client()
     with redis.Redis(port=broker.port) as admin:

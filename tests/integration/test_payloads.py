@@ -13,7 +13,7 @@ from tests.integration.conftest import MakeStack
 NOTE = 'a\n"b" ü€𝄞\\' * 20_000
 """Some 300 kB of what JSON must escape and UTF-8 must lengthen."""
 SETTINGS = {
-    "PAYLOAD_SWEEP_S": "1",
+    "PAYLOAD_SWEEP_S": "3",
     "MAX_BATCH_SIZE": "8",
     "MAX_BATCH_WAIT_MS": "300",
     "RUN_LIMIT_S": "4",

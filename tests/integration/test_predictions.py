@@ -6,6 +6,7 @@ They run one at a time and in batches.
 import httpx2
 import pytest
 
+from testkit.scraping import scrape
 from testkit.stack import Client, Stack
 from testkit.waiting import until
 from tests.integration.conftest import MakeStack
@@ -102,7 +103,7 @@ def test_what_the_model_raises_never_leaves_the_task(
     [("exit", "worker_lost"), ("segfault", "worker_lost"), ("break_device", "device_error")],
 )
 def test_a_child_that_dies_costs_only_the_guilty_record_an_attempt(
-    client: Client, fault: str, error_type: str
+    stack: Stack, client: Client, fault: str, error_type: str
 ) -> None:
     ids = [
         client.submit({"do": fault if value == 3 else "answer", "value": value})
@@ -116,6 +117,11 @@ def test_a_child_that_dies_costs_only_the_guilty_record_an_attempt(
         3,
     )
     assert [(record["status"], record["attempts"]) for record in records] == [("success", 0)] * 5
+    seen = scrape(stack.workers[0].url)
+    assert seen['worker_child_restarts_total{cause="died",model="fault"}'] >= 1
+    assert seen[
+        f'prediction_failures_total{{model="fault",outcome="failure",reason="{error_type}"}}'
+    ]
 
 
 def test_a_child_whose_device_broke_is_replaced(stack: Stack, client: Client) -> None:
@@ -141,6 +147,36 @@ def test_a_dead_letter_tells_of_each_run_and_its_replay_that_fails_again_is_one_
     }
 
 
+def test_the_author_of_a_model_that_fails_learns_where_and_a_caller_does_not(
+    stack: Stack, client: Client
+) -> None:
+    task_id = client.submit({"do": "raise"})
+    record = client.ended(task_id)
+    assert set(record["error"]) == {"type", "message"}
+    letter = client.get(f"/dead-letters/{task_id}").json()
+    assert set(letter["error"]) == {"type", "message"}
+    places = [run["error"]["traceback"] for run in letter["history"]]
+    assert {place[-1].partition(", ")[2].partition(" ")[0] for place in places} == {"line"}
+    assert all(
+        place[-1].endswith('in _act: raise RAISED[word]("as it was told")') for place in places
+    )
+    told = stack.workers[0].events("model.raised")[-1]["traceback"]
+    assert told.startswith("Traceback (most recent call last)")
+    assert told.endswith("RuntimeError: as it was told\n")
+
+
+def test_a_refusal_of_a_class_of_the_model_s_own_is_the_caller_s_and_is_counted_apart(
+    stack: Stack, client: Client
+) -> None:
+    answer = client.post("/predict/", {"features": {"do": "refuse"}})
+    assert answer.status_code == 422
+    assert answer.json()["error"] == {"type": "invalid_input", "message": "as it was told"}
+    assert (
+        'worker_predictions_total{model="fault",state="invalid_input"}'
+        in httpx2.get(f"{stack.workers[0].url}/metrics").text
+    )
+
+
 def test_an_input_that_the_model_refuses_is_not_tried_again(client: Client) -> None:
     answer = client.post("/predict/", {"features": {"do": "invalid"}})
     assert answer.status_code == 422
@@ -151,10 +187,27 @@ def test_an_input_that_the_model_refuses_is_not_tried_again(client: Client) -> N
     }
 
 
-def test_a_result_that_is_not_json_is_a_failure_of_the_model(client: Client) -> None:
-    failed = client.ended(client.submit({"do": "not_json"}))
-    assert failed["error"]["type"] == "model_error"
-    assert "not JSON" in failed["error"]["message"]
+def test_a_result_that_is_not_json_is_final_after_one_run_and_costs_its_mates_nothing(
+    client: Client,
+) -> None:
+    ids = [
+        client.submit({"do": "not_json" if value == 2 else "answer", "value": value})
+        for value in range(4)
+    ]
+    records = [client.ended(task_id) for task_id in ids]
+    failed = records.pop(2)
+    assert failed["status"] == "failure"
+    letter = client.get(f"/dead-letters/{ids[2]}").json()
+    assert len([run for run in letter["history"] if run["error"] == failed["error"]]) == 1
+    assert failed["error"] == {
+        "type": "model_error",
+        "message": "result is of the type object, which is not JSON",
+    }
+    assert [(record["status"], record["attempts"]) for record in records] == [("success", 0)] * 3
+
+
+def test_a_number_that_is_none_is_null_in_the_result(client: Client) -> None:
+    assert client.ended(client.submit({"do": "not_finite"}))["result"] == {"x": [None, None, 1.5]}
 
 
 def test_a_batch_that_the_device_can_not_hold_is_halved_until_it_fits(client: Client) -> None:
@@ -163,6 +216,39 @@ def test_a_batch_that_the_device_can_not_hold_is_halved_until_it_fits(client: Cl
     assert [(record["status"], record["result"]["batch"]) for record in records] == [
         ("success", 1)
     ] * 8
+
+
+def test_a_worker_measures_how_long_each_part_of_a_prediction_takes(
+    stack: Stack, client: Client
+) -> None:
+    url, ok = stack.workers[0].url, 'state="success"'
+    before = scrape(url)
+    for seconds in (0.1, 0.1, 2.0):  # the last one lasts for more than a heartbeat
+        client.ended(client.submit({"do": "answer", "seconds": seconds}))
+    client.ended(client.submit({"do": "raise"}))
+    seen = scrape(url)
+
+    def more(series: str) -> float:
+        return seen[series] - before[series]
+
+    assert more('prediction_queue_seconds_count{model="fault"}') == 4
+    assert more(f'prediction_time_to_result_seconds_count{{model="fault",{ok}}}') == 3
+    assert more(f'prediction_time_to_result_seconds_sum{{model="fault",{ok}}}') >= 2.2
+    assert more('worker_run_seconds_sum{model="fault"}') >= 2.2
+    failed = 'prediction_failures_total{model="fault",outcome="%s",reason="model_error"}'
+    assert (more(failed % "retry"), more(failed % "failure")) == (2, 1)
+    assert more('worker_batch_assembly_seconds_count{model="fault"}') >= 6
+    assert seen['worker_start_seconds_count{model="fault",phase="load"}'] >= 1
+    states = ("loading", "idle", "busy")
+    state_s = {s: seen[f'worker_state_seconds_total{{model="fault",state="{s}"}}'] for s in states}
+    assert min(state_s.values()) > 0, state_s
+    assert seen['store_call_duration_seconds_count{call="claim",outcome="ok"}'] > 0
+    assert (
+        seen["worker_child_process_resident_memory_bytes"]
+        > seen["process_resident_memory_bytes"]
+        > 0
+    )
+    assert seen['worker_model_info{device="cpu",model="fault",version="1"}'] == 1
 
 
 def test_the_probes_answer_while_the_model_runs(stack: Stack, client: Client) -> None:

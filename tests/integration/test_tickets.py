@@ -2,12 +2,14 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
+import pytest
 import redis
 
 from inference.broker.celery_config import queue_name
-from testkit.servers import Valkey
+from inference.broker.rabbitmq_broker import QUEUE_ARGUMENTS
+from testkit.brokers import Broker
+from testkit.rabbitmq import RabbitMQ
 from testkit.stack import Client, Stack
 from testkit.waiting import until
 from tests.integration.conftest import MakeStack
@@ -50,32 +52,28 @@ def finished_within_two_beats(client: Client, ids: list[str]) -> None:
     assert client.queue()["outstanding"] == 0
 
 
-def test_all_tickets_deleted(make_stack: MakeStack) -> None:
-    stack = make_stack(MAX_BATCH_SIZE="8")
+def test_all_tickets_deleted(make_stack: MakeStack, broker: Broker) -> None:
+    stack = make_stack(MAX_BATCH_SIZE="8", BROKER_URL=broker.url())
     client = stack.client()
-    with (
-        held_up(stack, client, 30) as ids,
-        redis.Redis.from_url(stack.valkey.url(1)) as broker,
-    ):
-        until(lambda: broker.llen(QUEUE) > 0, "tickets in the broker")
+    with held_up(stack, client, 30) as ids:
+        until(lambda: broker.depth(QUEUE) > 0, "tickets in the broker")
         broker.delete(QUEUE)
     finished_within_two_beats(client, ids)
 
 
-def test_all_tickets_doubled(make_stack: MakeStack) -> None:
-    stack = make_stack(MAX_BATCH_SIZE="1")
+def test_all_tickets_doubled(make_stack: MakeStack, broker: Broker) -> None:
+    stack = make_stack(MAX_BATCH_SIZE="1", BROKER_URL=broker.url())
     client = stack.client()
-    with (
-        held_up(stack, client, 30) as ids,
-        redis.Redis.from_url(stack.valkey.url(1)) as broker,
-    ):
-        until(lambda: broker.llen(QUEUE) > 0, "tickets in the broker")
-        broker.rpush(QUEUE, *broker.lrange(QUEUE, 0, -1))
+    with held_up(stack, client, 30) as ids:
+        until(lambda: broker.depth(QUEUE) > 0, "tickets in the broker")
+        broker.double(QUEUE)
     finished_within_two_beats(client, ids)
 
 
-def test_a_thousand_tickets_too_many_or_too_few_in_flight(make_stack: MakeStack) -> None:
-    stack = make_stack(MAX_BATCH_SIZE="8")
+def test_a_thousand_tickets_too_many_or_too_few_in_flight(
+    make_stack: MakeStack, broker: Broker
+) -> None:
+    stack = make_stack(MAX_BATCH_SIZE="8", BROKER_URL=broker.url())
     client = stack.client()
     with redis.Redis.from_url(stack.valkey.url(0)) as store:
         for error in (1000, -1000):
@@ -86,14 +84,39 @@ def test_a_thousand_tickets_too_many_or_too_few_in_flight(make_stack: MakeStack)
 
 
 def test_work_accepted_while_the_broker_is_away_runs_when_it_is_back(
-    make_stack: MakeStack, tmp_path: Path
+    make_stack: MakeStack, broker: Broker
 ) -> None:
-    broker = Valkey(tmp_path)
-    broker.start()
     client = make_stack(BROKER_URL=broker.url()).client()
     assert client.ended(client.submit({"do": "answer", "value": 1}))["status"] == "success"
     broker.kill()
     ids = [client.submit({"do": "answer", "value": value}) for value in range(10)]
     broker.start()
     assert {client.ended(task_id, limit_s=90)["status"] for task_id in ids} == {"success"}
+
+
+def test_gateways_and_workers_may_start_while_the_broker_is_away(
+    make_stack: MakeStack, broker: Broker
+) -> None:
     broker.kill()
+    stack = make_stack(gateways=1, workers=0, BROKER_URL=broker.url())
+    client = stack.client()
+    task_id = client.submit({"do": "answer", "value": 1})
+    worker = stack.add_worker(wait=False)
+    until(lambda: worker.events("start.waiting"), "the worker to wait for the broker", 60)
+    broker.start()
+    assert client.ended(task_id, limit_s=90)["status"] == "success"
+
+
+@pytest.mark.rabbitmq
+def test_a_ticket_that_was_delivered_too_often_is_dropped_and_another_one_comes(
+    make_stack: MakeStack, rabbitmq: RabbitMQ
+) -> None:
+    stack = make_stack(gateways=1, workers=0, BROKER_URL=rabbitmq.url())
+    client = stack.client()
+    task_id = client.submit({"do": "answer", "value": 1})
+    until(lambda: rabbitmq.depth(QUEUE) == 1, "its ticket")
+    limit = QUEUE_ARGUMENTS["x-delivery-limit"]
+    assert rabbitmq.return_until_dropped(QUEUE) == limit + 1
+    assert rabbitmq.depth(QUEUE) == 0
+    stack.add_worker()
+    assert client.ended(task_id)["status"] == "success"

@@ -3,6 +3,7 @@
 They also test the imports that its parent does without, and Celery's side of the ticket.
 """
 
+import asyncio
 import signal
 import socket
 import subprocess
@@ -12,22 +13,21 @@ from pathlib import Path
 import pytest
 import redis
 
-from inference.broker.redis_publisher import ticket
+from inference.broker.celery_config import queue_name
+from inference.broker.factory import ticket_publisher
+from inference.broker.rabbitmq_broker import QUEUE_ARGUMENTS
+from testkit.brokers import ValkeyBroker
 from testkit.preloaded import completed, die_with_parent
+from testkit.rabbitmq import RabbitMQ
 from testkit.servers import Valkey
 from testkit.stack import ROOT, Process
 from testkit.waiting import until
+from tests.integration.refusals import without_patience, worker
 
 
 def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:
     """Starts a worker that is expected to end by itself."""
-    settings = {
-        "STORE_URL": valkey.url(0),
-        "BROKER_URL": valkey.url(1),
-        "PROBE_PORT": "0",
-        "START_TIMEOUT_S": "1",
-    } | env
-    return completed("worker", env=settings)
+    return completed("worker", env=without_patience(valkey) | {"PROBE_PORT": "0"} | env)
 
 
 @pytest.mark.parametrize(
@@ -52,12 +52,13 @@ def started(valkey: Valkey, **env: str) -> subprocess.CompletedProcess[str]:
 def test_what_cannot_work_is_one_sentence(
     valkey: Valkey, env: dict[str, str], sentence: str
 ) -> None:
-    ended = started(valkey, **env)
-    said = [line for line in ended.stderr.splitlines() if line.startswith("worker: ")]
-    assert ended.returncode == 1
-    assert len(said) == 1, ended.stderr
-    assert sentence in said[0]
-    assert "Traceback" not in ended.stderr
+    assert sentence in worker(without_patience(valkey) | env)
+
+
+def test_a_misspelt_setting_is_logged_once_before_anything_is_waited_for(valkey: Valkey) -> None:
+    ended = started(valkey, MODEL_URL="models:/a@b", STORE_URL="redis://127.0.0.1:1")
+    (line,) = [line for line in ended.stdout.splitlines() if "settings.misspelt" in line]
+    assert '"variable":"MODEL_URL","meant":"MODEL_URI"' in line
 
 
 @pytest.mark.parametrize(
@@ -124,37 +125,43 @@ def test_the_parent_imports_neither_torch_nor_mlflow() -> None:
 STOCK = """
 from pathlib import Path
 from celery import Celery
+from kombu import Exchange, Queue
 app = Celery(broker={broker!r})
-app.conf.task_default_queue = "stock"
-@app.task(name="inference.run")
+app.conf.task_default_queue = {queue!r}
+app.conf.task_queues = [Queue({queue!r}, Exchange(""), {queue!r}, queue_arguments={arguments!r})]
+@app.task(name="inference.run", acks_late=True)
 def run():
     Path({mark!r}).touch()
 """
 
 
 def test_a_ticket_is_a_message_that_a_stock_celery_worker_runs(
-    valkey: Valkey, tmp_path: Path
+    valkey_broker: ValkeyBroker, tmp_path: Path
 ) -> None:
-    mark = tmp_path / "ran"
-    (tmp_path / "stock.py").write_text(STOCK.format(broker=valkey.url(1), mark=str(mark)))
-    with redis.Redis.from_url(valkey.url(1)) as broker:
-        broker.lpush("stock", ticket("stock"))
-    command = [
-        sys.executable,
-        "-m",
-        "celery",
-        "-A",
-        "stock",
-        "worker",
-        "--concurrency",
-        "1",
-        "--loglevel",
-        "warning",
-    ]
-    with (tmp_path / "log").open("wb") as log:
+    a_stock_worker_runs_a_ticket(valkey_broker.url(), tmp_path)
+
+
+@pytest.mark.rabbitmq
+def test_a_ticket_on_rabbitmq_is_a_message_that_a_stock_celery_worker_runs(
+    rabbitmq: RabbitMQ, tmp_path: Path
+) -> None:
+    """In a virtual host of its own, where Celery leaves 28 queues."""
+    with rabbitmq.virtual_host("stock") as url:
+        a_stock_worker_runs_a_ticket(url, tmp_path)
+
+
+def a_stock_worker_runs_a_ticket(url: str, folder: Path) -> None:
+    """Starts Celery's own worker with a task of the ticket's name."""
+    mark = folder / "ran"
+    queue, arguments = queue_name("stock", "fault"), QUEUE_ARGUMENTS
+    program = STOCK.format(broker=url, mark=str(mark), queue=queue, arguments=arguments)
+    (folder / "stock.py").write_text(program)
+    asyncio.run(published(url))
+    command = [sys.executable, "-m", "celery", "-A", "stock", "worker"]
+    with (folder / "log").open("wb") as log:
         worker = subprocess.Popen(
-            command,
-            cwd=tmp_path,
+            [*command, "--concurrency", "1", "--loglevel", "warning"],
+            cwd=folder,
             stdout=log,
             stderr=log,
             start_new_session=True,
@@ -165,3 +172,12 @@ def test_a_ticket_is_a_message_that_a_stock_celery_worker_runs(
     finally:
         worker.terminate()
         worker.wait(30)
+
+
+async def published(broker_url: str) -> None:
+    """Publishes a ticket as a gateway does."""
+    publisher = ticket_publisher(broker_url, "stock", 5.0)
+    try:
+        await publisher.publish("fault", 1)
+    finally:
+        await publisher.close()

@@ -34,11 +34,17 @@ def register_shop() -> None:
         ColSpec("double", "price"),
         ColSpec("long", "pieces", required=False),
     ]
+    totals: list[ColSpec | TensorSpec] = [
+        ColSpec("string", "item"),
+        ColSpec("double", "total"),
+        ColSpec("long", "rows"),
+    ]
     mlflow.pyfunc.log_model(
         name="shop",
         python_model=str(Path(__file__).with_name("shop_model.py")),
         signature=ModelSignature(
             inputs=Schema(columns),
+            outputs=Schema(totals),
             params=ParamSchema(
                 [ParamSpec("discount", "double", 0.0), ParamSpec("fees", "long", [0], (-1,))]
             ),
@@ -54,10 +60,14 @@ def register_scale(name: str, **options: Any) -> None:
         TensorSpec(np.dtype("float32"), (-1, 2, 2), "picture"),
         TensorSpec(np.dtype("float32"), (-1,), "factor"),
     ]
+    outputs: list[ColSpec | TensorSpec] = [
+        TensorSpec(np.dtype("float32"), (-1, 2, 2), "scaled"),
+        TensorSpec(np.dtype("float32"), (-1,), "sum"),
+    ]
     mlflow.pytorch.log_model(
         Scale(),
         name=name,
-        signature=ModelSignature(inputs=Schema(tensors)),
+        signature=ModelSignature(inputs=Schema(tensors), outputs=Schema(outputs)),
         input_example=[np.ones((2, 2, 2), dtype="float32"), np.ones(2, dtype="float32")],
         registered_model_name=name,
         pip_requirements=[],

@@ -56,7 +56,7 @@ def changed(mlmodel: MLmodel, folder: Path, table: pd.DataFrame) -> MLmodel:
     """The description of a model that brings another table of matches."""
     table.to_parquet(folder / "fixtures.parquet")
     return replace(
-        mlmodel, metadata={**mlmodel.metadata, "fixtures": str(folder / "fixtures.parquet")}
+        mlmodel, folder=folder, metadata={**mlmodel.metadata, "fixtures": "fixtures.parquet"}
     )
 
 

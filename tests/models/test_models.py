@@ -1,4 +1,4 @@
-"""Models as the runner uses them, loaded from a real registry with pickles refused."""
+"""Models as the runner uses them, loaded from a real registry; code is refused but for shop's."""
 
 from pathlib import Path
 from typing import Any
@@ -22,7 +22,7 @@ ROW = dict.fromkeys(FEATURES, 1.0) | {
 
 @pytest.fixture(scope="module")
 def shop(registry: str) -> Model:
-    return load(resolve("models:/shop/1", registry), registry)
+    return load(resolve("models:/shop/1", registry), registry, model_code="allow")
 
 
 @pytest.fixture(scope="module")
@@ -235,13 +235,12 @@ def test_a_torch_model_that_runs_out_of_memory_says_so(registry: str) -> None:
 
 
 def test_a_model_of_scikit_learn_is_served_if_the_operator_trusts_the_registry(
-    registry: str, monkeypatch: pytest.MonkeyPatch
+    registry: str,
 ) -> None:
     resolved = resolve("models:/churn/1", registry)
-    with pytest.raises(Misconfigured, match="MLFLOW_ALLOW_PICKLE_DESERIALIZATION"):
-        load(resolved, registry)
-    monkeypatch.setenv("MLFLOW_ALLOW_PICKLE_DESERIALIZATION", "true")
-    churn = load(resolved, registry)
+    with pytest.raises(Misconfigured, match=r"MLflow loads it as sklearn, .* MODEL_CODE=allow"):
+        load(resolved, registry, model_code="refuse")
+    churn = load(resolved, registry, model_code="allow")
     stays, leaves, bad = (
         {"months": months, "calls": calls}
         for months, calls in ((35.0, 0.0), (1.0, 5.0), ("a", 0.0))

@@ -49,8 +49,28 @@ def test_a_network_gets_tensors_of_several_lengths_each_length_by_itself(
     assert model.predict([{"features": {"x": x}} for x in ([1.0], [1.0, 2.0], [4.0])]) == [1, 3, 4]
 
 
+def test_a_network_that_answers_several_tensors_gives_each_row_a_part_of_each(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for several in (tuple, list):
+        model = torch_model(
+            monkeypatch,
+            lambda rows, several=several: several((rows, rows.sum(dim=1).bfloat16())),
+            Tensor("x", "float32", (-1, 2)),
+        )
+        answers = model.predict([{"features": {"x": x}} for x in ([1.0, 2.0], [3.0, 4.5])])
+        assert answers == [[[1, 2], 3], [[3, 4.5], 7.5]]
+
+
 @pytest.mark.parametrize(
-    "answer", [lambda rows: (rows, rows), lambda rows: rows.sum(), lambda rows: {"y": (rows, rows)}]
+    "answer",
+    [
+        lambda rows: (rows, rows.sum()),
+        lambda rows: (rows, "1"[: len(rows)]),
+        lambda _: (),
+        lambda rows: rows.sum(),
+        lambda rows: {"y": (rows, rows)},
+    ],
 )
 def test_a_network_that_answers_no_rows_is_refused_for_good(
     monkeypatch: pytest.MonkeyPatch, answer: Callable[..., Any]

@@ -10,9 +10,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 
 from inference.errors import InvalidInput, Permanent, UnfitAnswer
-from worker.models.outputs import FORMS, named, rows_of
+from worker.models.outputs import FORMS, AmbiguousAnswer, named, rows_of
+
+LEVELS = pd.MultiIndex.from_tuples([("a", "x"), ("b", "")])
 
 
 @pytest.mark.parametrize(
@@ -21,6 +24,20 @@ from worker.models.outputs import FORMS, named, rows_of
         (np.array([[1.0, 2.0], [3.0, 4.0]]), [[1.0, 2.0], [3.0, 4.0]]),
         (np.array([1, 2]), [1, 2]),
         (pd.Series(["a", "b"]), ["a", "b"]),
+        (pd.Series([1, 2], name="x"), [{"x": 1}, {"x": 2}]),
+        ({"y": pd.Series([1, 2], name="x")}, [{"y": 1}, {"y": 2}]),
+        (map(str, [1, 2]), ["1", "2"]),
+        (
+            pd.DataFrame([[1, 2], [3, 4]], columns=[0, True]),
+            [{"0": 1, "true": 2}, {"0": 3, "true": 4}],
+        ),
+        (
+            pd.DataFrame(
+                [[1, 2], [3, 4]], columns=pd.MultiIndex.from_tuples([("a", "x"), ("b", "")])
+            ),
+            [{"a.x": 1, "b": 2}, {"a.x": 3, "b": 4}],
+        ),
+        (pd.DataFrame({"s": pd.arrays.SparseArray([0, 1])}, index=[9, 7]), [{"s": 0}, {"s": 1}]),
         (pd.DataFrame({"x": [1.0, 2.0]}), [{"x": 1.0}, {"x": 2.0}]),
         ({"x": np.array([1, 2]), "y": [[3], [4]]}, [{"x": 1, "y": [3]}, {"x": 2, "y": [4]}]),
         ([{"x": np.float32(1)}, None], [{"x": 1.0}, None]),
@@ -110,19 +127,13 @@ def test_what_has_no_rows_is_refused_for_one_input_as_for_many(
         ({"x": {"y": [1]}}, "answered 1 rows for 2 inputs in its part x.y"),
         (pd.DataFrame([[1, 2], [3, 4]], columns=["x", "x"]), "has two parts of one name"),
         ({1: [1, 2], "1": [3, 4]}, "has two parts of one name"),
+        ({b"y": [1, 2]}, "the model's answer has a key of the type bytes"),
+        (torch.ones(3, 2), "answered 3 rows for 2 inputs"),
     ],
 )
 def test_rows_that_do_not_fit_the_batch_are_refused_for_good(output: Any, said: str) -> None:
     with pytest.raises(UnfitAnswer, match=said):
         rows_of(output, 2)
-
-
-@pytest.mark.parametrize(
-    "value", [math.nan, math.inf, np.float32("nan"), np.array([1.0, math.nan])]
-)
-def test_a_number_without_json_is_the_models_error(value: Any) -> None:
-    with pytest.raises(ValueError, match="not finite"):
-        rows_of([{"x": value}], 1)
 
 
 def test_scores_get_their_names_and_the_likeliest_is_the_outcome() -> None:
@@ -133,10 +144,42 @@ def test_scores_get_their_names_and_the_likeliest_is_the_outcome() -> None:
         "outcome": "draw",
     }
     assert named([0.2, 0.5], ()) == [0.2, 0.5]
-    with pytest.raises(ValueError, match="3 outputs by name"):
-        named([0.2, 0.8], ("home", "draw", "away"))
+    refused = named([0.2, 0.8], ("home", "draw", "away"))
+    assert isinstance(refused, UnfitAnswer)
+    assert "3 outputs by name" in str(refused)
+
+
+def test_there_is_no_outcome_where_a_score_is_no_number() -> None:
+    answer = named([0.2, math.nan], ("home", "away"))
+    assert (answer["home"], answer["outcome"]) == (0.2, None)
+    assert named([None, 0.2], ("home", "away"))["outcome"] is None
 
 
 def test_a_row_that_the_model_itself_refused_stays_so() -> None:
     refused = InvalidInput("no picture")
     assert named(rows_of([refused], 1)[0], ("home",)) is refused
+
+
+def test_several_outputs_as_scikit_learn_has_them_give_each_row_a_part_of_each() -> None:
+    """`predict_proba` of a model of two outputs is a list of two arrays."""
+    outputs = set[int]()
+    for count in (1, 2, 3, 5):
+        first, second = np.arange(count * 2.0).reshape(count, 2), np.arange(count)
+        answer: list[Any] = [first, torch.from_numpy(second)]
+        if count > 1:
+            with pytest.raises(AmbiguousAnswer, match=f"2 arrays of {count} rows each"):
+                rows_of(answer, count)
+        rows = [[list(part), int(n)] for part, n in zip(first, second, strict=True)]
+        assert rows_of(answer, count, outputs) == rows
+        assert rows_of({"y": answer}, count, outputs) == [{"y": row} for row in rows]
+    with pytest.raises(AmbiguousAnswer, match="3 arrays of 5 rows each"):
+        rows_of([*answer, second], 5, outputs)
+
+
+def test_a_list_of_arrays_that_are_rows_stays_one() -> None:
+    assert rows_of([np.array([1, 2, 3]), np.array([4, 5, 6])], 2) == [[1, 2, 3], [4, 5, 6]]
+    assert rows_of([np.array([[1, 2]])], 1) == [[[1, 2]]]
+    assert rows_of([np.array([7])], 1) == [[7]]
+    assert rows_of([np.array(1), np.array(2)], 2) == [1, 2]
+    with pytest.raises(UnfitAnswer, match="answered 3 rows for 2 inputs"):
+        rows_of([np.ones(2), np.ones(2), np.ones(3)], 2)

@@ -3,6 +3,7 @@
 import os
 import signal
 import subprocess
+import sys
 from pathlib import Path
 
 import httpx2
@@ -15,6 +16,7 @@ OURS = (
     "STATE_DIR",
     "PORT",
     "WORKERS",
+    "BROKER",
     "STORE_URL",
     "BROKER_URL",
     "MLFLOW_TRACKING_URI",
@@ -42,17 +44,21 @@ class LocalRun:
         self._output = folder / "output"
         self._process: subprocess.Popen[bytes] | None = None
 
-    def start(self) -> None:
+    def start(self, **settings: str) -> None:
         """Starts a run and waits for the block that it prints when it is ready."""
+        self.launch(**settings)
+        until(self._welcomed, "the run to be ready", START_S)
+
+    def launch(self, **settings: str) -> None:
+        """Starts a run."""
         with self._output.open("wb") as out:
             self._process = subprocess.Popen(
                 [ROOT / "scripts/run"],
                 stdout=out,
                 stderr=out,
-                env=self.env(),
+                env=self.env(**settings),
                 start_new_session=True,
             )
-        until(self._welcomed, "the run to be ready", START_S)
 
     def env(self, **settings: str) -> dict[str, str]:
         return environment(**{"STATE_DIR": str(self.state), "PORT": str(self.port)} | settings)
@@ -73,13 +79,14 @@ class LocalRun:
         """All that it printed."""
         return self._output.read_text(errors="replace")
 
-    def serves(self) -> bool:
-        """Whether the gateway is ready and knows a worker that holds the model."""
+    def serves(self, pool: str = "match-outcome") -> bool:
+        """Whether the gateway is ready and knows a worker that holds a pool's model."""
         try:
             answer = httpx2.get(f"{self.url}/readyz", timeout=5)
         except httpx2.TransportError:
             return False
-        return answer.status_code == 200 and answer.json()["models"]["match-outcome"]["workers"] > 0
+        served = answer.json()["models"].get(pool, {})
+        return answer.status_code == 200 and served.get("workers", 0) > 0
 
     def signal(self, number: signal.Signals) -> int:
         """Sends a signal to the run alone, and returns its exit code."""
@@ -112,7 +119,9 @@ class LocalRun:
         """The oldest process whose command line holds the words, once there is one."""
         return until(
             lambda: min(
-                (pid for pid, command in self.processes().items() if part in command), default=0
+                (pid for pid, command in self.processes().items() if part in command),
+                key=_started_at,
+                default=0,
             ),
             part,
         )
@@ -149,3 +158,14 @@ def _command(entry: Path) -> str:
         return (entry / "cmdline").read_bytes().replace(b"\0", b" ").decode()
     except OSError:
         return ""
+
+
+def _started_at(pid: int) -> int:
+    """When it started, in clock ticks since boot; ids say nothing of it, for they begin anew.
+
+    It is field 22 of /proc/<pid>/stat (proc_pid_stat(5)), the 20th after the command's name.
+    """
+    try:
+        return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[19])
+    except OSError:
+        return sys.maxsize

@@ -23,6 +23,22 @@ def calls() -> list[tuple[str, Any]]:
     ]
 
 
+def own_model(page: str, name: str) -> tuple[str, list[str]]:
+    """A page's program that registers a model, and the shell's lines that belong to it.
+
+    `name` is the model's.
+    """
+    text = (ROOT / page).read_text(encoding="utf-8")
+    blocks = re.findall(r"```(python|sh)\n(.*?)```", text, re.DOTALL)
+    (program,) = [
+        block
+        for kind, block in blocks
+        if kind == "python" and f'registered_model_name="{name}"' in block
+    ]
+    (lines,) = [block for kind, block in blocks if kind == "sh" and f"register_{name}.py" in block]
+    return program, lines.replace("\\\n", "").splitlines()
+
+
 class Shell:
     """Pastes the calls one after the other.
 

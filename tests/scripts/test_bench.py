@@ -6,6 +6,8 @@ It must go on working; its figures are not looked at here.
 import subprocess
 import sys
 
+import pytest
+
 from testkit.stack import ROOT
 
 
@@ -19,6 +21,13 @@ def test_the_benchmark_of_large_payloads_prints_its_table() -> None:
 
 def test_the_benchmark_of_large_bodies_prints_its_table() -> None:
     assert measured("bench.bodies", "--megabytes", "1") == published("## Large bodies")
+
+
+@pytest.mark.rabbitmq
+def test_the_benchmark_of_the_brokers_prints_its_table() -> None:
+    assert measured("bench.brokers", "--seconds", "0.3", "--rounds", "1") == published(
+        "## Brokers beside each other"
+    )
 
 
 def measured(*arguments: str) -> list[str]:

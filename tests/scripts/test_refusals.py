@@ -7,6 +7,7 @@ import os
 import shutil
 import socket
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -29,6 +30,15 @@ def refusal(script: Path, **settings: str) -> str:
     assert ended.stdout == ""
     assert ended.stderr.count("\n") == 1, ended.stderr
     return ended.stderr
+
+
+def only_tools(folder: Path, *names: str) -> str:
+    """Makes a PATH on which only these programs are."""
+    tools = folder / "bin"
+    tools.mkdir()
+    for name in names:
+        os.symlink(shutil.which(name) or "", tools / name)
+    return str(tools)
 
 
 @pytest.fixture
@@ -64,7 +74,13 @@ def test_a_taken_port_is_said_before_anything_is_installed(clone: Path) -> None:
 
 @pytest.mark.parametrize(
     "setting",
-    [{"PORT": "eighty"}, {"PORT": "70000"}, {"WORKERS": "-1"}, {"MODEL_URI": "match-outcome"}],
+    [
+        {"PORT": "eighty"},
+        {"PORT": "70000"},
+        {"WORKERS": "-1"},
+        {"MODEL_URI": "match-outcome"},
+        {"BROKER": "kafka"},
+    ],
 )
 def test_a_setting_that_cannot_be_is_named(tmp_path: Path, setting: dict[str, str]) -> None:
     (name,) = setting
@@ -76,6 +92,22 @@ def test_a_folder_that_cannot_be_written_is_named(tmp_path: Path) -> None:
     assert "cannot be written" in refusal(
         ROOT / "scripts/run", STATE_DIR=str(tmp_path / "file" / "state")
     )
+
+
+@pytest.mark.parametrize("broker", ["redis", "rabbitmq"])
+def test_a_broker_to_start_and_one_that_runs_contradict_each_other(broker: str) -> None:
+    said = refusal(ROOT / "scripts/run", BROKER=broker, BROKER_URL="amqp://127.0.0.1")
+    assert f"BROKER={broker}" in said
+    assert "BROKER_URL" in said
+
+
+def test_a_machine_without_rabbitmq_is_told_before_anything_is_installed(
+    clone: Path, tmp_path: Path
+) -> None:
+    path = only_tools(tmp_path, "bash", "dirname", "env")
+    said = refusal(clone / "scripts/run", PATH=path, PYTHON=sys.executable, BROKER="rabbitmq")
+    assert "apt install rabbitmq-server" in said
+    assert not (clone / ".venv").exists()
 
 
 def test_an_unknown_python_is_named() -> None:
@@ -92,11 +124,8 @@ def test_a_python_that_is_too_old_is_named(tmp_path: Path) -> None:
 
 
 def test_a_machine_without_python_is_told_what_to_install(clone: Path, tmp_path: Path) -> None:
-    tools = tmp_path / "bin"
-    tools.mkdir()
-    for tool in ("bash", "dirname", "env"):
-        os.symlink(shutil.which(tool) or "", tools / tool)
-    assert "Python 3.11 or newer is needed" in refusal(clone / "scripts/setup", PATH=str(tools))
+    path = only_tools(tmp_path, "bash", "dirname", "env")
+    assert "Python 3.11 or newer is needed" in refusal(clone / "scripts/setup", PATH=path)
 
 
 def test_a_clone_that_is_set_up_asks_nobody() -> None:

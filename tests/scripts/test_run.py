@@ -6,7 +6,9 @@ import re
 import signal
 import subprocess
 from collections.abc import Iterator
+from pathlib import Path
 
+import amqp
 import httpx2
 import pytest
 
@@ -67,6 +69,76 @@ def test_the_calls_of_the_readme_answer_what_it_shows(run: LocalRun) -> None:
         assert answered == shown
 
 
+def run_line(run: LocalRun, line: str, program: Path) -> str:
+    """Runs a page's line as pasted, but for the run's own folder and port; returns its output."""
+    line = line.replace(program.name, str(program)).replace(".state/", f"{run.state}/")
+    line = line.replace("http://127.0.0.1:8000", run.url)
+    done = subprocess.run(
+        line,
+        shell=True,
+        cwd=ROOT,
+        env=run.env(),
+        capture_output=True,
+        text=True,
+        timeout=START_S,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def test_the_readme_s_own_model_is_added_and_answers_when_pasted(
+    run: LocalRun, tmp_path: Path
+) -> None:
+    code, lines = readme.own_model("README.md", "iris")
+    program = tmp_path / "register_iris.py"
+    program.write_text(code)
+    worker = run.process("-m worker")
+    registered, added, answer = (run_line(run, line, program) for line in lines)
+    assert "iris is served" in added, registered
+    assert json.loads(answer)["result"] == 1
+    assert run.process("-m worker") == worker, "the other worker goes on"
+
+
+def test_a_model_added_before_it_is_registered_is_served_when_it_is(
+    run: LocalRun, tmp_path: Path
+) -> None:
+    code, lines = readme.own_model("docs/models.md", "digits")
+    program = tmp_path / "register_digits.py"
+    program.write_text(code)
+    said = run_line(run, "scripts/run add models:/digits@production", program)
+    assert "not registered yet" in said
+    run_line(run, lines[-1].partition("    #")[0], program)
+    until(lambda: run.serves("digits"), "digits to be served", START_S)
+    body = {"model": "digits", "features": [0.0] * 64}
+    answer = httpx2.post(f"{run.url}/predict/", json=body, timeout=60)
+    assert answer.json()["result"] in range(10)
+
+
+def test_what_is_no_model_is_not_added(run: LocalRun, tmp_path: Path) -> None:
+    for entry, words in (("models:/iris", "is not a model"), ("", "add needs a model")):
+        done = subprocess.run(
+            [ROOT / "scripts/run", "add", *([entry] if entry else [])],
+            env=run.env(),
+            capture_output=True,
+            text=True,
+            timeout=60,
+            check=False,
+        )
+        assert done.returncode == 1
+        assert words in done.stderr
+    nobody = run.env(STATE_DIR=str(tmp_path))
+    done = subprocess.run(
+        [ROOT / "scripts/run", "add", "models:/iris@production"],
+        env=nobody,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "no run is up" in done.stderr) == (1, True)
+
+
 def test_the_printed_pages_answer(run: LocalRun) -> None:
     printed = re.findall(r"^  (its page|MLflow) +(http\S+)$", run.output(), re.MULTILINE)
     assert [httpx2.get(address, timeout=30).status_code for _, address in printed] == [200, 200]
@@ -111,3 +183,42 @@ def test_a_run_that_is_killed_leaves_nothing(run: LocalRun) -> None:
     assert run.process("valkey-server")
     run.signal(signal.SIGKILL)
     until(lambda: run.processes() == {}, "all its processes to end")
+
+
+@pytest.mark.rabbitmq
+def test_a_rabbitmq_of_the_runs_own_carries_the_tickets_and_ends_with_it(run: LocalRun) -> None:
+    earlier = run.predict()
+    run.signal(signal.SIGTERM)
+    run.start(BROKER="rabbitmq")
+    assert run.predict() != earlier
+    assert takers_of_tickets(run) == 1
+    killed = run.process("beam.smp")
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: run.process("beam.smp") != killed, "another RabbitMQ")
+    run.predict()
+    assert run.signal(signal.SIGINT) == 0
+    assert run.processes() == {}
+
+
+@pytest.mark.rabbitmq
+def test_a_run_that_is_killed_leaves_no_rabbitmq(run: LocalRun) -> None:
+    run.signal(signal.SIGTERM)
+    run.launch(BROKER="rabbitmq")
+    assert run.process("epmd -port")
+    assert run.process("beam.smp")
+    run.signal(signal.SIGKILL)
+    until(lambda: run.processes() == {}, "all its processes to end")
+
+
+def takers_of_tickets(run: LocalRun) -> int:
+    """Returns how many workers wait at the RabbitMQ that the files of the run tell of."""
+    password, port = run.state / "rabbitmq" / "password", run.state / "rabbitmq.port"
+    assert password.stat().st_mode & 0o777 == 0o600
+    with (
+        amqp.Connection(
+            f"127.0.0.1:{port.read_text()}", userid="inference", password=password.read_text()
+        ) as connection,
+        connection.channel() as channel,
+    ):
+        queue = channel.queue_declare("inference.match-outcome", passive=True)
+        return int(queue.consumer_count)

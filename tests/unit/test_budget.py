@@ -12,13 +12,13 @@ NEW, LONG = "tests/a/test_x.py::test_new", "tests/a/test_x.py::test_long[any]"
 @pytest.mark.parametrize(
     ("tests", "suites", "named"),
     [
-        ({NEW: 49.0, LONG: 149.0}, SHARES, []),
-        ({NEW: 51.0}, SHARES, [NEW]),
-        ({LONG: 151.0}, SHARES, [LONG]),
+        ({NEW: 79.0, LONG: 159.0}, SHARES, []),
+        ({NEW: 81.0}, SHARES, [NEW]),
+        ({LONG: 161.0}, SHARES, [LONG]),
         ({}, SHARES | {"tests/a": 301}, ["tests/a"]),
-        ({NEW: 69.0}, SHARES | {"tests/a": 400, "tests/b": 200}, []),
-        ({NEW: 71.0}, SHARES | {"tests/a": 400, "tests/b": 200}, [NEW]),
-        ({}, {"tests/new": 31.0}, ["tests/new"]),
+        ({NEW: 99.0}, SHARES | {"tests/a": 400, "tests/b": 200}, []),
+        ({NEW: 101.0}, SHARES | {"tests/a": 400, "tests/b": 200}, [NEW]),
+        ({}, {"tests/new": 61.0}, ["tests/new"]),
     ],
     ids=[
         "within",

@@ -54,3 +54,44 @@ def test_a_default_that_is_no_json_is_left_out_of_the_page(tmp_path: Path) -> No
     page = served(text).params.json_schema["properties"]
     assert (page["h"]["default"], "default" in page["c"]) == (1.5, False)
     assert [param.default for param in loaded(text, tmp_path).params] == [1.5, float("inf")]
+
+
+BOMB = "a: &a [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{name}: &{name} [{', '.join(['*' + before] * 9)}]\n"
+    for before, name in zip("abcdefgh", "bcdefghi", strict=True)
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        (BOMB + "flavors: {python_function: {}}\nmetadata: {x: *i}", "more than 10000 values"),
+        ("a: &a [*a]", "more than 10000 values"),
+        ("x: [" + "1," * 20_000 + "]", "more than 10000 values"),
+        ("[" * 500, "nested more than 100 deep"),
+        (" " * (9 * 2**20), "longer than 8388608 bytes"),
+    ],
+)
+def test_a_file_that_would_take_all_memory_is_refused(text: str, words: str) -> None:
+    with pytest.raises(Misconfigured, match=f"its MLmodel file can't be read: .*{words}"):
+        read_description(text.encode())
+
+
+@pytest.mark.parametrize(
+    ("metadata", "words"),
+    [
+        ({"labels": "/proc/self/environ"}, "its metadata.labels is '/proc/self/environ', which"),
+        ({"feature_table": "../x"}, "its metadata.feature_table is '../x', which leads out of"),
+    ],
+)
+def test_a_worker_refuses_metadata_that_lead_out_of_the_model_s_folder(
+    metadata: dict[str, str], words: str, tmp_path: Path
+) -> None:
+    with pytest.raises(Misconfigured, match=words):
+        loaded(mlmodel(GOOD, metadata=metadata), tmp_path)
+
+
+def test_a_worker_refuses_an_example_that_leads_out_of_the_model_s_folder(tmp_path: Path) -> None:
+    info = {"artifact_path": "/etc/passwd", "type": "json_object"}
+    with pytest.raises(Misconfigured, match="its input example is '/etc/passwd', which leads out"):
+        loaded(mlmodel(GOOD, saved_input_example_info=info), tmp_path)

@@ -4,12 +4,13 @@ The settings are today's, each claim names a test, and each file named exists.
 """
 
 import ast
+import json
 import re
 from pathlib import Path
 
 import pytest
 
-from scripts.settings_table import PAGE, written
+from scripts import metrics_table, settings_table
 
 ROOT = Path(__file__).resolve().parents[2]
 MAX_COLUMNS, MAX_WORDS = 120, 30
@@ -20,7 +21,14 @@ PAGES = [
     ROOT / "CONTRIBUTING.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
-MEASURED = ("device.md", "kill-matrix.md", "soak.md", "planted-bugs.md")
+MEASURED = (
+    "device.md",
+    "kill-matrix.md",
+    "kill-matrix-rabbitmq.md",
+    "soak.md",
+    "planted-bugs.md",
+    "models-conformance.md",
+)
 """Pages that programs write, and so their wording is the program's."""
 
 ENDS = r"(?<=[.!?])\)?(?: \((?:measured|source|docs|inferred)[^)]*\))? (?=[A-Z`*\[])"
@@ -32,8 +40,13 @@ def named(path: Path) -> str:
 
 
 def test_the_settings_page_has_those_of_the_code() -> None:
-    text = PAGE.read_text(encoding="utf-8")
-    assert written(text) == text, "run: python -m scripts.settings_table"
+    text = settings_table.PAGE.read_text(encoding="utf-8")
+    assert settings_table.written(text) == text, "run: python -m scripts.settings_table"
+
+
+def test_the_metrics_page_has_those_of_the_code() -> None:
+    text = metrics_table.PAGE.read_text(encoding="utf-8")
+    assert metrics_table.written(text) == text, "run: python -m scripts.metrics_table"
 
 
 def test_every_claim_names_a_test_that_exists() -> None:
@@ -84,6 +97,17 @@ def test_every_file_of_the_packages_is_on_the_map() -> None:
         for file in files
         if file.name != "__init__.py" and f"`{named(file)}`" not in the_map()
     ] == []
+
+
+def test_the_generators_of_clients_that_are_named_are_those_that_are_tested() -> None:
+    folder, calls = ROOT / "tests" / "clients", (ROOT / "docs" / "calls.md").read_text("utf-8")
+    packages = json.loads((folder / "package.json").read_text("utf-8"))["dependencies"]
+    pinned = {f"{name}@{version}" for name, version in packages.items()}
+    named = set(re.findall(r"(?<= )[@a-z][a-z/-]+@[0-9.]+", calls))
+    assert named
+    assert named <= pinned
+    (python,) = re.findall(r"openapi-python-client==[0-9.]+", calls)
+    assert python in (folder / "requirements.txt").read_text("utf-8").split()
 
 
 def test_the_map_answers_25_questions() -> None:

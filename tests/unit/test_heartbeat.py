@@ -4,6 +4,7 @@ import threading
 from typing import Any
 
 from inference.store.messages import HeartbeatRequest, WorkerState
+from worker.child_status import HeldVersion
 from worker.parent.heartbeat import Heartbeat
 from worker.settings import WorkerSettings
 
@@ -44,7 +45,7 @@ def heartbeat(store: SlowStore) -> Heartbeat:
         store=store,  # type: ignore[arg-type]
         tickets=parts,
         state=lambda: WorkerState.IDLE,
-        version=str,
+        version=HeldVersion,
         replacement=parts,
         ticket_watch=parts,
         liveness=parts,

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from scripts.local.__main__ import welcome
 from scripts.local.run_dir import RunDir
 from scripts.local.services import Services
 from testkit.stack import ROOT
@@ -16,9 +17,9 @@ from testkit.stack import ROOT
     "run_dir",
     [
         "app/Dockerfile",
+        "app/__main__.py",
         "scripts/local/services.py",
         "k8s/dev-values.yaml",
-        "README.md",
         "testkit/stack.py",
     ],
 )
@@ -51,3 +52,41 @@ def test_a_run_has_a_name_of_its_own_in_a_store_that_others_may_use_and_keeps_it
     assert one == again != two
     monkeypatch.setenv("INSTALLATION", "mine")
     assert _told(runs[0]) == {""}, "what the environment says is inherited"
+
+
+@pytest.mark.parametrize(
+    ("said", "registry", "told"),
+    [
+        ("", "", "allow"),
+        ("refuse", "", "refuse"),
+        ("", "http://mlflow.example.com", ""),
+        ("allow", "http://mlflow.example.com", "allow"),
+    ],
+)
+def test_a_run_lets_the_models_of_its_own_registry_bring_code_and_says_so(
+    said: str, registry: str, told: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MODEL_CODE", said)
+    monkeypatch.setenv("MLFLOW_TRACKING_URI", registry)
+    services = Services(RunDir(tmp_path, 8000, 2))
+    of_models = [each for each in services.all if each.name.startswith(("worker", "batch"))]
+    assert {service.env["MODEL_CODE"] for service in of_models} == {told}
+    assert any("MODEL_CODE=allow" in line for line in welcome(services).splitlines()) is (
+        told == "allow"
+    )
+
+
+def test_two_pools_of_a_model_that_is_made_here_each_have_theirs_registered(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(
+        "MODEL_URIS",
+        "models:/match-outcome@production,canary=models:/match-outcome@canary",
+    )
+    made = [service for service in Services(RunDir(tmp_path, 8000, 1)).all if service.once]
+    aliases = {
+        one.name: one.command[one.command.index("--alias") + 1]
+        for one in made
+        if "--alias" in one.command
+    }
+    assert aliases == {"training": "production", "training-canary": "canary"}

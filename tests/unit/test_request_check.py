@@ -197,7 +197,9 @@ BODIES: dict[str, bytes] = {
 
 
 def test_the_process_tells_a_model_that_can_not_be_served_now_from_one_that_nobody_knows() -> None:
-    told = models_line("one", {"one": "one@production", "two": "two@production"}, [SIGNATURE], [])
+    told = models_line(
+        "one", {"one": "models:/one@production", "two": "models:/two@production"}, [SIGNATURE], []
+    )
     bodies = [b'{"model": "two"}', b'{"model": "two@production"}', b'{"model": "three"}']
     answers = io.BytesIO()
     check_process.serve(
@@ -218,7 +220,7 @@ def test_the_process_tells_a_model_that_can_not_be_served_now_from_one_that_nobo
 @pytest.mark.parametrize("keyed", [True, False])
 def test_the_process_judges_as_the_event_loop_does(keyed: bool, whole: bool) -> None:
     model = OneModel(FLAT, PARAMS)
-    told = models_line("one", {"one": "one@production"}, [SIGNATURE], [])
+    told = models_line("one", {"one": "models:/one@production"}, [SIGNATURE], [])
     lines = (
         told + request_line(len(raw), BOUNDS, keyed=keyed, whole=whole) + raw
         for raw in BODIES.values()

@@ -1,5 +1,6 @@
 """When a child is ended for another version of its model."""
 
+import os
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +8,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from worker.child_status import PINNED, ChildStatusFiles
+from worker.child_status import PINNED, ChildStatusFiles, HeldVersion
 from worker.parent.current_claims import CurrentClaims
 from worker.parent.version_switch import VersionSwitch
 
@@ -32,3 +33,22 @@ def test_a_child_is_ended_once_although_it_is_not_replaced_at_once(
             switch.my_turn = True
             switch.switch()
     assert [(line["event"], line["to"]) for line in said] == [("child.replaced", "2")]
+
+
+def test_a_version_that_is_refused_is_tried_again_when_it_is_another_one_by_that_number(
+    child: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(PINNED, "1:a")
+    (tmp_path / f"loaded.{child}").write_text("1:a\n0")
+    moved = tmp_path / f"moved.{child}"
+    moved.write_text("1:b")
+    switch = VersionSwitch(ChildStatusFiles(tmp_path, lambda: child), CurrentClaims(), my_turn=True)
+    switch.switch()
+    assert (os.environ[PINNED], switch.roll_back(HeldVersion("1", "b"), "it is broken")) == (
+        "1:b",
+        True,
+    )
+    assert (os.environ[PINNED], switch.wanted) == ("1:a", "")
+    assert switch.problem == "version 1 could not be loaded: it is broken"
+    moved.write_text("1:c")
+    assert (switch.wanted, switch.problem) == ("1:c", "")
