@@ -7,6 +7,7 @@ import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from pathlib import Path
 from urllib.parse import quote
 
@@ -253,13 +254,14 @@ class RabbitMQ:
                 return False
         return True
 
-    def mend(self, queue: str) -> None:
-        """Makes it whole again: it runs, and the queue that tests use is gone."""
+    def mend(self, *queues: str) -> None:
+        """Makes it whole again: it runs, and the queues that tests used are gone."""
         if self._process is None or self.died():
             self.start()
         self.signal(signal.SIGCONT)
         self.wait()
-        until(lambda: self._deleted(queue), "the queue to have a leader and go", limit_s=60)
+        for queue in queues:
+            until(partial(self._deleted, queue), f"{queue} to have a leader and go", limit_s=60)
 
     def _deleted(self, queue: str) -> bool:
         try:

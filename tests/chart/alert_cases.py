@@ -78,6 +78,9 @@ def written(rendered: Objects, folder: Path) -> list[Path]:
             body = {
                 "rule_files": [str(rules)],
                 "evaluation_interval": every,
+                # Else by chance, and an alert whose ratios come after it finds none: those of the
+                # evaluation before are older than five minutes.
+                "group_eval_order": [group["name"] for group in own],
                 "tests": [
                     _test(case, alerts(rendered)[case.alert])
                     for case in of_rule

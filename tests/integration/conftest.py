@@ -80,7 +80,9 @@ def make_stack(
     for stack in stacks:
         stop(stack)
     if drawn_broker(request) == "rabbitmq":  # the lane's other tests declare the queue themselves
-        request.getfixturevalue("rabbitmq_server").mend(queue_name("inference", "fault"))
+        prefixes = {stack.env.get("KEY_PREFIX", "inference") for stack in stacks}
+        queues = [queue_name(prefix, "fault") for prefix in sorted(prefixes)]
+        request.getfixturevalue("rabbitmq_server").mend(*queues)
 
 
 def start(stack: Stack, gateways: int, workers: int) -> None:
