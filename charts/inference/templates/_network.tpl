@@ -1,4 +1,14 @@
-{{/* Rules of NetworkPolicies. */}}
+{{/* Rules of NetworkPolicies, and IPv4 and IPv6. */}}
+
+{{/* The part of every Service's spec that says so; without values the cluster's default. */}}
+{{- define "inference.ipFamilies" -}}
+{{- with .Values.service.ipFamilyPolicy }}
+  ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.service.ipFamilies }}
+  ipFamilies: {{ toJson . }}
+{{- end }}
+{{- end }}
 
 {{/* {ports, to}: to anywhere if `to` is empty */}}
 {{- define "inference.egress" -}}
