@@ -38,7 +38,7 @@ app.kubernetes.io/component: {{ .component }}
 {{- $registry := .root.Values.global.imageRegistry | default $over.registry | default .image.registry | default .root.Values.image.registry | trimSuffix "/" }}
 {{- $repository := $over.repository | default .image.repository }}
 {{- $tag := $over.tag | default .image.tag | default .root.Chart.AppVersion }}
-{{- $digest := $over.digest | default (empty (print $over.repository $over.tag) | ternary .image.digest "") -}}
+{{- $digest := $over.digest | default (not (or $over.repository $over.tag) | ternary .image.digest "") -}}
 image: {{ printf "%s%s%s" (empty $registry | ternary "" (print $registry "/")) $repository (empty $digest | ternary (print ":" $tag) (print "@" $digest)) | quote }}
 imagePullPolicy: {{ $over.pullPolicy | default .image.pullPolicy }}
 {{- end }}
