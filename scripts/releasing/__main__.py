@@ -1,7 +1,7 @@
 """`python -m scripts.releasing`: builds, and when told to pushes and signs, what a release is.
 
 Three images, the chart, the version's part of CHANGELOG.md, and a values file that pins the images
-to the digests under which the registry has them. docs/releasing.md says how it is used.
+to the digests under which the registry has them. docs/installing.md says how it is used.
 """
 
 import argparse

@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import httpx2
@@ -97,7 +98,7 @@ def test_the_trial_s_store_listens_by_both(tmp_path: Path) -> None:
     with running([str(get_binary_path()), *arguments, "--port", str(port)], tmp_path):
         for host in ("127.0.0.1", "::1"):
             client = redis.Redis(host, port, socket_timeout=1)
-            until(lambda client=client: answers(client), f"Valkey to answer at {host}")
+            until(partial(answers, client), f"Valkey to answer at {host}")
             client.close()
 
 
@@ -118,7 +119,7 @@ def test_the_trial_s_registry_listens_by_both(tmp_path: Path) -> None:
     ]
     with running([sys.executable, "-m", "mlflow", "server", *arguments], tmp_path):
         for host in BOTH:
-            until(lambda host=host: healthy(f"http://{host}:{port}"), f"MLflow at {host}", 120)
+            until(partial(healthy, f"http://{host}:{port}"), f"MLflow at {host}", 120)
 
 
 def healthy(url: str) -> bool:

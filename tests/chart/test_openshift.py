@@ -64,6 +64,17 @@ def test_where_the_cluster_has_openshift_s_api_nothing_needs_to_be_told() -> Non
             assert (list(refusals(pod)) == []) is admitted, who
 
 
+def test_policies_let_pods_reach_its_dns_behind_the_service() -> None:
+    for name, expected in (("openshift", {53, 5353}), ("tryout", {53})):
+        for component in ("-api", "-worker", "-training", "-batch"):
+            (rule,) = [
+                rule
+                for rule in scenario(name).one("NetworkPolicy", component)["spec"]["egress"]
+                if any(port["protocol"] == "UDP" for port in rule["ports"])
+            ]
+            assert {port["port"] for port in rule["ports"]} == expected
+
+
 @pytest.mark.parametrize("mode", [{}, FORCE])
 def test_a_user_who_was_asked_for_stays(mode: Json) -> None:
     asked = {"runAsUser": RANGE[7], "fsGroup": RANGE[8], "runAsGroup": None}

@@ -75,7 +75,7 @@ class Bench:
             "CHANGED": self.changed,
         }
         out = ["--registry", REGISTRY, "--out", str(self.out)]
-        command = [ROOT / "scripts" / "release", *out, *options]
+        command = [str(ROOT / "scripts" / "release"), *out, *options]
         return subprocess.run(command, check=False, capture_output=True, text=True, env=env)
 
     @property

@@ -23,8 +23,9 @@
 {{- end }}
 
 {{- define "inference.egressToDns" -}}
+{{- $behind := include "inference.openshift" . | empty | ternary list (list 5353) }}
 - ports:
-    {{- range .Values.networkPolicy.dnsPorts }}
+    {{- range concat .Values.networkPolicy.dnsPorts $behind | uniq }}
     - {port: {{ int . }}, protocol: UDP}
     - {port: {{ int . }}, protocol: TCP}
     {{- end }}
