@@ -58,7 +58,7 @@ def _serve(options: argparse.Namespace) -> int:
         "app.main:create_app",
         factory=True,
         http="app.http.protocol:BoundedHttpProtocol",
-        host=options.host,
+        host="" if options.host == "::" else options.host,  # asyncio's word for every address
         port=options.port,
         workers=1,
         access_log=False,
@@ -73,7 +73,11 @@ def _parser() -> Parser:
     serving = commands.add_parser(
         "serve", help="serves the gateway", description="Serves the gateway.", epilog=_settings()
     )
-    serving.add_argument("--host", default="127.0.0.1", help="the address to serve on (127.0.0.1)")
+    serving.add_argument(
+        "--host",
+        default="127.0.0.1",
+        help="the address to serve on (127.0.0.1); :: is every address, those of IPv4 too",
+    )
     serving.add_argument("--port", type=int, default=8000, help="the port to serve on (8000)")
     letters = commands.add_parser(
         "dead-letters", help="what failed for good", description=_DEAD_LETTERS

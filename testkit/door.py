@@ -9,11 +9,15 @@ from testkit.servers import free_port
 
 
 class Door:
-    """A server's second address, which a test may open later than the first."""
+    """A server's second address, which a test may open later than the first.
 
-    def __init__(self, leads_to: int) -> None:
+    With `host` "::1" it is one of IPv6.
+    """
+
+    def __init__(self, leads_to: int, host: str = "127.0.0.1") -> None:
+        self.host = host
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.url = f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
         self._leads_to = leads_to
         self._server: socketserver.ThreadingTCPServer | None = None
 
@@ -29,7 +33,10 @@ class Door:
                     _pump(self.request, behind)
                     back.join()
 
-        self._server = socketserver.ThreadingTCPServer(("127.0.0.1", self.port), Passage)
+        class Server(socketserver.ThreadingTCPServer):
+            address_family = socket.AF_INET6 if ":" in self.host else socket.AF_INET
+
+        self._server = Server((self.host, self.port), Passage)
         self._server.daemon_threads = True
         self._server.block_on_close = False
         threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True).start()

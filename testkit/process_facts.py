@@ -30,6 +30,14 @@ def threads(pid: int) -> int:
     return len(list(Path(f"/proc/{pid}/task").iterdir()))
 
 
+def credentials(pid: int) -> tuple[int, int]:
+    """Its effective user and group."""
+    facts = dict(
+        line.split(":", 1) for line in Path(f"/proc/{pid}/status").read_text().splitlines()
+    )
+    return int(facts["Uid"].split()[1]), int(facts["Gid"].split()[1])
+
+
 def kill(pid: int) -> None:
     """SIGKILL for a process that may be gone."""
     try:

@@ -119,6 +119,10 @@ class Stack:
     env: dict[str, str] = field(default_factory=dict)
     preloaded: bool = True
     """False where their memory or their start is measured."""
+    listen: str = "127.0.0.1"
+    """Where gateways and probes listen; `::` is everywhere, by IPv4 and IPv6."""
+    run_by: tuple[str, ...] = ()
+    """What each command is run by, such as setpriv; it is never preloaded then."""
     gateways: list[Process] = field(default_factory=list)
     workers: list[Process] = field(default_factory=list)
     _clients: list["Client"] = field(default_factory=list)
@@ -143,22 +147,10 @@ class Stack:
     def start_gateway(self, **extra: str) -> Process:
         """Starts a gateway that need not become ready."""
         port = free_port()
-        options = [
-            "--host",
-            "127.0.0.1",
-            "--port",
-            str(port),
-            "--no-access-log",
-            "--log-level",
-            "warning",
-        ]
-        server = [
-            sys.executable,
-            "-m",
-            "uvicorn",
-            "--http",
-            "app.http.protocol:BoundedHttpProtocol",
-        ]
+        host = "" if self.listen == "::" else self.listen
+        options = ["--host", host, "--port", str(port), "--no-access-log", "--log-level", "warning"]
+        protocol = ["--http", "app.http.protocol:BoundedHttpProtocol"]
+        server = [sys.executable, "-m", "uvicorn", *protocol]
         command = [*server, "--factory", "app.main:create_app", *options]
         return self._start(self.gateways, f"gateway-{len(self.gateways)}", command, port, extra)
 
@@ -166,7 +158,7 @@ class Stack:
         """Starts a worker and, unless told otherwise, waits until it holds the model."""
         port = free_port()
         name = f"worker-{len(self.workers)}"
-        own = {"PROBE_PORT": str(port), "WORKER_ID": name} | extra
+        own = {"PROBE_HOST": self.listen, "PROBE_PORT": str(port), "WORKER_ID": name} | extra
         process = self._start(self.workers, name, [sys.executable, "-m", "worker"], port, own)
         if wait:
             self.wait_for(process)
@@ -185,11 +177,11 @@ class Stack:
         """Starts a process that answers on `port`, of the tree in `folder`."""
         process = Process(
             name,
-            command,
+            [*self.run_by, *command],
             self._env(extra),
             self.folder / f"{name}.log",
-            f"http://127.0.0.1:{port}",
-            preloaded=self.preloaded,
+            f"http://{'[::1]' if self.listen == '::' else self.listen}:{port}",
+            preloaded=self.preloaded and not self.run_by,
             folder=folder,
         )
         kind.append(process)

@@ -4,6 +4,7 @@ A thread answers while the model runs in the child.
 """
 
 import json
+import socket
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
@@ -23,14 +24,24 @@ class ProbeServer(ThreadingHTTPServer):
     daemon_threads = True
 
     def __init__(self, host: str, port: int, parent: ParentThread) -> None:
+        if host == "::" and not socket.has_dualstack_ipv6():
+            host = "0.0.0.0"
+        self.address_family = socket.AF_INET6 if ":" in host else socket.AF_INET
         super().__init__((host, port), _Probe)
         self.parent = parent
         self.exposition = Exposition(parent.settings.model, parent.child_status)
 
+    def server_bind(self) -> None:
+        """Takes IPv4 too where it listens on every address."""
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
     def start(self) -> None:
         """Serves from a thread of its own, and says where: the port may be one that was free."""
-        host, port = self.server_address[:2]
-        log.info("probes.served", metrics=f"http://{host!s}:{port}/metrics")
+        host, port = str(self.server_address[0]), self.server_address[1]
+        place = f"[{host}]" if ":" in host else host
+        log.info("probes.served", metrics=f"http://{place}:{port}/metrics")
         Thread(target=self.serve_forever, name="probes", daemon=True).start()
 
 

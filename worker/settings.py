@@ -123,7 +123,9 @@ class WorkerSettings(ContractSettings):
         " in seconds; then /livez fails.",
     )
     probe_host: str = Field(
-        "127.0.0.1", description="Address of the port for /livez, /readyz and /metrics."
+        "127.0.0.1",
+        description="Address of the port for /livez, /readyz and /metrics;"
+        " `::` is every address, those of IPv4 too.",
     )
     probe_port: int = Field(
         8081,

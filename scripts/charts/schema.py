@@ -25,10 +25,6 @@ _TYPES = {
     list: "array",
     dict: "object",
 }
-_GLOBAL = {
-    "type": "object",
-    "description": "What Helm hands to a chart inside another one; not read.",
-}
 
 
 class Undescribed(ValueError):
@@ -41,8 +37,16 @@ def make(values: str) -> str:
     schema = {"$schema": "http://json-schema.org/draft-07/schema#", "title": "Values"} | _object(
         root, "", values.splitlines()
     )
-    schema["properties"]["global"] = _GLOBAL
+    _open(schema["properties"].get("global", {}))
     return _written(schema, "") + "\n"
+
+
+def _open(schema: dict[str, Any]) -> None:
+    """Lets an object and those in it have other keys: what is `global` is for other charts too."""
+    if "properties" in schema:
+        schema["additionalProperties"] = True
+    for inner in schema.get("properties", {}).values():
+        _open(inner)
 
 
 def _written(schema: dict[str, Any], margin: str) -> str:

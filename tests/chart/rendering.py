@@ -1,9 +1,10 @@
 """Renders the chart as people do, with helm, and finds things in what comes out."""
 
 import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import yaml
@@ -83,15 +84,22 @@ def containers(pod: Json) -> list[Json]:
     return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
 
 
-def render(values: Mapping[str, Any], release: str = "inference") -> Objects:
+def render(
+    values: Mapping[str, Any],
+    release: str = "inference",
+    *,
+    options: Sequence[str] = (),
+    chart: Path = CHART,
+) -> Objects:
     """Renders the chart with values; raises `Refused` with what Helm says."""
     done = run(
         "helm",
         "template",
         release,
-        str(CHART),
+        str(chart),
         "--namespace",
         "predictions",
+        *options,
         "--values",
         "-",
         stdin=yaml.safe_dump(dict(values)),

@@ -201,6 +201,16 @@ REST: list[tuple[dict[str, Any], str]] = [
     (pool(image={"pullPolicy": "Sometimes"}), "must be one of"),
 ]
 
+REST += [
+    ({"enabled": False}, "enabled=false has no effect here: it is for a chart that has this one"),
+    (
+        {"service": {"ipFamilies": ["IPv6", "IPv4"], "ipFamilyPolicy": "SingleStack"}},
+        "service.ipFamilies names two families, and service.ipFamilyPolicy allows one",
+    ),
+    ({"image": {"api": {"digest": "1"}}}, "does not match pattern"),
+    ({"componentAnnotations": {"gateway": {"a": "b"}}}, "'gateway' not allowed"),
+]
+
 TABLE = POOLS + BATCH + TRAINING + REST
 
 

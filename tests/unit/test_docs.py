@@ -19,6 +19,7 @@ FOLDERS = (*PACKAGES, "testkit", "tests", "bench", "scripts", "charts", "k8s", "
 PAGES = [
     *(ROOT / folder / "README.md" for folder in ("", "k8s", "keda")),
     ROOT / "CONTRIBUTING.md",
+    ROOT / "CHANGELOG.md",
     *sorted((ROOT / "docs").rglob("*.md")),
 ]
 MEASURED = (

@@ -84,9 +84,10 @@ unverified: false
 {{- end }}
 {{- end }}
 
-{{/* A release named like its namespace is named once. A name that is too long ends in a digest. */}}
+{{/* A release named like its namespace is named once. A name that is too long ends in a digest. A chart inside another one shares its
+     release with others, perhaps with itself under another alias: its objects' names are its own. */}}
 {{- define "inference.ownKeyPrefix" -}}
-{{- $release := replace "." "-" .Release.Name }}
+{{- $release := .Chart.IsRoot | ternary .Release.Name (include "inference.fullname" .) | replace "." "-" }}
 {{- $whole := eq $release .Release.Namespace | ternary $release (printf "%s-%s" .Release.Namespace $release) }}
 {{- if le (len $whole) 31 }}{{ $whole }}{{ else }}{{ printf "%s-%s" (trunc 22 $whole) (sha256sum $whole | trunc 8) }}{{ end }}
 {{- end }}
@@ -102,7 +103,7 @@ STORE_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.storeSecret" 
 BROKER_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.brokerSecret" . }}, key: url}}}
 MLFLOW_TRACKING_URI: {{ include "inference.trackingUri" . | quote }}
 KEY_PREFIX: {{ include "inference.keyPrefix" . | quote }}
-INSTALLATION: {{ .Values.installation | default (printf "%s/%s" .Release.Namespace .Release.Name) | quote }}
+INSTALLATION: {{ .Values.installation | default (printf "%s/%s" .Release.Namespace (.Chart.IsRoot | ternary .Release.Name (include "inference.fullname" .))) | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 HOME: /tmp
 {{- with .Values.payloads.url }}
@@ -172,6 +173,6 @@ MAX_BATCH_WAIT_MS: {{ .pool.batch.maxWaitMs | int | quote }}
 RUN_LIMIT_S: {{ .pool.runLimitSeconds | int | quote }}
 LOAD_TIMEOUT_S: {{ .pool.loadTimeoutSeconds | int | quote }}
 DRAIN_TIMEOUT_S: {{ .pool.drain | quote }}
-PROBE_HOST: "0.0.0.0"
+PROBE_HOST: "::"
 PROBE_PORT: "8081"
 {{- end }}

@@ -241,3 +241,13 @@
 {{- end }}
 {{- end }}
 {{- end }}
+
+{{/* A chart that is switched off by its parent's `condition` is never rendered. */}}
+{{- define "inference.guardEnabled" -}}
+{{- if not .Values.enabled }}
+{{- fail "enabled=false has no effect here: it is for a chart that has this one as a dependency, which must name it as that dependency's condition" }}
+{{- end }}
+{{- if and (gt (len .Values.service.ipFamilies) 1) (eq .Values.service.ipFamilyPolicy "SingleStack") }}
+{{- fail "service.ipFamilies names two families, and service.ipFamilyPolicy allows one: set it to PreferDualStack or RequireDualStack" }}
+{{- end }}
+{{- end }}

@@ -31,38 +31,38 @@ app.kubernetes.io/component: {{ .component }}
 {{- merge (include "inference.selectorLabels" . | fromYaml) (.own | default dict) (.extra | default dict) .root.Values.commonLabels | toYaml }}
 {{- end }}
 
-{{/* {root, image, over}: `over` is a pool's own choice */}}
+{{/* {root, image, over}: `over` is a pool's own choice. The release's one registry for all charts in it, `global`, wins over all.
+     A tag of one's own is no longer the image's whose digest is told. */}}
 {{- define "inference.image" -}}
 {{- $over := .over | default dict }}
-{{- $registry := .root.Values.image.registry | trimSuffix "/" }}
+{{- $registry := .root.Values.global.imageRegistry | default $over.registry | default .image.registry | default .root.Values.image.registry | trimSuffix "/" }}
 {{- $repository := $over.repository | default .image.repository }}
-{{- $tag := $over.tag | default .image.tag | default .root.Chart.AppVersion -}}
-image: {{ printf "%s%s:%s" (empty $registry | ternary "" (print $registry "/")) $repository $tag | quote }}
+{{- $tag := $over.tag | default .image.tag | default .root.Chart.AppVersion }}
+{{- $digest := $over.digest | default (not (or $over.repository $over.tag) | ternary .image.digest "") -}}
+image: {{ printf "%s%s%s" (empty $registry | ternary "" (print $registry "/")) $repository (empty $digest | ternary (print ":" $tag) (print "@" $digest)) | quote }}
 imagePullPolicy: {{ $over.pullPolicy | default .image.pullPolicy }}
+{{- end }}
+
+{{/* Secrets to pull with: this chart's and those of all charts, each once, by name or as {name: …}. */}}
+{{- define "inference.pullSecrets" -}}
+{{- $names := list }}
+{{- range concat (.Values.imagePullSecrets | default list) (.Values.global.imagePullSecrets | default list) }}
+{{- $names = append $names (kindIs "map" . | ternary . (dict "name" .)).name }}
+{{- end }}
+{{- range uniq $names }}
+- name: {{ . }}
+{{- end }}
 {{- end }}
 
 {{/* What every pod says, for Pod Security "restricted". Variables of Services are off: one named `probe` would set PROBE_PORT. */}}
 {{- define "inference.podDefaults" -}}
 enableServiceLinks: false
 securityContext:
-  runAsNonRoot: true
-  runAsUser: 10001
-  runAsGroup: 10001
-  fsGroup: 10001
-  fsGroupChangePolicy: OnRootMismatch
-  seccompProfile:
-    type: RuntimeDefault
-{{- with .Values.imagePullSecrets }}
+  {{- include "inference.podSecurity" . | nindent 2 }}
+{{- with include "inference.pullSecrets" . | trim }}
 imagePullSecrets:
-  {{- toYaml . | nindent 2 }}
+  {{- . | nindent 2 }}
 {{- end }}
-{{- end }}
-
-{{- define "inference.containerSecurity" -}}
-allowPrivilegeEscalation: false
-readOnlyRootFilesystem: true
-capabilities:
-  drop: [ALL]
 {{- end }}
 
 {{/* Where a pod may run. Takes the values of the api or of a pool. */}}

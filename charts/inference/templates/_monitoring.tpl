@@ -8,7 +8,7 @@ namespace: {{ . }}
 {{- end }}
 labels:
   {{- merge (include "inference.labels" . | fromYaml) (.labels | default dict) | toYaml | nindent 2 }}
-{{- with .annotations }}
+{{- with include "inference.annotationsOf" . | fromYaml }}
 annotations:
   {{- toYaml . | nindent 2 }}
 {{- end }}

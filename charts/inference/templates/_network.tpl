@@ -1,4 +1,14 @@
-{{/* Rules of NetworkPolicies. */}}
+{{/* Rules of NetworkPolicies, and IPv4 and IPv6. */}}
+
+{{/* The part of every Service's spec that says so; without values the cluster's default. */}}
+{{- define "inference.ipFamilies" -}}
+{{- with .Values.service.ipFamilyPolicy }}
+  ipFamilyPolicy: {{ . }}
+{{- end }}
+{{- with .Values.service.ipFamilies }}
+  ipFamilies: {{ toJson . }}
+{{- end }}
+{{- end }}
 
 {{/* {ports, to}: to anywhere if `to` is empty */}}
 {{- define "inference.egress" -}}
@@ -13,8 +23,9 @@
 {{- end }}
 
 {{- define "inference.egressToDns" -}}
+{{- $behind := include "inference.openshift" . | empty | ternary list (list 5353) }}
 - ports:
-    {{- range .Values.networkPolicy.dnsPorts }}
+    {{- range concat .Values.networkPolicy.dnsPorts $behind | uniq }}
     - {port: {{ int . }}, protocol: UDP}
     - {port: {{ int . }}, protocol: TCP}
     {{- end }}
