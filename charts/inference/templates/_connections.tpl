@@ -105,6 +105,7 @@ KEY_PREFIX: {{ include "inference.keyPrefix" . | quote }}
 INSTALLATION: {{ .Values.installation | default (printf "%s/%s" .Release.Namespace .Release.Name) | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 HOME: /tmp
+{{- include "inference.caEnv" . }}
 {{- with .Values.payloads.url }}
 PAYLOAD_URL: {{ . | quote }}
 {{- end }}
