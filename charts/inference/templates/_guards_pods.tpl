@@ -8,7 +8,7 @@
 {{- $object := . | fromYaml }}
 {{- with dig "spec" "jobTemplate" "spec" "template" (dig "spec" "template" dict $object) $object }}
 {{- $pool := dig "metadata" "labels" "inference/pool" "" . }}
-{{- $value := and $pool (eq $values "workerPools") | ternary (printf "workerPools.%s" $pool) $values }}
+{{- $value := eq $values "workerPools" | ternary (printf "workerPools.%s" $pool) $values }}
 {{- include "inference.guardPodSpec" (dict "spec" .spec "value" $value) }}
 {{- end }}
 {{- end }}
