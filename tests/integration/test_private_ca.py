@@ -7,7 +7,7 @@ from pathlib import Path
 
 import httpx2
 import pytest
-from kombu import Connection
+from kombu.connection import Connection
 
 from inference.broker.redis_broker import connection_settings
 from testkit.certificates import Authority
@@ -154,7 +154,7 @@ def test_kombu_trusts_the_ca_that_a_url_names_and_no_other(
     def reach(url: str) -> None:
         told = connection_settings(url, "inference.fault")
         options = told["broker_transport_options"]
-        with Connection(
+        with Connection(  # type: ignore[no-untyped-call]
             told["broker_url"], ssl=told["broker_use_ssl"], transport_options=options
         ) as connection:
             connection.channel().close()

@@ -77,7 +77,7 @@ class TicketChannel(redis.Channel):
     """Hands kombu tickets only, each written anew with a delivery tag of its own."""
 
     QoS = TicketQoS
-    connection_class_ssl = BlockingTlsConnection
+    connection_class_ssl: type[Any] = BlockingTlsConnection
 
     def drop_wrong_types(self) -> None:
         """Removes keys that are no lists, or not what kombu keeps beside them.
