@@ -63,7 +63,10 @@ def test_a_route_lets_the_longest_wait_pass(env: Json, longest_s: int) -> None:
 
 
 def test_what_a_route_s_rule_says_goes_before_the_default() -> None:
-    rules = [{"matches": [{"path": {"type": "PathPrefix", "value": "/predict"}}]}, {"timeouts": {}}]
+    rules: list[Json] = [
+        {"matches": [{"path": {"type": "PathPrefix", "value": "/predict"}}]},
+        {"timeouts": {}},
+    ]
     route: Json = {"enabled": True, "parentRefs": [{"name": "public"}], "rules": rules}
     route["timeouts"] = {"request": "20s"}
     rendered = render(merged(OWN_PARTS, api(httpRoute=route)))

@@ -156,7 +156,7 @@ class TicketTransport(redis.Transport):
 class SentinelTicketChannel(TicketChannel, redis.SentinelChannel):
     """See `TicketChannel`."""
 
-    connection_class_ssl = SentinelManagedTlsConnection
+    connection_class_ssl = SentinelManagedTlsConnection  # type: ignore[assignment]
 
     def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
         pool = super()._sentinel_managed_pool(asynchronous)  # type: ignore[no-untyped-call]
