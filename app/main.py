@@ -43,6 +43,7 @@ from app.served_models import Registry
 from app.settings import GatewaySettings
 from app.shutdown import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
 from app.threads import on_a_thread
+from inference import ca_bundle
 from inference.broker.factory import ticket_publisher
 from inference.errors import BrokerUnavailable, Misconfigured, Temporary
 from inference.failpoints import Failpoint, failpoint
@@ -82,6 +83,7 @@ def create_app(settings: GatewaySettings | None = None) -> FastAPI:
     set_log_level(settings.log_level)
     change_level_by_signal(settings.log_level)
     try:
+        ca_bundle.trust(settings.ca_bundle)
         return Gateway(settings).app
     except Misconfigured as error:
         give_up(str(error))

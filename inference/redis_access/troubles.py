@@ -61,7 +61,8 @@ def _sentence(variable: str, what: str, error: BaseException) -> str:
         case ssl.SSLCertVerificationError():
             sentence = (
                 f"the certificate of the {what} at {variable} can't be trusted:"
-                f" {error.verify_message.rstrip('.') or said}; ssl_ca_certs in the URL names its CA"
+                f" {error.verify_message.rstrip('.') or said}; ssl_ca_certs in the URL"
+                " names its CA, or CA_BUNDLE"
             )
         case ssl.SSLError() if not isinstance(error, ssl.SSLEOFError):
             sentence = _no_tls(variable, what, error)

@@ -19,6 +19,7 @@ OLDEST, NEWEST = "1.30", "1.37"
 
 KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
+GATEWAY_API = "sigs.k8s.io/gateway-api@v1.3.0"
 LOCATION = "{{ .ResourceKind }}{{ .KindSuffix }}.json"
 _KINDS = (
     *(
@@ -36,6 +37,7 @@ _KINDS = (
         "cronjob-batch-v1",
         "poddisruptionbudget-policy-v1",
     ),
+    *("horizontalpodautoscaler-autoscaling-v2", "ingress-networking-v1"),
     *("networkpolicy-networking-v1", "role-rbac-v1", "rolebinding-rbac-v1"),
 )
 _KEDA_KINDS = ("scaledobject", "triggerauthentication")
@@ -51,6 +53,7 @@ def laid_out(folder: Path) -> Path:
             (place / f"{name}.json").write_text(_core(version, name), encoding="utf-8")
         crds = [(path, "keda-v1alpha1") for path in keda_crds()]
         crds += [(path, "monitoring-v1") for path in operator_crds()]
+        crds += [(path, "gateway-v1") for path in gateway_api_crds()]
         for path, group in crds:
             kind, schema = _of_crd(path)
             (place / f"{kind}-{group}.json").write_text(json.dumps(schema), encoding="utf-8")
@@ -85,6 +88,12 @@ def operator_crds() -> list[Path]:
     """The Prometheus operator's definitions of what the chart renders for it."""
     bases = _module(OPERATOR) / "example" / "prometheus-operator-crd"
     return [bases / f"monitoring.coreos.com_{kind}s.yaml" for kind in _OPERATOR_KINDS]
+
+
+def gateway_api_crds() -> list[Path]:
+    """The Gateway API's definitions of what the chart renders for it, of its standard channel."""
+    bases = _module(GATEWAY_API) / "config" / "crd" / "standard"
+    return [bases / "gateway.networking.k8s.io_httproutes.yaml"]
 
 
 @cache

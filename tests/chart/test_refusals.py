@@ -190,7 +190,7 @@ REST: list[tuple[dict[str, Any], str]] = [
     ),
     (
         {"api": {"terminationGracePeriodSeconds": 20}},
-        "must be at least api.preStopSeconds + 25, which is 30",
+        "must be at least api.preStopSeconds + 25, which is 40",
     ),
     ({"settings": {"LEASE_S": "10"}}, "got string, want number"),
     ({"settings": {"MAX_ATTEMPTS": 0}}, "minimum: got 0, want 1"),

@@ -40,7 +40,7 @@ def test_a_worker_has_the_time_to_start_that_it_takes_itself(
     for deployment in pools(rendered).values():
         with monkeypatch.context() as patch:
             settings = read(WorkerSettings, rendered, deployment, patch)
-        (container,) = deployment["spec"]["template"]["spec"]["containers"]
+        container = deployment["spec"]["template"]["spec"]["containers"][0]
         probe = container["startupProbe"]
         longest = 3 * settings.start_timeout_s + settings.load_timeout_s
         assert probe["periodSeconds"] * probe["failureThreshold"] > longest

@@ -40,7 +40,9 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
         )
         objects = [found for found in yaml.safe_load_all(rendered) if found]
         if any(found["apiVersion"].startswith("monitoring.coreos.com/") for found in objects):
-            _define_monitors(cluster)
+            _define(cluster, schemas.operator_crds())
+        if any(found["apiVersion"].startswith("gateway.networking.k8s.io/") for found in objects):
+            _define(cluster, schemas.gateway_api_crds())
         deployments = [found for found in objects if found["kind"] == "Deployment"]
         for found in deployments:
             found["spec"]["replicas"] = 0
@@ -55,9 +57,9 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
         cluster.run("kubectl", "delete", "namespace", name, "--wait=false")
 
 
-def _define_monitors(cluster: Cluster) -> None:
-    """Has the cluster know the Prometheus operator's objects, without the operator."""
-    for crd in schemas.operator_crds():
+def _define(cluster: Cluster, crds: list[Path]) -> None:
+    """Has the cluster know objects without the operator or controller that they are for."""
+    for crd in crds:
         said = cluster.run("kubectl", "apply", "--server-side", "-o", "name", "-f", str(crd))
         cluster.run("kubectl", "wait", "--for=condition=Established", "--timeout=60s", said.strip())
 

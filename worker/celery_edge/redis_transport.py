@@ -12,6 +12,11 @@ from typing import Any
 import orjson
 from kombu.transport import redis
 
+from inference.broker.kombu_tls import (
+    BlockingTlsConnection,
+    SentinelManagedTlsConnection,
+    ask_by_tls,
+)
 from inference.broker.ticket import (
     MAX_TICKET_BYTES,
     NoTicket,
@@ -72,6 +77,7 @@ class TicketChannel(redis.Channel):
     """Hands kombu tickets only, each written anew with a delivery tag of its own."""
 
     QoS = TicketQoS
+    connection_class_ssl: type[Any] = BlockingTlsConnection
 
     def drop_wrong_types(self) -> None:
         """Removes keys that are no lists, or not what kombu keeps beside them.
@@ -149,6 +155,13 @@ class TicketTransport(redis.Transport):
 
 class SentinelTicketChannel(TicketChannel, redis.SentinelChannel):
     """See `TicketChannel`."""
+
+    connection_class_ssl = SentinelManagedTlsConnection  # type: ignore[assignment]
+
+    def _sentinel_managed_pool(self, asynchronous: bool = False) -> Any:
+        pool = super()._sentinel_managed_pool(asynchronous)  # type: ignore[no-untyped-call]
+        ask_by_tls(pool.sentinel_manager)
+        return pool
 
 
 class SentinelTicketTransport(TicketTransport, redis.SentinelTransport):

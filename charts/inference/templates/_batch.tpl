@@ -55,6 +55,7 @@ MLFLOW_TRACKING_URI: {{ include "inference.trackingUri" . | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 BATCH_OUTPUT_URL: {{ (include "inference.batch" . | fromYaml).url | quote }}
 BATCH_SIZE: {{ int $own.batchSize | quote }}
+{{- include "inference.caEnv" . }}
 {{- with $own.fromDate }}
 BATCH_FROM_DATE: {{ . | quote }}
 {{- end }}
@@ -67,22 +68,32 @@ PYTHONUNBUFFERED: "1"
 {{- $own := .Values.batchInference }}
 {{- $batch := include "inference.batch" . | fromYaml }}
 {{- $pool := include "inference.batchPool" . | fromYaml }}
-{{- $names := dict "root" . "component" "batch" "own" (include "inference.matchesLabels" . | fromYaml) -}}
+{{- $names := dict "root" . "component" "batch" "own" (include "inference.matchesLabels" . | fromYaml) "extra" $own.podLabels -}}
 backoffLimit: 6
 activeDeadlineSeconds: {{ int $own.timeoutSeconds }}
 template:
   metadata:
     labels:
       {{- include "inference.podLabels" $names | nindent 6 }}
+    {{- with include "inference.podAnnotations" $own.podAnnotations | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
   spec:
     restartPolicy: OnFailure
-    {{- with $pool.serviceAccountName }}
+    {{- with include "inference.batchAccount" (dict "root" . "pool" $pool) }}
     serviceAccountName: {{ . }}
     {{- end }}
-    automountServiceAccountToken: false
+    automountServiceAccountToken: {{ $own.serviceAccount.automountServiceAccountToken }}
+    {{- with include "inference.podExtras" $own | trim }}
+    {{- . | nindent 4 }}
+    {{- end }}
     {{- include "inference.podDefaults" . | nindent 4 }}
     {{- with include "inference.placement" (dict "nodeSelector" $own.nodeSelector "tolerations" $own.tolerations "affinity" (include "inference.heldTogether" (dict "root" .) | fromYaml) "priorityClassName" "") | trim }}
     {{- . | nindent 4 }}
+    {{- end }}
+    {{- with include "inference.moreContainers" (dict "root" . "containers" $own.initContainers) | trim }}
+    initContainers:
+      {{- . | nindent 6 }}
     {{- end }}
     containers:
       - name: batch
@@ -93,11 +104,9 @@ template:
           {{- include "inference.containerSecurity" . | nindent 10 }}
         env:
           {{- include "inference.env" (dict "own" (include "inference.batchEnv" . | fromYaml) "more" $own.env) | trim | nindent 10 }}
-        {{- with compact (list .Values.mlflow.existingSecret $own.existingSecret) }}
+        {{- with include "inference.envSources" (dict "refs" (list .Values.mlflow.existingSecret $own.existingSecret) "more" $own.extraEnvFrom) | trim }}
         envFrom:
-          {{- range . }}
-          - secretRef: {name: {{ . }}}
-          {{- end }}
+          {{- . | nindent 10 }}
         {{- end }}
         resources:
           {{- toYaml $own.resources | nindent 10 }}
@@ -106,11 +115,23 @@ template:
           {{- if $batch.claim }}
           - {name: matches, mountPath: /matches}
           {{- end }}
+          {{- with include "inference.caMount" . | trim }}
+          {{- . | nindent 10 }}
+          {{- end }}
+          {{- with $own.volumeMounts }}
+          {{- toYaml . | nindent 10 }}
+          {{- end }}
     volumes:
       - name: tmp
         emptyDir: {sizeLimit: {{ $pool.tmp.size }}}
       {{- with $batch.claim }}
       - name: matches
         persistentVolumeClaim: {claimName: {{ . }}}
+      {{- end }}
+      {{- with include "inference.caVolume" . | trim }}
+      {{- . | nindent 6 }}
+      {{- end }}
+      {{- with $own.volumes }}
+      {{- toYaml . | nindent 6 }}
       {{- end }}
 {{- end }}

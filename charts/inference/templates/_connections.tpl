@@ -106,6 +106,7 @@ KEY_PREFIX: {{ include "inference.keyPrefix" . | quote }}
 INSTALLATION: {{ .Values.installation | default (printf "%s/%s" .Release.Namespace (.Chart.IsRoot | ternary .Release.Name (include "inference.fullname" .))) | quote }}
 START_TIMEOUT_S: {{ include "inference.startTimeout" . | quote }}
 HOME: /tmp
+{{- include "inference.caEnv" . }}
 {{- with .Values.payloads.url }}
 PAYLOAD_URL: {{ . | quote }}
 {{- end }}

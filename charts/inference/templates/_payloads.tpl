@@ -18,11 +18,6 @@
 {{- end }}
 {{- end }}
 
-{{/* Variables of MLflow's and of the object store's clients, out of Secrets. */}}
-{{- define "inference.envFrom" -}}
-{{- include "inference.secretRefs" (list .Values.mlflow.existingSecret .Values.payloads.existingSecret) }}
-{{- end }}
-
 {{/* The environment of each secret of a list that is named. */}}
 {{- define "inference.secretRefs" -}}
 {{- range compact . | uniq }}

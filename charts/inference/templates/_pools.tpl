@@ -22,6 +22,8 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- $_ := set $pool "fullname" (printf "%s-worker-%s" (include "inference.fullname" $root) $name) }}
 {{- $_ := set $pool "scaled" (and $root.Values.keda.enabled $pool.autoscaling.enabled) }}
 {{- $label := regexReplaceAll "[^A-Za-z0-9_.-]+" $pool.model "-" | trunc 63 | trimAll "-_." | default $name }}
+{{- /* Its Deployment's labels of the user's; `labels` are the chart's own from here on. */}}
+{{- $_ := set $pool "objectLabels" $pool.labels }}
 {{- $_ := set $pool "labels" (dict "inference/pool" $name "inference/model" $label) }}
 {{- if and (gt (int $pool.gpu.count) 0) }}
 {{- $taint := dict "key" $pool.gpu.resource "operator" "Exists" "effect" "NoSchedule" }}

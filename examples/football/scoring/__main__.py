@@ -11,6 +11,7 @@ from typing import NoReturn
 import structlog
 
 from examples.football.scoring.settings import ScoringSettings
+from inference import ca_bundle
 from inference.errors import Misconfigured
 from inference.settings import read_settings
 from inference.telemetry import set_up_logging
@@ -27,6 +28,7 @@ def main() -> int:
     try:
         settings = read_settings(ScoringSettings)
         set_up_logging(settings.log_level)
+        ca_bundle.trust(settings.ca_bundle)
         from examples.football.scoring.job import (
             run,
         )  # takes seconds, so only once the settings are right

@@ -27,6 +27,7 @@ class ScoringSettings(BaseSettings):
     mlflow_tracking_uri: str = Field(
         "http://127.0.0.1:5000", description="The MLflow server whose registry names the models."
     )
+    ca_bundle: str = Field("", description="As for a worker.")
     start_timeout_s: float = Field(
         30.0,
         gt=0,
