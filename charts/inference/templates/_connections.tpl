@@ -163,7 +163,7 @@ MODEL_CODE: {{ .root.Values.modelCode }}
 {{- if .pool.renamed }}
 POOL: {{ .pool.name | quote }}
 {{- end }}
-{{- if .root.Values.modelCache.existingClaim }}
+{{- if include "inference.keepsModels" .pool }}
 MODEL_CACHE_DIR: /models
 {{- end }}
 WORKER_ID: {valueFrom: {fieldRef: {fieldPath: metadata.name}}}
