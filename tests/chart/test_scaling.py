@@ -39,7 +39,8 @@ def test_a_store_that_does_not_answer_changes_nothing(name: str) -> None:
     """Or, if asked for, adds workers: with `fallback.replicas: 0` KEDA would stop busy ones."""
     for each in scenario(name).of("ScaledObject").values():
         fallback = each["spec"].get("fallback")
-        assert (fallback is None) == (each["metadata"]["name"] != "inference-worker-ranking")
+        asked = (name, each["metadata"]["name"]) == ("pools", "inference-worker-ranking")
+        assert (fallback is not None) == asked
         assert not fallback or fallback["behavior"] == "currentReplicasIfHigher"
         assert each["spec"]["triggers"][0]["metadata"]["activationListLength"] == "0"
 
