@@ -1,8 +1,13 @@
 """What else KEDA is told of a pool: more triggers, a rest at zero, and a number for an outage."""
 
-import pytest
+import re
+from textwrap import dedent
 
-from tests.chart.rendering import TRYOUT, Json, merged, render, scenario
+import pytest
+import yaml
+
+from scripts.charts.tools import ROOT
+from tests.chart.rendering import OWN_PARTS, TRYOUT, Json, merged, render, scenario
 from tests.chart.test_scaling import scaled
 
 
@@ -46,3 +51,15 @@ def test_unless_told_it_takes_no_worker_away_and_is_never_zero() -> None:
         "behavior": "currentReplicasIfHigher",
     }
     assert "fallback" not in with_scaling(fallback={"replicas": 0})
+
+
+def test_the_values_that_the_page_of_pools_shows_are_taken() -> None:
+    page = (ROOT / "docs" / "pools.md").read_text(encoding="utf-8")
+    blocks = [
+        yaml.safe_load(dedent(block))
+        for block in re.findall(r"^  ```yaml\n(.*?)^  ```", page, re.MULTILINE | re.DOTALL)
+    ]
+    assert len(blocks) == 2
+    rendered = render(merged(OWN_PARTS, {"workerPools": {"match-outcome": merged(*blocks)}}))
+    assert scaled(rendered, "match-outcome")["triggers"][1]["metadata"]["desiredReplicas"] == "2"
+    assert rendered.of("ResourceClaimTemplate")
