@@ -1,4 +1,4 @@
-"""A model that is missing holds up its own pool and no gateway, as far as the chart decides that."""
+"""A model that is missing holds up its own pool and no gateway, as far as the chart decides."""
 
 from app.settings import GatewaySettings
 from tests.chart.programs import pools

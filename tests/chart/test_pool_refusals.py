@@ -86,7 +86,6 @@ def test_every_guard_is_in_the_table() -> None:
     guards = (CHART / "templates" / "_worker_guards.tpl").read_text(encoding="utf-8")
     sentences = re.findall(r'fail \(?(?:printf )?"([^"]*)"', guards)
     assert len(sentences) == guards.count("fail ")
-    shown = [re.escape(part) for _, part in TABLE]
     for sentence in sentences:
-        words = sentence.removeprefix("%s").strip().split("%s")
-        assert any(words[-1][:30].strip() in said or said in sentence for said in shown), sentence
+        plain = sentence.replace("%s", "workerPools.match-outcome", 1).replace("%s", "gpu")
+        assert any(said in plain for _, said in TABLE), sentence
