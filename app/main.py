@@ -42,13 +42,13 @@ from app.predictions import Predictions
 from app.served_models import Registry
 from app.settings import GatewaySettings
 from app.shutdown import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
+from app.starting import wait_for_store
 from app.threads import on_a_thread
 from inference import ca_bundle
 from inference.broker.factory import ticket_publisher
 from inference.errors import BrokerUnavailable, Misconfigured, Temporary
 from inference.failpoints import Failpoint, failpoint
 from inference.misspelt import warn_of_misspelt
-from inference.retry import retry_until_async
 from inference.settings import read_settings
 from inference.store.factory import gateway_store, notifications
 from inference.telemetry import set_log_level, set_up_logging
@@ -57,8 +57,6 @@ from inference.telemetry.tracing import tracing
 
 log = structlog.get_logger()
 RESTART_AFTER_S = 1.0
-_STORE_PAUSE_S = 0.25
-"""Between two questions to a store that does not answer yet at start."""
 
 
 def give_up(sentence: str) -> NoReturn:
@@ -168,7 +166,14 @@ class Gateway:
         )
         looking = QueueAndWorkerCalls(self.store, self.settings.model_names, self.pods)
         routes.add_monitoring(app, TaskCalls(self.predictions, self.tracing), looking)
-        routes.add_health(app, HealthCalls(self.store, self.registry, self.readiness, self.metrics))
+        health = HealthCalls(
+            self.store,
+            self.registry,
+            self.readiness,
+            self.metrics,
+            wait_for_model_s=self.settings.wait_for_model_s,
+        )
+        routes.add_health(app, health)
         routes.add_problems(app)
         self._extensions = extensions.install(app, self.settings, self.metrics.registry)
         app.add_middleware(
@@ -246,12 +251,7 @@ class Gateway:
         4).
         """
         try:
-            await retry_until_async(
-                self.readiness.check,
-                Temporary,
-                timeout_s=self.settings.start_timeout_s,
-                pause_s=_STORE_PAUSE_S,
-            )
+            await wait_for_store(self.readiness, self.settings)
             await on_a_thread(self.reader.prepare)
             await self.registry.start()
         except (Misconfigured, Temporary) as error:

@@ -65,6 +65,12 @@ class GatewaySettings(ContractSettings):
         " an outage keeps the last one known."
         " A model that is not served is asked for every 2 s.",
     )
+    wait_for_model_s: float = Field(
+        0.0,
+        ge=0,
+        description="How long after its start a gateway that can serve no model is not ready,"
+        " in seconds. Then it is ready, and answers 503 model-unavailable.",
+    )
     backlog_max_records: int = Field(
         100_000,
         ge=1,

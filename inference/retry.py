@@ -73,16 +73,25 @@ def retry_until(
 
 
 async def retry_until_async(
-    call: Callable[[], Awaitable[T]], on: type[Exception], *, timeout_s: float, pause_s: float
+    call: Callable[[], Awaitable[T]],
+    on: type[Exception],
+    *,
+    timeout_s: float,
+    pause_s: float,
+    on_first_error: Callable[[Exception], object] | None = None,
 ) -> T:
     """As `retry_until`, on the event loop."""
     pauses = _pauses(timeout_s, pause_s, None)
+    tell = on_first_error
     while True:
         try:
             return await call()
-        except on:
+        except on as error:
             if (pause := pauses.next()) is None:
                 raise
+            if tell is not None:
+                tell(error)
+            tell = None
         await asyncio.sleep(pause)
 
 

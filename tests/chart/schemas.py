@@ -17,6 +17,9 @@ import yaml
 OLDEST, NEWEST = "1.30", "1.37"
 """The oldest Kubernetes that Chart.yaml takes, and the newest of which there are schemas."""
 
+SINCE = {"devices": "1.35"}
+"""The scenarios that need a newer Kubernetes: resource.k8s.io/v1 (1.34), image volumes (1.35)."""
+
 KEDA = "github.com/kedacore/keda/v2@v2.21.0"
 OPERATOR = "github.com/prometheus-operator/prometheus-operator@v0.85.0"
 GATEWAY_API = "sigs.k8s.io/gateway-api@v1.3.0"
@@ -27,10 +30,13 @@ _KINDS = (
         "persistentvolumeclaim-v1",
         "pod-v1",
         "secret-v1",
+        "priorityclass-scheduling-v1",
+        "resourceclaimtemplate-resource-v1",
         "service-v1",
         "serviceaccount-v1",
     ),
     *(
+        "daemonset-apps-v1",
         "deployment-apps-v1",
         "statefulset-apps-v1",
         "job-batch-v1",
@@ -46,11 +52,13 @@ _OPERATOR_KINDS = ("podmonitor", "prometheusrule", "servicemonitor")
 
 def laid_out(folder: Path) -> Path:
     """Writes a folder of schemas for each version of Kubernetes and returns the folder."""
-    for version in (OLDEST, NEWEST):
+    for version in {OLDEST, *SINCE.values(), NEWEST}:
         place = folder / version
         place.mkdir()
         for name in ("_definitions", *_KINDS):
-            (place / f"{name}.json").write_text(_core(version, name), encoding="utf-8")
+            source = _source(version, name)
+            if source.exists():  # the version may be older than the kind
+                (place / f"{name}.json").write_text(_core(source), encoding="utf-8")
         crds = [(path, "keda-v1alpha1") for path in keda_crds()]
         crds += [(path, "monitoring-v1") for path in operator_crds()]
         crds += [(path, "gateway-v1") for path in gateway_api_crds()]
@@ -60,16 +68,20 @@ def laid_out(folder: Path) -> Path:
     return folder
 
 
-def _core(version: str, name: str) -> str:
-    """A schema that refers to the file beside it: kubernetes-validate's refers to addresses."""
+def _source(version: str, name: str) -> Path:
+    """Where kubernetes-validate has a schema."""
     package = importlib.util.find_spec("kubernetes_validate")
     assert package is not None, "kubernetes-validate is not installed: it is in the extra `test`"
-    source = (
+    return (
         Path(str(package.origin)).parent
         / "kubernetes-json-schema"
         / f"v{version}.0-local-strict"
         / f"{name}.json"
     )
+
+
+def _core(source: Path) -> str:
+    """A schema that refers to the file beside it: kubernetes-validate's refers to addresses."""
     schema = json.loads(
         source.read_text(encoding="utf-8").replace("/api/_definitions.json", "_definitions.json")
     )

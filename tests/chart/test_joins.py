@@ -164,7 +164,9 @@ def test_the_trial_s_store_keeps_what_it_accepts() -> None:
 def test_workers_mount_the_claim_for_models_where_their_setting_says(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    rendered = render(merged(TRYOUT, {"modelCache": {"existingClaim": "shared"}}))
+    rendered = render(
+        merged(TRYOUT, {"workerPoolDefaults": {"modelCache": {"existingClaim": "shared"}}})
+    )
     for deployment in pools(rendered).values():
         with monkeypatch.context() as patch:
             folder = read(WorkerSettings, rendered, deployment, patch).model_cache_dir

@@ -157,6 +157,10 @@ REST: list[tuple[dict[str, Any], str]] = [
         {"api": {"env": {"EXTENSIONS": "a:b"}}},
         "api.env sets EXTENSIONS, which the chart sets itself",
     ),
+    (
+        {"api": {"env": {"WAIT_FOR_MODEL_S": 9}}},
+        "api.env sets WAIT_FOR_MODEL_S, which the chart sets itself",
+    ),
     ({"extensions": ["a.b"]}, "does not match pattern"),
     ({"api": {"env": {"MAX_ATTEMPTS": 1}}}, "set settings.MAX_ATTEMPTS"),
     (

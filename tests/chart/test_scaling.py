@@ -36,11 +36,14 @@ def test_without_keda_a_pool_has_its_own_number_zero_too() -> None:
 
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_a_store_that_does_not_answer_changes_nothing(name: str) -> None:
-    """With `fallback.replicas: 0` KEDA would stop busy workers."""
+    """Or, if asked for, adds workers: with `fallback.replicas: 0` KEDA would stop busy ones."""
     for each in scenario(name).of("ScaledObject").values():
         if "inference/pool" not in each["metadata"]["labels"]:
             continue  # it scales gateways, by what the user says
-        assert "fallback" not in each["spec"]
+        fallback = each["spec"].get("fallback")
+        asked = (name, each["metadata"]["name"]) == ("pools", "inference-worker-ranking")
+        assert (fallback is not None) == asked
+        assert not fallback or fallback["behavior"] == "currentReplicasIfHigher"
         assert each["spec"]["triggers"][0]["metadata"]["activationListLength"] == "0"
 
 
@@ -89,11 +92,11 @@ def test_a_gpu_is_asked_for_by_the_name_that_the_nodes_have_for_it() -> None:
     pod = worker(scenario("many"), "ranking")["template"]["spec"]
     assert pod["containers"][0]["resources"]["limits"] == {
         "memory": "16Gi",
+        "ephemeral-storage": "51264Mi",
         "nvidia.com/mig-1g.12gb": 1,
     }
-    assert {"key": "nvidia.com/mig-1g.12gb", "operator": "Exists", "effect": "NoSchedule"} in pod[
-        "tolerations"
-    ]
+    for taint in ("nvidia.com/gpu", "nvidia.com/mig-1g.12gb"):
+        assert {"key": taint, "operator": "Exists", "effect": "NoSchedule"} in pod["tolerations"]
     assert {"key": "spot", "operator": "Exists"} in pod["tolerations"]
     assert pod["runtimeClassName"] == "nvidia"
 
@@ -114,7 +117,7 @@ def test_a_gateway_has_memory_for_the_bodies_that_it_takes() -> None:
 
 def test_without_gpus_none_is_asked_for_and_no_taint_is_borne() -> None:
     pod = worker(scenario("tryout"), "match-outcome")["template"]["spec"]
-    assert set(pod["containers"][0]["resources"]["limits"]) == {"memory"}
+    assert set(pod["containers"][0]["resources"]["limits"]) == {"memory", "ephemeral-storage"}
     assert "tolerations" not in pod
 
 
@@ -129,7 +132,10 @@ def test_a_rollout_never_waits_for_the_gpu_that_it_holds_itself() -> None:
         "type": "RollingUpdate",
         "rollingUpdate": {"maxSurge": 1, "maxUnavailable": 0},
     }
-    assert worker(scenario("many"), "steady")["strategy"] == {"type": "Recreate"}
+    assert worker(scenario("many"), "steady")["strategy"]["rollingUpdate"] == {
+        "maxSurge": 0,
+        "maxUnavailable": "100%",
+    }
 
 
 def test_a_worker_has_shared_memory_and_a_place_for_its_model() -> None:

@@ -135,7 +135,7 @@ def test_a_gateway_serves_the_models_that_it_can_and_names_the_others(stack: Sta
 
 
 def test_a_gateway_that_can_serve_nothing_is_not_ready_and_says_why(stack: Stack) -> None:
-    gateway = stack.start_gateway(MODEL_URIS=uris(BAD, NOT_REGISTERED))
+    gateway = stack.start_gateway(MODEL_URIS=uris(BAD, NOT_REGISTERED), WAIT_FOR_MODEL_S="300")
     until(partial(ready, gateway, 503), "the gateway to answer", 90)
     for name in (BAD, NOT_REGISTERED):
         until(partial(is_named, gateway, name), f"{name} to be named")
@@ -235,21 +235,6 @@ def test_a_registry_that_comes_back_is_taken_up_and_a_bad_card_is_no_help_till_t
         "the alias that is gone to be named",
     )
     assert version(gateway, NO_ALIAS) == "1", "what was read goes on being served"
-
-
-def test_a_registry_that_is_away_at_the_start_is_waited_for_without_an_end(
-    stack: Stack, door: Door
-) -> None:
-    gateway = stack.start_gateway(START_TIMEOUT_S="1", MLFLOW_TRACKING_URI=door.url)
-    said = f"the registry at {door.url} did not give models:/{MODEL}@production"
-    until(
-        lambda: (models := ready(gateway, 503)) and models[MODEL]["problem"].startswith(said),
-        "the gateway to say what it misses",
-        90,
-    )
-    assert HTTP.get(f"{gateway.url}/livez").status_code == 200
-    door.open()
-    until(lambda: version(gateway, MODEL) == "1", "the model to be served")
 
 
 def test_a_read_that_hangs_holds_up_its_own_model_alone_and_has_one_thread(valkey: Valkey) -> None:

@@ -141,6 +141,12 @@ def load(
     return model
 
 
+def fetch(resolved: Resolved, tracking_uri: str, cache: ModelCache) -> Path:
+    """Downloads a version into a cache unless it is there, and returns its folder."""
+    with _environment():
+        return _files(resolved, tracking_uri, cache)[0]
+
+
 def _files(resolved: Resolved, tracking_uri: str, cache: ModelCache) -> tuple[Path, bool]:
     """The version's folder, and whether it is to stay when the model is gone."""
     if copy := cache.find(resolved):

@@ -18,8 +18,8 @@
 {{- end }}
 
 {{/* What keeps a claim when the release goes, as `resourcePolicy` says. Argo CD heeds Helm's word when the application is deleted, and its
-     own when an object is no longer rendered. {root, component, policy} */}}
+     own when an object is no longer rendered. {root, component, policy, annotations} */}}
 {{- define "inference.claimAnnotations" -}}
 {{- $own := eq .policy "keep" | ternary (dict "helm.sh/resource-policy" "keep" "argocd.argoproj.io/sync-options" "Prune=false") dict }}
-{{- include "inference.annotations" (dict "root" .root "component" .component "annotations" $own) }}
+{{- include "inference.annotations" (dict "root" .root "component" .component "annotations" (merge $own (.annotations | default dict))) }}
 {{- end }}

@@ -35,16 +35,11 @@ inference/matches: {{ $batch.claim }}
 
 {{/* An affinity, and with it that all who mount a claim of one node's are on one node. {root, affinity} */}}
 {{- define "inference.heldTogether" -}}
-{{- $affinity := deepCopy (.affinity | default dict) }}
 {{- with include "inference.matchesLabels" .root | fromYaml }}
-{{- $labels := merge (dict "app.kubernetes.io/instance" $.root.Release.Name) . }}
-{{- $term := dict "topologyKey" "kubernetes.io/hostname" "labelSelector" (dict "matchLabels" $labels) }}
-{{- $pods := get $affinity "podAffinity" | default dict }}
-{{- $required := get $pods "requiredDuringSchedulingIgnoredDuringExecution" | default list }}
-{{- $_ := set $pods "requiredDuringSchedulingIgnoredDuringExecution" (append $required $term) }}
-{{- $_ := set $affinity "podAffinity" $pods }}
+{{- include "inference.onNodeOf" (dict "affinity" $.affinity "labels" (merge (dict "app.kubernetes.io/instance" $.root.Release.Name) .)) }}
+{{- else }}
+{{- with .affinity }}{{ toYaml . }}{{ end }}
 {{- end }}
-{{- if $affinity }}{{ toYaml $affinity }}{{ end }}
 {{- end }}
 
 {{- define "inference.batchEnv" -}}

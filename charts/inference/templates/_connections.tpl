@@ -128,6 +128,9 @@ OTEL_EXPORTER_OTLP_HEADERS: {valueFrom: {secretKeyRef: {name: {{ . }}, key: head
 {{- define "inference.apiEnv" -}}
 {{ include "inference.sharedEnv" . }}
 MODEL_URIS: {{ include "inference.modelUris" . | quote }}
+{{- with include "inference.waitForModel" . | int }}
+WAIT_FOR_MODEL_S: {{ . | quote }}
+{{- end }}
 {{- with include "inference.extensions" . }}
 EXTENSIONS: {{ . | quote }}
 {{- end }}
@@ -165,7 +168,7 @@ MODEL_CODE: {{ .root.Values.modelCode }}
 {{- if .pool.renamed }}
 POOL: {{ .pool.name | quote }}
 {{- end }}
-{{- if .root.Values.modelCache.existingClaim }}
+{{- if include "inference.keepsModels" .pool }}
 MODEL_CACHE_DIR: /models
 {{- end }}
 WORKER_ID: {valueFrom: {fieldRef: {fieldPath: metadata.name}}}

@@ -107,6 +107,11 @@ priorityClassName: {{ . }}
 {{- .Values.tryout.enabled | ternary (max 600 .Values.startTimeoutSeconds) (int .Values.startTimeoutSeconds) }}
 {{- end }}
 
+{{/* How long gateways without any model are not ready: a trial trains its models after the gateways began. */}}
+{{- define "inference.waitForModel" -}}
+{{- kindIs "invalid" .Values.api.waitForModelSeconds | ternary (.Values.tryout.enabled | ternary 3600 0) (.Values.api.waitForModelSeconds | default 0 | int) }}
+{{- end }}
+
 {{/* Copies `from` over `into`, map by map. Sprig's mergeOverwrite would keep `true` where a pool says `false`. */}}
 {{- define "inference.merge" -}}
 {{- range $key, $value := .from }}

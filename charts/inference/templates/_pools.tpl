@@ -4,6 +4,7 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
   grace  what Kubernetes waits for: a drain, then handing back through a store that is slow
   start  store, broker and registry may each take the start timeout, then the model loads
   model  the name in the registry; the pool's own is the queue's, the keys' and the metrics', and told where it differs
+  devices  whether its workers have GPUs or other devices
 */}}
 {{- define "inference.pools" -}}
 {{- $root := .root }}
@@ -25,10 +26,8 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- /* Its Deployment's labels of the user's; `labels` are the chart's own from here on. */}}
 {{- $_ := set $pool "objectLabels" $pool.labels }}
 {{- $_ := set $pool "labels" (dict "inference/pool" $name "inference/model" $label) }}
-{{- if and (gt (int $pool.gpu.count) 0) }}
-{{- $taint := dict "key" $pool.gpu.resource "operator" "Exists" "effect" "NoSchedule" }}
-{{- $_ := set $pool "tolerations" (append $pool.tolerations $taint) }}
-{{- end }}
+{{- $_ := set $pool "devices" (or (gt (int $pool.gpu.count) 0) (not (empty $pool.resourceClaims))) }}
+{{- include "inference.derivePool" (dict "root" $root "pool" $pool) }}
 {{- $_ := set $into $name $pool }}
 {{- end }}
 {{- end }}
@@ -45,15 +44,4 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- $uris = eq $name $default | ternary (prepend $uris $uri) (append $uris $uri) }}
 {{- end }}
 {{- join "," $uris }}
-{{- end }}
-
-{{/* A pool's requests and limits, with its GPUs. */}}
-{{- define "inference.poolResources" -}}
-{{- $resources := deepCopy .resources }}
-{{- if gt (int .gpu.count) 0 }}
-{{- $limits := get $resources "limits" | default dict }}
-{{- $_ := set $limits .gpu.resource (int .gpu.count) }}
-{{- $_ := set $resources "limits" $limits }}
-{{- end }}
-{{- toYaml $resources }}
 {{- end }}
