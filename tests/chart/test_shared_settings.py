@@ -25,6 +25,7 @@ def test_the_settings_that_all_share_are_the_programs_own_with_their_limits() ->
         "INSTALLATION",
         "START_TIMEOUT_S",
         "PAYLOAD_URL",
+        "CA_BUNDLE",
     }
     assert set(ours) == {name.upper() for name in theirs} - placed
     limits = ("type", "minimum", "maximum", "exclusiveMinimum")
