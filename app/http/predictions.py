@@ -32,8 +32,10 @@ from app.http.request_trace import SubmissionTrace, delivered
 from app.metrics import UNKNOWN, Metrics
 from app.predictions import REFUSED, Predictions, WaitBroken
 from app.settings import GatewaySettings
-from inference.errors import PayloadUnavailable, StoreUnavailable
-from inference.records import PredictionRequest, Record
+from app.submission import Submission, SubmitFailed
+from inference.errors import PayloadUnavailable
+from inference.ids import model_of
+from inference.records import Record
 from inference.store.messages import SubmitAnswer, Submitted
 from inference.telemetry import current_ids
 from inference.telemetry.tracing import Tracing
@@ -110,6 +112,7 @@ class PredictCalls:
     ) -> Response:
         with self._receiving.room() as room:
             asked = await self._received(request, wish, tally, room, trace.context)
+            tally.model = asked.request.model
             task_id, record = asked.task_id, None
             try:
                 if wish.waits:
@@ -128,9 +131,10 @@ class PredictCalls:
                     f"{error}; asking for the task tells how it ends",
                     error.task_id,
                 ) from error
-            except StoreUnavailable as error:
+            except SubmitFailed as error:
+                tally.model = model_of(error.task_id) or UNKNOWN
                 detail = f"{error}; whether it was taken is unknown: asking for the task tells"
-                raise about_task(Kind.UNAVAILABLE, detail, task_id) from error
+                raise about_task(Kind.UNAVAILABLE, detail, error.task_id) from error
             except PayloadUnavailable as error:
                 raise payload_trouble(error) from error
         if record is not None:
@@ -144,7 +148,7 @@ class PredictCalls:
         tally: _Tally,
         room: Reservation,
         trace: TraceContext | None,
-    ) -> PredictionRequest:
+    ) -> Submission:
         """Reads and checks the body. The parsed body is freed when the checks end."""
         raw = await read_body(
             request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room
@@ -175,7 +179,7 @@ class PredictCalls:
         kept = self._predictions.keeps_body(len(raw))
         try:
             checked = await self._checks.check(
-                raw, keyed="idempotency-key" in request.headers, whole=kept
+                raw, key=request.headers.get("idempotency-key", "").strip(' "'), whole=kept
             )
         except Refused as refused:
             tally.model = refused.model or UNKNOWN
@@ -192,6 +196,7 @@ class PredictCalls:
     def _told(
         self, answer: SubmitAnswer, record: Record | None, wish: WaitPreference, tally: _Tally
     ) -> Response:
+        tally.model = model_of(answer.task_id) or UNKNOWN
         if answer.kind is Submitted.CONFLICT:
             tally.outcome = "invalid"
             raise conflict_problem()
