@@ -124,8 +124,8 @@ def metric(gateway: Process, sample: str) -> float:
     return next(float(line.rpartition(" ")[2]) for line in lines if line.startswith(sample + " "))
 
 
-def draws(gateway: Process, outcome: str) -> float:
-    return metric(gateway, f'prediction_canary_draws_total{{model="{CANARY}",outcome="{outcome}"}}')
+def draws(gateway: Process, outcome: str, canary: str = CANARY) -> float:
+    return metric(gateway, f'prediction_canary_draws_total{{model="{canary}",outcome="{outcome}"}}')
 
 
 def is_share(count: int, calls: int, percent: float) -> bool:
@@ -149,7 +149,7 @@ def test_a_tenth_of_two_thousand_calls_goes_to_the_canary(gateways: dict[int, Pr
     """Sync and async, with the pool's name and without a name, and both are in the metrics."""
     gateway, before = gateways[10], calls_of(gateways[10])
     taken = draws(gateway, "taken")
-    bodies = ({}, {"model": MODEL}, {"match_id": None})
+    bodies: tuple[dict[str, Any], ...] = ({}, {"model": MODEL}, {"match_id": None})
 
     def call(n: int) -> str:
         path = "/predict/async/" if n % 2 else "/predict/"
@@ -211,9 +211,9 @@ def test_equal_requests_meet_in_one_pool_and_large_ones_are_drawn_alike(
     first = {n: task(post(gateway, match_id=n)) for n in range(60)}
     assert {model_of(each) for each in first.values()} == {MODEL, CANARY}
     assert {n: task(post(gateway, match_id=n)) for n in first} == first
-    long = {"features": GOOD | {"station": "x" * 70_000}}
+    long = GOOD | {"station": "x" * 70_000}
     for n in (*range(8), *(n for n, each in first.items() if model_of(each) == CANARY)):
-        assert pool(post(gateway, match_id=n, **long)) == model_of(first[n]), n
+        assert pool(post(gateway, match_id=n, features=long)) == model_of(first[n]), n
 
 
 @pytest.mark.usefixtures("living")

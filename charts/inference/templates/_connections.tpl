@@ -126,6 +126,9 @@ OTEL_EXPORTER_OTLP_HEADERS: {valueFrom: {secretKeyRef: {name: {{ . }}, key: head
 {{- define "inference.apiEnv" -}}
 {{ include "inference.sharedEnv" . }}
 MODEL_URIS: {{ include "inference.modelUris" . | quote }}
+{{- with include "inference.canaries" . }}
+CANARIES: {{ . | quote }}
+{{- end }}
 {{- with include "inference.extensions" . }}
 EXTENSIONS: {{ . | quote }}
 {{- end }}
