@@ -40,7 +40,7 @@ def test_gateways_read_the_share_that_was_set(percent: float) -> None:
 
 
 def test_without_a_canary_gateways_are_told_of_none() -> None:
-    assert "CANARIES" not in gateway(scenario("production"))
+    assert "CANARIES" not in gateway(scenario("many"))
     assert "match-outcome-next=match-outcome:0" in gateway(scenario("canary"))["CANARIES"]
 
 

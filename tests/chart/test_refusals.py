@@ -65,10 +65,6 @@ POOLS: list[tuple[dict[str, Any], str]] = [
         " choose one of match-outcome",
     ),
     (
-        merged(canary(of="match-outcome"), pool(enabled=False), canary_of_canary()),
-        "canary.of is match-outcome, which is not an enabled pool",
-    ),
-    (
         merged(canary(of="match-outcome"), canary_of_canary()),
         "canary.of is match-outcome-canary, which is itself a canary: name match-outcome instead",
     ),

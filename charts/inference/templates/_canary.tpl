@@ -25,7 +25,7 @@
 {{- fail (printf "%s.of is the pool itself: name the pool whose calls it takes a share of" $value) }}
 {{- end }}
 {{- if not (hasKey $pools $of) }}
-{{- fail (printf "%s.of is %s, which is not an enabled pool: choose one of %s" $value $of (keys $pools | sortAlpha | without $name | join ", ")) }}
+{{- fail (printf "%s.of is %s, which is not an enabled pool: choose one of %s" $value $of (without (keys $pools | sortAlpha) $name | join ", ")) }}
 {{- end }}
 {{- with (get $pools $of).canary.of }}
 {{- fail (printf "%s.of is %s, which is itself a canary: name %s instead" $value $of .) }}
