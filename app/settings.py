@@ -27,7 +27,7 @@ class GatewaySettings(ContractSettings):
         (),
         description="Pools that take a percentage of the calls for another pool, with commas, as in"
         " match-outcome-canary=match-outcome:10."
-        " 0 takes none, and keeps the answers of keys that the canary had before.",
+        " With 0 it takes none, and keys that it answered before keep their tasks.",
     )
     sync_slo_s: float = Field(
         30.0,

@@ -5,6 +5,7 @@ import math
 import pytest
 
 from app.canaries import Canary, CanaryShares, read_canaries
+from app.metrics import Metrics
 from app.settings import GatewaySettings
 from inference.errors import Misconfigured
 from inference.settings import read_settings
@@ -107,3 +108,19 @@ def test_a_share_that_can_not_be_meant_is_refused_with_a_sentence(
     monkeypatch.setenv("CANARIES", ",".join(entries))
     with pytest.raises(Misconfigured, match=sentence):
         read_settings(GatewaySettings)
+
+
+def test_the_metrics_name_the_version_served_now_and_no_other() -> None:
+    metrics = Metrics(("score",))
+
+    def shown() -> list[str]:
+        text = metrics.text("")[0].decode()
+        return [line for line in text.splitlines() if line.startswith("prediction_model_info{")]
+
+    metrics.serve("score", "")
+    assert shown() == []
+    for version in ("1", "1", "2"):
+        metrics.serve("score", version)
+        assert shown() == [f'prediction_model_info{{model="score",version="{version}"}} 1.0']
+    metrics.serve("score", "")
+    assert shown() == []
