@@ -23,8 +23,8 @@ ROW = Row(
             "Calls drawn for a canary",
             "ops",
             "Calls that were drawn for a canary: taken, or why the main pool answered instead.",
-            "any but `taken` is told in docs/operations.md, under Canary. No caller notices, but the"
-            " canary is not tried.",
+            "any but `taken` is told in docs/operations.md, under Canary. No caller notices, but"
+            " the canary is not tried.",
             (
                 Query(
                     rate("prediction_canary_draws_total", "model", "outcome"),

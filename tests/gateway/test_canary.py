@@ -273,16 +273,22 @@ def test_calls_for_a_canary_without_a_worker_go_to_the_main_pool_and_it_is_said(
 
 
 def test_a_canary_that_is_full_sends_its_callers_on_and_keeps_their_keys(
-    living: Living, stack: Stack, gateways: dict[int, Process]
+    living: Living, server: Valkey, stack: Stack, gateways: dict[int, Process]
 ) -> None:
-    """The id that a caller gets is that of the pool which took the call."""
+    """The id that a caller gets is that of the pool which took the call, and so is the result."""
     del living, gateways
     gateway = stack.add_gateway(CANARIES=f"{CANARY}={MODEL}:100", BACKLOG_MAX_RECORDS="1")
     until(partial(Living.is_found, gateway, ""), "the worker to be seen")
     assert pool(post(gateway)) == CANARY
+    with ThreadPoolExecutor(1) as thread, FakeWorker(server.url()) as worker:
+        waiting = thread.submit(post, gateway, "/predict/")
+        task_id = worker.run()
+        ended = waiting.result()
+    assert (ended.status_code, ended.json()["task_id"]) == (200, task_id)
+    assert ended.json()["model"]["name"] == MODEL
     first = post(gateway, key="k")
     assert pool(first) == MODEL
-    assert draws(gateway, "full") == 1
+    assert draws(gateway, "full") == 2
     full = problem(post(gateway), 503)
     assert full["type"] == "urn:inference:backlog-full"
     sample = f'prediction_refusals_total{{model="{MODEL}",reason="backlog-full"}}'
