@@ -17,12 +17,14 @@ import structlog
 from fastapi import FastAPI
 
 from app import extensions
+from app.background.canary_watch import CanaryWatch
 from app.background.payload_cleanup import PayloadCleanup
 from app.background.readiness import Readiness
 from app.background.reaper import Reaper
 from app.background.result_waiter import ResultWaiter
 from app.background.ticket_rounds import TicketRounds
 from app.background.worker_pods import worker_pods
+from app.canaries import CanaryShares
 from app.checking.body_checks import BodyChecks
 from app.checking.request_check import Bounds
 from app.dead_letters import DeadLetterBox
@@ -43,6 +45,7 @@ from app.served_models import Registry
 from app.settings import GatewaySettings
 from app.shutdown import CLOSING_S, TASKS_END_S, end_tasks, end_within, ending_at_once, ending_early
 from app.starting import wait_for_store
+from app.submission import Placement
 from app.threads import on_a_thread
 from inference import ca_bundle
 from inference.broker.factory import ticket_publisher
@@ -112,6 +115,10 @@ class Gateway:
             self.store,
             fetch_allowed=settings.fetch_allowed_networks,
             patience_s=settings.start_timeout_s,
+            shares=CanaryShares(settings.canary_shares),
+        )
+        self.canaries = CanaryWatch(
+            self.registry.shares, self.registry.models, self.store, self.metrics
         )
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
@@ -134,6 +141,7 @@ class Gateway:
             self.tickets,
             self.waiting,
             self.registry,
+            placement=Placement(self.canaries, self.registry, self.store),
             priority_step_s=settings.priority_step_s,
         )
         bounds = Bounds(settings.max_body_bytes, settings.max_depth, settings.max_time_to_start_s)
@@ -157,7 +165,7 @@ class Gateway:
             self.settings,
             tracing=self.tracing,
         )
-        routes.add_predicting(app, predict, ModelCalls(self.registry, self.store))
+        routes.add_predicting(app, predict, ModelCalls(self.registry, self.store, self.canaries))
         routes.add_dead_letters(
             app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings)
         )
@@ -233,6 +241,7 @@ class Gateway:
             "reaper": self.reaper.run,
             "sweep": self.sweep.run,
             "readiness": self.readiness.keep_checking,
+            "canaries": self.canaries.run,
             **{
                 f"registry {name}": partial(self.registry.keep_fresh, name)
                 for name in self.registry.uris

@@ -66,6 +66,7 @@ class Metrics:
         self._show_store()
         self._show_models()
         self._shown: dict[str, set[str]] = {}
+        self._served: dict[str, str] = {}
         models = tuple(models)
         self._start_at_zero(models, tuple(problems))
         for model in models:
@@ -150,6 +151,21 @@ class Metrics:
         )
 
     def _show_models(self) -> None:
+        self.model_info = self._gauge(
+            "prediction_model_info",
+            "1 for the version by which this gateway checks requests.",
+            *("model", "version"),
+        )
+        self.canary_percent = self._gauge(
+            "prediction_canary_percent",
+            "Percentage of the calls for the pool `of` that is drawn for this canary.",
+            *("model", "of"),
+        )
+        self.canary_draws = self._counter(
+            "prediction_canary_draws_total",
+            "Calls that were drawn for a canary: taken, or why the main pool answers instead.",
+            *("model", "outcome"),
+        )
         self.queue_limit = self._gauge(
             "prediction_queue_limit", "How many records may be outstanding.", "model"
         )
@@ -181,6 +197,23 @@ class Metrics:
                 self.reaper_runs.labels(model, outcome)
         for outcome in CLEANUPS:
             self.cleanups.labels(outcome)
+
+    def start_canary(self, pool: str, of: str, percent: float, outcomes: Iterable[str]) -> None:
+        """Says what a canary takes, and shows its counters at 0."""
+        self.canary_percent.labels(pool, of).set(percent)
+        for outcome in outcomes:
+            self.canary_draws.labels(pool, outcome)
+
+    def serve(self, model: str, version: str) -> None:
+        """Says whether a model is served, and as which version; '' for one that is not."""
+        self.model_served.labels(model).set(bool(version))
+        before = self._served.get(model, "")
+        if before != version:
+            if before:
+                self.model_info.remove(model, before)
+            self._served[model] = version
+        if version:
+            self.model_info.labels(model, version).set(1)
 
     def sample(self, model: str, counts: QueueCounts, workers: Iterable[WorkerInfo]) -> None:
         """Sets the gauges of a model's queue and of its workers."""

@@ -18,6 +18,7 @@ class PoolNames:
         addresses = {uri.removeprefix(SCHEME): pool for pool, uri in uris.items()}
         models = {pool: ModelAddress.read(uri).name for pool, uri in uris.items()}
         self._pools = _by_model(models) | addresses | {pool: pool for pool in uris}
+        self._addresses = addresses.keys() - uris.keys()
         self.all = [
             name
             for address, pool in addresses.items()
@@ -29,6 +30,10 @@ class PoolNames:
     def pool_of(self, asked: Any) -> str:
         """Returns the pool of a name; '' for any other value."""
         return self._pools.get(asked, "") if type(asked) is str else ""
+
+    def is_address(self, asked: Any) -> bool:
+        """Says whether a name is a model's address: that very version is meant, and no canary."""
+        return type(asked) is str and asked in self._addresses
 
 
 def _by_model(models: Mapping[str, str]) -> dict[str, str]:

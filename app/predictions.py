@@ -16,6 +16,7 @@ from app.background.ticket_rounds import TicketRounds
 from app.checking.request_check import Checked, digest
 from app.large_payloads import LargePayloads
 from app.served_models import Registry
+from app.submission import Placement, Submission
 from inference.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
 from inference.failpoints import Failpoint, failpoint
 from inference.ids import model_of, new_task_id
@@ -64,6 +65,7 @@ class Predictions:
         waiting: ResultWaiter,
         registry: Registry,
         *,
+        placement: Placement,
         priority_step_s: float,
     ) -> None:
         self._payloads = payloads
@@ -72,6 +74,7 @@ class Predictions:
         self._tickets = tickets
         self._waiting = waiting
         self._registry = registry
+        self._placement = placement
 
     @property
     def stopping(self) -> bool:
@@ -89,25 +92,20 @@ class Predictions:
         request_id: str = "",
         waits: bool = False,
         longest_wait_s: float = 0,
-    ) -> PredictionRequest:
-        """Returns the request, with a new id.
+    ) -> Submission:
+        """Returns the request with a new id, and for the pool that takes it.
 
         The id is made here, so that a caller can be told it when the store fails. `body` is kept as
         the input where `keeps_body` says so. `waits`: its end will be waited for. With
         `longest_wait_s` the store may refuse a request that by the measured rate would take longer.
         """
-        version = self._registry.models[checked.model]
-        # A result is shared by its version's number. So the key says which of that number.
-        joins = checked.join_digest
-        if joins and version.identity:
-            joins = digest(joins, version.identity)
-        return PredictionRequest(
+        request = PredictionRequest(
             task_id=new_task_id(checked.model),
             model=checked.model,
             input=bytes(body) or checked.input,
             entity_key=checked.entity_key,
-            join_key=joins,
-            join_version=version.version,
+            join_key=self._placement.join_key(checked.model, checked.join_digest),
+            join_version=self._registry.models[checked.model].version,
             fresh=fresh,
             idempotency_key=digest(CLIENT, checked.model, idempotency_key)
             if idempotency_key
@@ -122,6 +120,7 @@ class Predictions:
             request_id=request_id,
             longest_wait_ms=round(longest_wait_s * 1000),
         )
+        return self._placement.placed(checked, request)
 
     def keeps_body(self, size: int) -> bool:
         """Whether a body of so many bytes is itself kept as the input.
@@ -130,11 +129,14 @@ class Predictions:
         """
         return self._payloads.takes(size)
 
-    async def submit(self, request: PredictionRequest) -> SubmitAnswer:
+    async def submit(self, submission: Submission) -> SubmitAnswer:
         """Writes the record down, or joins; a large input goes before it.
 
-        Raises `StoreUnavailable`, `PayloadUnavailable`.
+        Raises `SubmitFailed`, `PayloadUnavailable`.
         """
+        return await self._placement.submit(submission, self._submit)
+
+    async def _submit(self, request: PredictionRequest) -> SubmitAnswer:
         failpoint(Failpoint.ASKED)
         large = self._payloads.takes(len(request.input))
         answer = await (self._submit_large(request) if large else self._store.submit(request))

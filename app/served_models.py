@@ -15,6 +15,7 @@ from typing import Any, NamedTuple, Self
 
 import structlog
 
+from app.canaries import CanaryShares
 from app.model_version import (
     ModelVersion,
     NotRegistered,
@@ -65,9 +66,11 @@ class Registry:
         *,
         fetch_allowed: Sequence[Network] = (),
         patience_s: float = PATIENCE_S,
+        shares: CanaryShares | None = None,
     ) -> None:
         self.uris = uris
         self.default = next(iter(self.uris))
+        self.shares = shares or CanaryShares()
         self._names = PoolNames(uris)
         self.models: dict[str, Registered] = {}
         self.problems: dict[str, str] = {}
@@ -84,6 +87,13 @@ class Registry:
     def pool_of(self, asked: Any) -> str:
         """Returns the pool that is asked for, served or not; '' for what no pool answers to."""
         return self._names.pool_of(asked)
+
+    def canary_for(self, asked: Any, pool: str, entity_key: int | None, key: str) -> str:
+        """Returns the canary that is drawn for a call, '' for `pool` itself.
+
+        A call that names an address means that version, and goes to no canary.
+        """
+        return "" if self._names.is_address(asked) else self.shares.drawn(pool, entity_key, key)
 
     @property
     def names(self) -> list[str]:

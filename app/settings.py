@@ -7,6 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import Field, field_validator, model_validator
 from pydantic_settings import NoDecode
 
+from app.canaries import Canary, read_canaries
 from inference.limits import Limits
 from inference.models.model_address import entries_of, pool_of, pools_of
 from inference.settings import ContractSettings
@@ -21,6 +22,12 @@ class GatewaySettings(ContractSettings):
         " the first is the default."
         " The name of a model's pool is made of the model's, fraud-detection of fraud_detection,"
         " or given, as in canary=models:/name@canary; workers give the same (MODEL_URI, POOL).",
+    )
+    canaries: Annotated[tuple[str, ...], NoDecode] = Field(
+        (),
+        description="Pools that take a percentage of the calls for another pool, with commas, as in"
+        " match-outcome-canary=match-outcome:10."
+        " With 0 it takes none, and keys that it answered before keep their tasks.",
     )
     sync_slo_s: float = Field(
         30.0,
@@ -134,7 +141,7 @@ class GatewaySettings(ContractSettings):
     def _split_models(cls, value: object) -> object:
         return entries_of(value) if isinstance(value, str) else value
 
-    @field_validator("extensions", mode="before")
+    @field_validator("extensions", "canaries", mode="before")
     @classmethod
     def _split(cls, value: object) -> object:
         return (
@@ -164,7 +171,7 @@ class GatewaySettings(ContractSettings):
     def _models_differ(self) -> Self:
         if not self.model_uris:
             raise ValueError("MODEL_URIS names no model")
-        pools_of(self.model_uris)
+        read_canaries(self.canaries, pools_of(self.model_uris))
         if self.receiving_max_bytes < self.max_body_bytes:
             raise ValueError(
                 f"RECEIVING_MAX_BYTES={self.receiving_max_bytes} is below"
@@ -185,6 +192,11 @@ class GatewaySettings(ContractSettings):
     def model_names(self) -> tuple[str, ...]:
         """The models served, by the names of their pools, the default first."""
         return tuple(self.pools)
+
+    @property
+    def canary_shares(self) -> tuple[Canary, ...]:
+        """The pools that take a share of another's calls."""
+        return read_canaries(self.canaries, self.pools)
 
     @property
     def pools(self) -> dict[str, str]:

@@ -9,6 +9,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import Sequence
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import orjson
@@ -61,26 +62,27 @@ class BodyChecks:
         self._process: Process | None = None
         self._turn = asyncio.Lock()
 
-    async def check(self, raw: bytes | bytearray, *, keyed: bool, whole: bool) -> Checked:
-        """As `app.checking.request_check.check`.
+    async def check(self, raw: bytes | bytearray, *, key: str, whole: bool) -> Checked:
+        """As `app.checking.request_check.check`, for a request of that idempotency key or ''.
 
         Raises `Refused`, `Unserved` with its reason, or `ChecksUnavailable`.
         """
         try:
-            return await self._check(raw, keyed, whole)
+            return await self._check(raw, key, whole)
         except Unserved as error:
             raise Unserved(error.pool, self._registry.problems.get(error.pool, "")) from error
 
-    async def _check(self, raw: bytes | bytearray, keyed: bool, whole: bool) -> Checked:
+    async def _check(self, raw: bytes | bytearray, key: str, whole: bool) -> Checked:
         if len(raw) <= FREE_WEIGHT or (
             len(raw) <= MOST_BYTES_HERE and rough_weight(raw) <= FREE_WEIGHT
         ):
-            return check(raw, self._registry, self._bounds, keyed=keyed, whole=whole)
+            draw = partial(self._registry.canary_for, key=key)
+            return check(raw, self._registry, self._bounds, keyed=bool(key), whole=whole, draw=draw)
         async with self._turn:
             for _ in range(2):
                 try:
                     async with asyncio.timeout(LIMIT_S):
-                        return await self._asked(raw, keyed, whole)
+                        return await self._asked(raw, key, whole)
                 except (OSError, EOFError, TimeoutError) as error:
                     log.warning(
                         "check_process.lost",
@@ -89,7 +91,7 @@ class BodyChecks:
                     )
         raise ChecksUnavailable("large bodies can't be checked now")
 
-    async def _asked(self, raw: bytes | bytearray, keyed: bool, whole: bool) -> Checked:
+    async def _asked(self, raw: bytes | bytearray, key: str, whole: bool) -> Checked:
         """Whatever interrupts an exchange ends the process.
 
         The next must not get this one's answer.
@@ -97,7 +99,9 @@ class BodyChecks:
         process = await self._running()
         try:
             await self._send(
-                process, raw, request_line(len(raw), self._bounds, keyed=keyed, whole=whole)
+                process,
+                raw,
+                request_line(len(raw), self._bounds, keyed=bool(key), whole=whole, key=key),
             )
             return await _answer(process)
         except (Refused, Unserved):
@@ -120,7 +124,11 @@ class BodyChecks:
         assert process.stdin is not None
         process.stdin.write(
             models_line(
-                self._registry.default, self._registry.uris, self._signatures(), self._allowed
+                self._registry.default,
+                self._registry.uris,
+                self._signatures(),
+                self._allowed,
+                self._registry.shares.all,
             )
             + request
         )

@@ -14,12 +14,14 @@ import signal
 import sys
 from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
+from functools import partial
 from ipaddress import ip_network
 from typing import Any, BinaryIO
 
 import orjson
 
-from app.checking.request_check import Bounds, Refused, Unserved, check, refuse_weight
+from app.canaries import Canary, CanaryShares
+from app.checking.request_check import Bounds, Checked, Refused, Unserved, check, refuse_weight
 from app.pool_names import PoolNames
 from inference.models.input_schema import PartSchema, compile_inputs, compile_params
 from inference.outbound.address_policy import Network
@@ -60,7 +62,12 @@ class _Served:
         self.unserved = [name for name in given["pools"] if name not in self.models]
         self.default = given["default"]
         names = PoolNames(given["pools"])
-        self.names, self.pool_of = names.all, names.pool_of
+        self.names, self.pool_of, self._is_address = names.all, names.pool_of, names.is_address
+        self._shares = CanaryShares(Canary(**canary) for canary in given["canaries"])
+
+    def canary_for(self, asked: Any, pool: str, entity_key: int | None, key: str) -> str:
+        """As `app.served_models.Registry`."""
+        return "" if self._is_address(asked) else self._shares.drawn(pool, entity_key, key)
 
 
 def _compiled(told: Signature, allowed: list[Network]) -> _Compiled:
@@ -73,27 +80,26 @@ def models_line(
     pools: Mapping[str, str],
     signatures: Iterable[Signature],
     allowed: Iterable[Network],
+    canaries: Iterable[Canary] = (),
 ) -> bytes:
     """Returns the first line of a message.
 
     `pools` has the address of each pool's model. `signatures` are those of the models served.
     """
-    models, networks = (
-        [asdict(signature) for signature in signatures],
-        [str(network) for network in allowed],
-    )
-    return (
-        orjson.dumps({"default": default, "pools": pools, "models": models, "allowed": networks})
-        + b"\n"
-    )
+    told = {
+        "default": default,
+        "pools": pools,
+        "models": [asdict(signature) for signature in signatures],
+        "allowed": [str(network) for network in allowed],
+        "canaries": [asdict(canary) for canary in canaries],
+    }
+    return orjson.dumps(told) + b"\n"
 
 
-def request_line(size: int, bounds: Bounds, *, keyed: bool, whole: bool) -> bytes:
-    """Returns the second line; the body has `size` bytes."""
-    return (
-        orjson.dumps({"bytes": size, "bounds": asdict(bounds), "keyed": keyed, "whole": whole})
-        + b"\n"
-    )
+def request_line(size: int, bounds: Bounds, *, keyed: bool, whole: bool, key: str = "") -> bytes:
+    """Returns the second line; the body has `size` bytes, and a canary is drawn by the key."""
+    told = {"bytes": size, "bounds": asdict(bounds), "keyed": keyed, "whole": whole, "key": key}
+    return orjson.dumps(told) + b"\n"
 
 
 def serve(messages: BinaryIO, answers: BinaryIO) -> None:
@@ -113,7 +119,7 @@ def _answered(raw: bytes, served: _Served, request: dict[str, Any]) -> tuple[dic
     bounds = Bounds(**request["bounds"])
     try:
         refuse_weight(raw, served.models.values(), served.unserved, bounds)
-        checked = asdict(check(raw, served, bounds, keyed=request["keyed"], whole=request["whole"]))
+        checked = asdict(_checked(raw, served, bounds, request))
     except Refused as refused:
         errors = [asdict(error) for error in refused.errors]
         return {
@@ -123,6 +129,11 @@ def _answered(raw: bytes, served: _Served, request: dict[str, Any]) -> tuple[dic
         return {"unserved": unserved.pool}, b""
     given: bytes = checked.pop("input")
     return {"checked": checked}, given
+
+
+def _checked(raw: bytes, served: _Served, bounds: Bounds, request: dict[str, Any]) -> Checked:
+    draw = partial(served.canary_for, key=request["key"])
+    return check(raw, served, bounds, keyed=request["keyed"], whole=request["whole"], draw=draw)
 
 
 def main() -> None:

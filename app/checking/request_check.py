@@ -10,7 +10,7 @@ strings (`inference.models.input_weight`).
 
 import json
 import re
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from hashlib import blake2b
 from itertools import islice
@@ -49,6 +49,12 @@ class Served(Protocol):
     @property
     def models(self) -> Mapping[str, Model]: ...
     def pool_of(self, asked: Any) -> str: ...
+
+
+Draw = Callable[[Any, str, int | None], str]
+"""Returns the canary of a call, by the `model` of its body, that model's pool and its entity key;
+'' for none.
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,15 +108,30 @@ class Checked:
     """The same for requests that may share an idempotency key; '' where none was given."""
     input: bytes
     """As a record holds it; b"" where the body itself is kept."""
+    canary: str = ""
+    """The pool that was drawn for this call (`app.canaries`), '' for that of `model`."""
+    canary_takes_it: bool = False
+    """Whether the canary's signature takes the body too."""
+    canary_join_digest: str = ""
+    """As `join_digest`, for the canary."""
 
 
 def check(
-    raw: bytes | bytearray, served: Served, bounds: Bounds, *, keyed: bool, whole: bool
+    raw: bytes | bytearray,
+    served: Served,
+    bounds: Bounds,
+    *,
+    keyed: bool,
+    whole: bool,
+    draw: Draw | None = None,
 ) -> Checked:
     """Returns what a body asks for; raises `Refused` or `Unserved`.
 
     `keyed`: the request has an idempotency key. `whole`: the body itself is kept, so its input is
-    not written out.
+    not written out. `draw` says which canary the call goes to.
+
+    The signature of the pool that was named decides what is refused, whatever canary is drawn: so
+    the same body is never refused at some calls and taken at others.
     """
     body, unreadable = parsed(raw, bounds.max_depth)
     model = chosen_model(body, served)
@@ -124,6 +145,7 @@ def check(
         (model.name, entity_key, features),
         {"priority": priority, "to_start": to_start_s},
     )
+    canary = draw(body.get("model"), model.name, entity_key) if draw else ""
     return Checked(
         model.name,
         entity_key,
@@ -132,7 +154,14 @@ def check(
         digest(*about, params=params) if entity_key is not None else "",
         digest(*about, params=params, **wishes) if keyed else "",
         b"" if whole else orjson.dumps(input_of(features, entity_key, params)),
+        canary,
+        _takes(served.models.get(canary), body, bounds),
+        digest(canary, *about[1:], params=params) if canary and entity_key is not None else "",
     )
+
+
+def _takes(model: Model | None, body: dict[str, Any], bounds: Bounds) -> bool:
+    return model is not None and not wrong_fields(body, model, bounds.max_time_to_start_s)
 
 
 def digest(*parts: object, **more: object) -> str:

@@ -82,7 +82,8 @@ class HealthCalls:
     async def metrics(self, request: Request) -> Response:
         """Answers the metrics in Prometheus' text format; the queues' numbers are read now."""
         for name in self._registry.uris:
-            self._metrics.model_served.labels(name).set(name in self._registry.models)
+            served = self._registry.models.get(name)
+            self._metrics.serve(name, served.version if served else "")
             self._metrics.registry_up.labels(name).set(name not in self._registry.away)
         try:
             await asyncio.gather(*map(self._sample, self._registry.uris))

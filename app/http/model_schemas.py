@@ -23,6 +23,20 @@ class ModelWorkers(TypedDict):
     ]
 
 
+class CanaryItem(TypedDict):
+    """What a canary takes of another pool's calls."""
+
+    of: Annotated[str, Field(description="The pool whose calls it takes a share of.")]
+    percent: Annotated[float, Field(description="The share, in percent.")]
+    problem: Annotated[
+        str,
+        Field(
+            description="Why the calls drawn for it go to the main pool now: `unserved`,"
+            " `no_worker` or `paused`; empty if it takes them, or has no share."
+        ),
+    ]
+
+
 class ModelItem(TypedDict):
     """A model of this gateway, served or not."""
 
@@ -51,6 +65,9 @@ class ModelItem(TypedDict):
         list[str], Field(description="That version's aliases in the registry, when last read.")
     ]
     workers: ModelWorkers
+    canary: Annotated[
+        CanaryItem | None, Field(description="For a canary: its share; null for other pools.")
+    ]
     problem: Annotated[
         str,
         Field(
@@ -77,6 +94,7 @@ EXAMPLE: ModelList = {
             "version": "4",
             "aliases": ["production"],
             "workers": {"loading": 1, "idle": 1, "busy": 2, "draining": 0, "versions": {"4": 3}},
+            "canary": None,
             "problem": "",
         },
         {
@@ -88,6 +106,7 @@ EXAMPLE: ModelList = {
             "version": None,
             "aliases": [],
             "workers": {"loading": 0, "idle": 0, "busy": 0, "draining": 0, "versions": {}},
+            "canary": {"of": "churn", "percent": 10.0, "problem": "unserved"},
             "problem": "the registry at http://mlflow:5000 has no models:/churn@canary: register"
             " it, or set its alias, first",
         },

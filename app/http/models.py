@@ -11,7 +11,8 @@ from typing import Annotated
 from fastapi import Query
 from starlette.responses import Response
 
-from app.http.model_schemas import ModelItem, ModelList, ModelWorkers, ServingState
+from app.background.canary_watch import CanaryWatch
+from app.http.model_schemas import CanaryItem, ModelItem, ModelList, ModelWorkers, ServingState
 from app.http.problems import unknown_model, unserved_model
 from app.http.responses import json_response, worker_word
 from app.http.schemas import ModelCard
@@ -25,7 +26,8 @@ from inference.store.protocols import GatewayStore
 class ModelCalls:
     """Answers which models are served, by the registry and by the workers."""
 
-    def __init__(self, registry: Registry, store: GatewayStore) -> None:
+    def __init__(self, registry: Registry, store: GatewayStore, canaries: CanaryWatch) -> None:
+        self._canaries = canaries
         self._registry = registry
         self._store = store
 
@@ -49,8 +51,16 @@ class ModelCalls:
             "version": served.version if served else None,
             "aliases": list(served.card.aliases) if served else [],
             "workers": _counted(workers),
+            "canary": self._share(pool),
             "problem": "; ".join(dict.fromkeys(text for text in problems if text)),
         }
+
+    def _share(self, pool: str) -> CanaryItem | None:
+        canary = self._canaries.share_of(pool)
+        if canary is None:
+            return None
+        problem = self._canaries.problem(pool) if canary.percent else ""
+        return {"of": canary.of, "percent": canary.percent, "problem": problem}
 
     async def info(
         self,

@@ -4,7 +4,6 @@ The hot path: the body is read, checked by the model's own checker and written d
 answered.
 """
 
-import math
 from dataclasses import dataclass
 
 from starlette.requests import Request
@@ -14,34 +13,34 @@ from app.background.readiness import Readiness
 from app.checking.body_checks import BodyChecks, ChecksUnavailable
 from app.checking.request_check import Checked, Refused, Unserved
 from app.http.body_memory import BodyMemory, Reservation
+from app.http.prediction_answers import (
+    accepted_answer,
+    answer_of_end,
+    conflict_problem,
+    refusal_problem,
+)
 from app.http.problems import (
     Kind,
     Problem,
     about_task,
-    invalid,
     payload_trouble,
-    status_url,
     unserved_model,
 )
 from app.http.request_body import problem_of, read_body
 from app.http.request_headers import WaitPreference, idempotency_key, wants_fresh, wish_of
 from app.http.request_trace import SubmissionTrace, delivered
-from app.http.responses import entity, json_response, task_error
-from app.http.schemas import Accepted, Prediction, TaskError
-from app.http.tasks import used_model
 from app.metrics import UNKNOWN, Metrics
 from app.predictions import REFUSED, Predictions, WaitBroken
 from app.settings import GatewaySettings
-from inference.errors import PayloadUnavailable, StoreUnavailable
-from inference.field_errors import FieldError
-from inference.records import PredictionRequest, Record
-from inference.states import PUBLIC_WORDS, State
+from app.submission import Submission, SubmitFailed
+from inference.errors import PayloadUnavailable
+from inference.ids import model_of
+from inference.records import Record
 from inference.store.messages import SubmitAnswer, Submitted
 from inference.telemetry import current_ids
 from inference.telemetry.tracing import Tracing
 from inference.trace_context import TraceContext
 
-UNKNOWN_RETRY_S, MOST_RETRY_S = 30, 600
 REFUSALS = tuple(
     kind.value[0]
     for kind in (
@@ -53,10 +52,6 @@ REFUSALS = tuple(
 """The kinds of problem by which a prediction is not taken."""
 
 NOT_TAKEN = ("invalid", "refused", "unavailable")
-_NOT_RUN = {
-    State.CANCELLED: "The prediction was cancelled",
-    State.EXPIRED: "The prediction's time to start ran out",
-}
 
 
 @dataclass(slots=True)
@@ -117,6 +112,7 @@ class PredictCalls:
     ) -> Response:
         with self._receiving.room() as room:
             asked = await self._received(request, wish, tally, room, trace.context)
+            tally.model = asked.request.model
             task_id, record = asked.task_id, None
             try:
                 if wish.waits:
@@ -135,9 +131,10 @@ class PredictCalls:
                     f"{error}; asking for the task tells how it ends",
                     error.task_id,
                 ) from error
-            except StoreUnavailable as error:
+            except SubmitFailed as error:
+                tally.model = model_of(error.task_id) or UNKNOWN
                 detail = f"{error}; whether it was taken is unknown: asking for the task tells"
-                raise about_task(Kind.UNAVAILABLE, detail, task_id) from error
+                raise about_task(Kind.UNAVAILABLE, detail, error.task_id) from error
             except PayloadUnavailable as error:
                 raise payload_trouble(error) from error
         if record is not None:
@@ -151,7 +148,7 @@ class PredictCalls:
         tally: _Tally,
         room: Reservation,
         trace: TraceContext | None,
-    ) -> PredictionRequest:
+    ) -> Submission:
         """Reads and checks the body. The parsed body is freed when the checks end."""
         raw = await read_body(
             request, self._settings.max_body_bytes, self._settings.arrival_timeout_s, room
@@ -182,7 +179,7 @@ class PredictCalls:
         kept = self._predictions.keeps_body(len(raw))
         try:
             checked = await self._checks.check(
-                raw, keyed="idempotency-key" in request.headers, whole=kept
+                raw, key=request.headers.get("idempotency-key", "").strip(' "'), whole=kept
             )
         except Refused as refused:
             tally.model = refused.model or UNKNOWN
@@ -199,18 +196,19 @@ class PredictCalls:
     def _told(
         self, answer: SubmitAnswer, record: Record | None, wish: WaitPreference, tally: _Tally
     ) -> Response:
+        tally.model = model_of(answer.task_id) or UNKNOWN
         if answer.kind is Submitted.CONFLICT:
             tally.outcome = "invalid"
-            raise _conflict()
+            raise conflict_problem()
         if answer.kind in REFUSED:
             tally.outcome = "refused"
-            raise _refused(answer)
+            raise refusal_problem(answer)
         tally.outcome = answer.kind.value
         if record is not None and record.final:
             tally.source = "sync"
-            return _ended(record, wish)
+            return answer_of_end(record, wish)
         if wish.background:
-            return _accepted(answer.task_id, record.state if record else answer.state, wish)
+            return accepted_answer(answer.task_id, record.state if record else answer.state, wish)
         raise self._too_late(answer.task_id, tally.model, wish)
 
     def _too_late(self, task_id: str, model: str, wish: WaitPreference) -> Problem:
@@ -221,76 +219,3 @@ class PredictCalls:
         self._metrics.timeouts.labels(model, "wait" if wish.own_wait else "slo").inc()
         detail = f"There is no result after {wish.wait_s:g} s; ask for the task"
         return about_task(Kind.TOO_LATE, detail, task_id, wish.applied(False))
-
-
-def _conflict() -> Problem:
-    error = FieldError("Idempotency-Key", "was used with another body before")
-    return Problem(
-        Kind.KEY_CONFLICT,
-        f"{error.field} {error.message}",
-        errors=invalid([error]).members["errors"],
-    )
-
-
-def _refused(answer: SubmitAnswer) -> Problem:
-    """Returns the problem of a refused submission, with Retry-After.
-
-    Retry-After is when there should be room by the measured rate; where nobody knows, half a
-    minute.
-    """
-    seconds = (
-        min(MOST_RETRY_S, max(1, math.ceil(answer.retry_after_ms / 1000)))
-        if answer.retry_after_ms >= 0
-        else UNKNOWN_RETRY_S
-    )
-    headers = {"Retry-After": str(seconds)}
-    if answer.kind is Submitted.LATE:
-        return Problem(
-            Kind.NOT_IN_TIME,
-            "By what the workers do now it would not be done within the wait",
-            headers,
-        )
-    if answer.kind is Submitted.PAUSED:
-        return Problem(Kind.PAUSED, "An operator paused the model; try again later", headers)
-    return Problem(Kind.FULL, "As much is waiting as may be", headers)
-
-
-def _ended(record: Record, wish: WaitPreference) -> Response:
-    headers = wish.applied(False)
-    if record.state is not State.SUCCESS:
-        raise _bad_end(record, headers)
-    body: Prediction = {
-        "task_id": record.task_id,
-        "status": PUBLIC_WORDS[record.state],
-        **entity(record.entity_key),
-        "result": record.result,
-        "model": used_model(record),
-        "queue_ms": max(0, record.begun_ms - record.created_ms),
-        "run_ms": record.run_ms,
-    }
-    return json_response(body, 200, headers)
-
-
-def _bad_end(record: Record, headers: dict[str, str]) -> Problem:
-    """Returns what a sync call gets for a prediction that ended without a result."""
-    if record.state is State.FORGOTTEN:
-        return Problem(
-            Kind.GONE, "The result was dropped after its time", headers, task_id=record.task_id
-        )
-    error: TaskError
-    if record.state in _NOT_RUN:
-        kind, error = (
-            Kind.ENDED_OTHERWISE,
-            {"type": record.state.value, "message": _NOT_RUN[record.state]},
-        )
-    else:
-        error = task_error(record.error) or {"type": "unknown", "message": "The prediction failed"}
-        kind = Kind.INVALID_INPUT if error.get("type") == "invalid_input" else Kind.FAILED
-    detail = str(error.get("message", ""))
-    return about_task(kind, detail, record.task_id, headers, error=error, attempts=record.attempts)
-
-
-def _accepted(task_id: str, state: State, wish: WaitPreference) -> Response:
-    url = status_url(task_id)
-    body: Accepted = {"task_id": task_id, "status": PUBLIC_WORDS[state], "status_url": url}
-    return json_response(body, 202, {"Location": url, "Retry-After": "1"} | wish.applied(True))

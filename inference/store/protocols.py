@@ -78,6 +78,12 @@ class GatewayStore(Protocol):
     async def submit(self, submission: PredictionRequest) -> SubmitAnswer:
         """Writes a record down, or joins the one that stands for the same request."""
 
+    async def knows_key(self, model: str, idempotency_key: str) -> bool:
+        """Says whether the key stands for a record of this model.
+
+        No move: a gateway looks where a key may be before it chooses a pool.
+        """
+
     async def watch(self, task_id: str, channel: str) -> Record | None:
         """Answers the record and, if it has not ended, adds the channel to its listeners.
 

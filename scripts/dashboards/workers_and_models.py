@@ -1,5 +1,6 @@
 """*Workers and models*: what the devices do, and what the models cost."""
 
+from scripts.dashboards import canaries
 from scripts.dashboards.panels import Dashboard, Kind, Panel, Query, Row, quantiles_of_pools
 from scripts.dashboards.promql import (
     NAMESPACE,
@@ -265,5 +266,5 @@ DASHBOARD = Dashboard(
     "Inference: workers and models",
     "What the devices do, how batches are filled, which versions run, and what starts and"
     " memory cost.",
-    (_DEVICES, _BATCHES, _VERSIONS, _MEMORY),
+    (_DEVICES, _BATCHES, _VERSIONS, _MEMORY, canaries.ROW),
 )

@@ -144,7 +144,13 @@ def test_a_pool_that_is_named_like_its_model_is_told_no_name(name: str) -> None:
         deployment: told(rendered, deployment).get("POOL")
         for deployment in rendered.of("Deployment")
     }
-    own = {"predictions-worker-steady-next": "steady-next"} if name == "many" else {}
+    own = {
+        "many": {"predictions-worker-steady-next": "steady-next"},
+        "canary": {
+            f"inference-worker-match-outcome-{pool}": f"match-outcome-{pool}"
+            for pool in ("canary", "next")
+        },
+    }.get(name, {})
     assert {deployment: pool for deployment, pool in named.items() if pool} == own
     assert told(rendered, "api")["MODEL_URIS"].count("=") == len(own)
 

@@ -14,6 +14,22 @@ def pool(**values: Any) -> dict[str, Any]:
     return {"workerPools": {"match-outcome": values}}
 
 
+def canary(**share: Any) -> dict[str, Any]:
+    """A second pool of the model, with that share."""
+    served = {"modelUri": "models:/match-outcome@canary", "canary": share}
+    return {
+        "api": {"defaultPool": "match-outcome"},
+        "workerPools": {"match-outcome-canary": served},
+    }
+
+
+def canary_of_canary(**share: Any) -> dict[str, Any]:
+    """A third one, of the second unless told otherwise."""
+    served = {"modelUri": "models:/match-outcome@next"}
+    told = {"of": "match-outcome-canary"} | share
+    return {"workerPools": {"match-outcome-next": served | {"canary": told}}}
+
+
 B = {"api": {"defaultPool": "b"}}
 SERVED = "models:/match-outcome@production"
 IMAGES = {
@@ -41,6 +57,34 @@ POOLS: list[tuple[dict[str, Any], str]] = [
     (
         {"api": {"defaultPool": "x"}},
         "api.defaultPool is x, which is not an enabled pool: choose one of match-outcome",
+    ),
+    (canary(of="match-outcome-canary"), "canary.of is the pool itself: name the pool whose calls"),
+    (
+        canary(of="nope"),
+        "workerPools.match-outcome-canary.canary.of is nope, which is not an enabled pool:"
+        " choose one of match-outcome",
+    ),
+    (
+        merged(canary(of="match-outcome"), canary_of_canary()),
+        "canary.of is match-outcome-canary, which is itself a canary: name match-outcome instead",
+    ),
+    (
+        merged(
+            canary(of="match-outcome", trafficPercent=60),
+            canary_of_canary(of="match-outcome", trafficPercent=40.5),
+        ),
+        "the canaries of match-outcome take 100.5 percent of its calls: lower",
+    ),
+    (
+        merged(canary(of="match-outcome"), {"api": {"defaultPool": "match-outcome-canary"}}),
+        "api.defaultPool is match-outcome-canary, which is a canary",
+    ),
+    (canary(trafficPercent=1), "trafficPercent is of no pool's calls: set"),
+    (canary(of="match-outcome", trafficPercent=101), "maximum: got 101, want 100"),
+    (canary(of="match-outcome", trafficPercent=-1), "minimum: got -1, want 0"),
+    (
+        {"api": {"env": {"CANARIES": "a=b:1"}}},
+        "api.env sets CANARIES, which the chart sets itself",
     ),
     (pool(autoscaling={"minReplicas": 5}), "minReplicas is above its maxReplicas: lower it"),
     (

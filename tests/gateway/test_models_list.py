@@ -68,6 +68,7 @@ def test_all_models_are_listed_in_order_and_an_unserved_one_says_why(gateway: Pr
         "version": "1",
         "aliases": ["production"],
         "workers": NOBODY,
+        "canary": None,
         "problem": "",
     }
     assert second == first | {
@@ -85,6 +86,7 @@ def test_all_models_are_listed_in_order_and_an_unserved_one_says_why(gateway: Pr
         "version": None,
         "aliases": [],
         "workers": NOBODY,
+        "canary": None,
     }
 
 

@@ -131,6 +131,9 @@ MODEL_URIS: {{ include "inference.modelUris" . | quote }}
 {{- with include "inference.waitForModel" . | int }}
 WAIT_FOR_MODEL_S: {{ . | quote }}
 {{- end }}
+{{- with include "inference.canaries" . }}
+CANARIES: {{ . | quote }}
+{{- end }}
 {{- with include "inference.extensions" . }}
 EXTENSIONS: {{ . | quote }}
 {{- end }}

@@ -134,7 +134,7 @@
 {{- if lt (int $api.terminationGracePeriodSeconds) (int $needed) }}
 {{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}
 {{- end }}
-{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "" "PAYLOAD_URL" "" "EXTENSIONS" "" "WAIT_FOR_MODEL_S" "") }}
+{{- $own := merge (include "inference.apiEnv" . | fromYaml) (dict "POD_NAMESPACE" "" "POD_SELECTOR" "" "PAYLOAD_URL" "" "EXTENSIONS" "" "WAIT_FOR_MODEL_S" "" "CANARIES" "") }}
 {{- include "inference.guardEnv" (dict "env" $api.env "own" $own "value" "api.env" "instead" "its other values: store, broker, mlflow, payloads, keyPrefix, installation, extensions, startTimeoutSeconds, api.waitForModelSeconds, workerPools") }}
 {{- end }}
 

@@ -3,6 +3,7 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
   drain  lets any run end: batch wait, run limit, and 5 s for beginning and writing (RUN_MARGIN_S of worker/settings.py)
   grace  what Kubernetes waits for: a drain, then handing back through a store that is slow
   start  store, broker and registry may each take the start timeout, then the model loads
+  minReplicas  1 at least for a canary with a share: gateways send it nothing while it has no worker, so KEDA would start none
   model  the name in the registry; the pool's own is the queue's, the keys' and the metrics', and told where it differs
   devices  whether its workers have GPUs or other devices
 */}}
@@ -22,6 +23,9 @@ Puts the enabled pools into the map `into`, each with its defaults and what foll
 {{- $_ := set $pool "renamed" (ne $name $pool.model) }}
 {{- $_ := set $pool "fullname" (printf "%s-worker-%s" (include "inference.fullname" $root) $name) }}
 {{- $_ := set $pool "scaled" (and $root.Values.keda.enabled $pool.autoscaling.enabled) }}
+{{- if gt (float64 $pool.canary.trafficPercent) 0.0 }}
+{{- $_ := set $pool.autoscaling "minReplicas" (max 1 (int $pool.autoscaling.minReplicas)) }}
+{{- end }}
 {{- $label := regexReplaceAll "[^A-Za-z0-9_.-]+" $pool.model "-" | trunc 63 | trimAll "-_." | default $name }}
 {{- /* Its Deployment's labels of the user's; `labels` are the chart's own from here on. */}}
 {{- $_ := set $pool "objectLabels" $pool.labels }}

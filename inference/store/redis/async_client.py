@@ -156,6 +156,11 @@ class RedisGatewayStore:
     async def submit(self, submission: PredictionRequest) -> messages.SubmitAnswer:
         return await self.run(self._commands.submit(submission))
 
+    async def knows_key(self, model: str, idempotency_key: str) -> bool:
+        with _answering():
+            key = f"{self._commands.prefix(model)}:idem:{idempotency_key}"
+            return await self._client.get(key) is not None
+
     async def watch(self, task_id: str, channel: str) -> Record | None:
         return await self.run(self._commands.watch(task_id, channel))
 
