@@ -83,8 +83,12 @@ def containers(pod: Json) -> list[Json]:
     return [*pod["spec"].get("initContainers", []), *pod["spec"]["containers"]]
 
 
-def render(values: Mapping[str, Any], release: str = "inference") -> Objects:
-    """Renders the chart with values; raises `Refused` with what Helm says."""
+def render(values: Mapping[str, Any], release: str = "inference", cluster: str = "") -> Objects:
+    """Renders the chart with values; raises `Refused` with what Helm says.
+
+    `cluster` is the address of an API server that `lookup` asks, as in an upgrade.
+    """
+    asked = ("--dry-run=server", "--disable-openapi-validation", "--kube-apiserver", cluster)
     done = run(
         "helm",
         "template",
@@ -94,6 +98,7 @@ def render(values: Mapping[str, Any], release: str = "inference") -> Objects:
         "predictions",
         "--values",
         "-",
+        *(asked if cluster else ()),
         stdin=yaml.safe_dump(dict(values)),
     )
     if done.returncode:
