@@ -206,7 +206,7 @@ class Services:
             env,
             lambda: probes.answers(f"{self.url}/readyz"),
             self._early,
-            stop_s=8,
+            stop_s=13,
         )
 
     def _shared(self) -> dict[str, str]:
