@@ -35,9 +35,11 @@ from app.http.middleware import GatewayMiddleware
 from app.http.models import ModelCalls
 from app.http.pauses import PauseCalls
 from app.http.predictions import REFUSALS, PredictCalls
+from app.http.purges import PurgeCalls
 from app.http.queues_and_workers import QueueAndWorkerCalls
 from app.http.tasks import TaskCalls
 from app.large_payloads import large_payloads
+from app.leaving import Leaving
 from app.metrics import Metrics
 from app.mlflow_reader import MlflowReader
 from app.predictions import Predictions
@@ -170,7 +172,9 @@ class Gateway:
             app, DeadLetterCalls(self.dead_letters, self.readiness, self.settings)
         )
         routes.add_pauses(
-            app, PauseCalls(self.registry, self.store, self.readiness, self.tickets.need)
+            app,
+            PauseCalls(self.registry, self.store, self.readiness, self.tickets.need),
+            PurgeCalls(self.registry, self.store, self.readiness, self.metrics),
         )
         looking = QueueAndWorkerCalls(self.store, self.settings.model_names, self.pods)
         routes.add_monitoring(app, TaskCalls(self.predictions, self.tracing), looking)
@@ -196,7 +200,7 @@ class Gateway:
         return app
 
     @asynccontextmanager
-    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[dict[str, float]]:
+    async def _lifespan(self, _app: FastAPI) -> AsyncIterator[dict[str, object]]:
         with ending_at_once():
             await self._check_parts()
         _spare_the_collector()
@@ -205,11 +209,11 @@ class Gateway:
             for name, run in self._background().items()
         ]
         try:
-            with ending_early(self.waiting.stop):
+            with ending_early(self.waiting.stop, leaving := Leaving()):
                 versions = {name: model.version for name, model in self.registry.models.items()}
                 unserved = [name for name in self.registry.uris if name not in versions]
                 log.info("gateway.started", models=versions, unserved=unserved)
-                yield {"arrival_timeout_s": self.settings.arrival_timeout_s}
+                yield {"arrival_timeout_s": self.settings.arrival_timeout_s, "leaving": leaving}
         finally:
             end_within(CLOSING_S)
             await self._close(tasks)

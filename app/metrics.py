@@ -111,6 +111,11 @@ class Metrics:
             "Records that this gateway's reaper took from a worker whose lease ran out.",
             "model",
         )
+        self.purged = self._counter(
+            "prediction_purged_total",
+            "Records that waited, and that a purge at this gateway ended.",
+            "model",
+        )
         self.reaper_runs = self._counter(
             "reaper_runs_total",
             "Rounds of the reaper; spared ones were done by another gateway.",
@@ -191,6 +196,7 @@ class Metrics:
             for outcome in shared.TICKET_OUTCOMES:
                 self.tickets.labels(model, outcome)
             self.reclaims.labels(model)
+            self.purged.labels(model)
             for move in REAPED:
                 self.reaped.labels(model, move)
             for outcome in RUNS:

@@ -1,8 +1,8 @@
 """How a gateway ends: within seconds, whenever it is told to, whatever a part of it does.
 
-While it starts it has accepted nothing, so a signal ends the process at once. Later a signal ends
-the waits, the server closes its connections, and the background tasks are cancelled. What holds all
-this up is left behind when its time is over.
+While it starts it has accepted nothing, so a signal ends the process at once. Later it parts from
+its callers (app/leaving.py). Then the waits end, the server closes its connections, and the
+background tasks are cancelled. What holds all this up is left behind when its time is over.
 """
 
 import asyncio
@@ -15,13 +15,15 @@ from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
 
+from app.leaving import Leaving
+
 SIGNALS = (signal.SIGTERM, signal.SIGINT)
 
 ANSWERING_S = 30.0
 """How long open requests may take after a signal.
 
-The image gives uvicorn 20 s. Without such a limit it waits for ever for a client that does not read
-its answer.
+The image gives uvicorn 15 s, after those of `LINGER_S`. Without such a limit it waits for ever for
+a client that does not read its answer.
 """
 
 CLOSING_S = 5.0
@@ -58,10 +60,11 @@ def ending_at_once() -> Iterator[None]:
 
 
 @contextmanager
-def ending_early(stop: Callable[[], None]) -> Iterator[None]:
-    """Has SIGTERM and SIGINT call `stop` at once.
+def ending_early(stop: Callable[[], None], leaving: Leaving) -> Iterator[None]:
+    """Has SIGTERM and SIGINT end the server, and call `stop`, when the callers were parted from.
 
-    The server ends only when every open request has its answer.
+    The server ends only when every open request has its answer. Another SIGTERM calls `stop` at
+    once.
 
     A SIGINT after another signal ends the process at once. uvicorn would wait for nobody either,
     but cancel its tasks, and log a traceback for each.
@@ -69,6 +72,16 @@ def ending_early(stop: Callable[[], None]) -> Iterator[None]:
     loop = asyncio.get_running_loop()
     before = {number: signal.getsignal(number) for number in SIGNALS}
     told: list[int] = []
+    parting: list[asyncio.Task[None]] = []
+
+    async def part(number: int, frame: FrameType | None) -> None:
+        server = before[signal.Signals(number)]
+        state = getattr(getattr(server, "__self__", None), "server_state", None)
+        if not leaving.told:
+            await leaving.linger(getattr(state, "connections", ()))
+        stop()
+        if callable(server):
+            server(number, frame)
 
     def handle(number: int, frame: FrameType | None) -> None:
         if told and number == signal.SIGINT:
@@ -76,10 +89,7 @@ def ending_early(stop: Callable[[], None]) -> Iterator[None]:
             signal.raise_signal(number)
         told.append(number)
         end_within(ANSWERING_S)
-        loop.call_soon_threadsafe(stop)
-        server = before[signal.Signals(number)]
-        if callable(server):
-            server(number, frame)
+        loop.call_soon_threadsafe(lambda: parting.append(loop.create_task(part(number, frame))))
 
     with _handling(handle):
         yield

@@ -20,7 +20,8 @@ from prometheus_client.openmetrics import exposition as openmetrics
 TICKET_OUTCOMES = ("published", "failed")
 GATEWAY_CALLS = (
     *("submit", "watch", "cancel", "replay", "reap", "counts", "workers", "own"),
-    *("dead_letter", "dead_letters", "discard_dead_letter", "tickets_published", "pause"),
+    *("dead_letter", "dead_letters", "discard_dead_letter", "tickets_published"),
+    *("pause", "purge"),
 )
 WORKER_CALLS = ("claim", "begin", "renew", "settle", "heartbeat", "tickets_published", "own")
 """The store's moves that each program makes, by the names of their scripts."""

@@ -75,6 +75,8 @@ class Record:
     error: dict[str, Any] | None = None
     trace: TraceContext | None = None
     """The span that it belongs to."""
+    request_id: str = ""
+    """The X-Request-ID of the call that made it; '' where none was kept."""
     position: int | None = None
     """How many stand before it, while it waits."""
     starts_in_ms: int | None = None

@@ -15,7 +15,8 @@ _TIMES = {
 }
 PREDICTION = {"task_id": TASK, "status": "success", "queue_ms": 3, "run_ms": 2}
 """Without what differs from model to model."""
-STATUS = {"task_id": TASK, "status": "success", "attempts": 0, "run_ms": 2} | _TIMES
+_COUNTED = {"attempts": 0, "request_id": "9f0c2f6d", "run_ms": 2}
+STATUS = {"task_id": TASK, "status": "success"} | _COUNTED | _TIMES
 _ACCEPTED = {"task_id": TASK, "status": "submitted", "status_url": _URL}
 _ERROR = {"type": "model_error", "message": "ValueError: could not convert string to float"}
 _DEAD = {
@@ -197,6 +198,16 @@ OPERATIONS = {
         "Let a paused model go on",
         "Use it when the work is done: what waited starts at once.",
         {200: Answer("It is not paused.", _PAUSED | {"paused": None})},
+    ),
+    "POST /models/{model}/purge": Operation(
+        "purge_queue",
+        OPERATING,
+        "End all that waits",
+        "Use it for a backlog that nobody wants any more. What waits, or waits to be tried again, "
+        "ends as `cancelled` with the error `purged`; what runs goes on. A call ends as much as "
+        "it can within 10 s, so repeat it while `more` is true. What is submitted after the call "
+        "is not touched: pause the model first, to have it empty.",
+        {200: Answer("So many were ended.", {"model": "churn", "purged": 1200, "more": False})},
     ),
     "GET /dead-letters": Operation(
         "list_dead_letters",

@@ -82,15 +82,19 @@ def _bad_end(record: Record, headers: dict[str, str]) -> Problem:
         )
     error: TaskError
     if record.state in _NOT_RUN:
-        kind, error = (
-            Kind.ENDED_OTHERWISE,
-            {"type": record.state.value, "message": _NOT_RUN[record.state]},
-        )
+        kind, error = Kind.ENDED_OTHERWISE, _not_run(record)
     else:
         error = task_error(record.error) or {"type": "unknown", "message": "The prediction failed"}
         kind = Kind.INVALID_INPUT if error.get("type") == "invalid_input" else Kind.FAILED
     detail = str(error.get("message", ""))
     return about_task(kind, detail, record.task_id, headers, error=error, attempts=record.attempts)
+
+
+def _not_run(record: Record) -> TaskError:
+    """A purge says why; a cancelled record may have the error of a run before."""
+    if record.error and record.error.get("type") == "purged":
+        return {"type": "purged", "message": str(record.error.get("message", ""))}
+    return {"type": record.state.value, "message": _NOT_RUN[record.state]}
 
 
 def accepted_answer(task_id: str, state: State, wish: WaitPreference) -> Response:

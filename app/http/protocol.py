@@ -9,6 +9,8 @@ head, and again for what is left of it after its answer. While the answer is bei
 application bounds the body (app/http/request_body.py). A head that is no HTTP/1.0 or 1.1, or names
 no host or two, is a 400 (RFC 9112, 3.2).
 
+While the gateway parts from its callers (app/leaving.py) each answer closes its connection.
+
 An offer to upgrade is ignored (RFC 9110, 7.8). llhttp ends a request that has one after its head,
 and httptools then takes the body for further requests. So such a head is parsed again without the
 offer, by a new parser, which also gets the rest of the connection. CONNECT is answered and the
@@ -118,7 +120,8 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         super().on_headers_complete()
         # Trailers come to the same list; they are no headers of the request (RFC 9110, 6.5.1).
         self.headers = []
-        if self._is_connect:
+        leaving = self.app_state.get("leaving")
+        if self._is_connect or (leaving is not None and leaving.told):
             self.cycle.keep_alive = False
 
     def on_body(self, body: bytes) -> None:

@@ -25,6 +25,7 @@ from app.http.pauses import PauseCalls
 from app.http.predictions import PredictCalls
 from app.http.problem_examples import problem_answers
 from app.http.problems import Kind
+from app.http.purges import PurgeCalls
 from app.http.queues_and_workers import QueueAndWorkerCalls
 from app.http.tasks import TaskCalls
 from inference.errors import PayloadGone, PayloadUnavailable, StoreUnavailable
@@ -108,12 +109,13 @@ def add_predicting(app: FastAPI, calls: PredictCalls, models: ModelCalls) -> Non
     add(app, "GET /models", models.listed, {200: model_schemas.ModelList}, (Kind.UNAVAILABLE,))
 
 
-def add_pauses(app: FastAPI, calls: PauseCalls) -> None:
+def add_pauses(app: FastAPI, calls: PauseCalls, purges: PurgeCalls) -> None:
     """For operators."""
     refused = (Kind.NOT_FOUND, Kind.INVALID, Kind.UNAVAILABLE)
     paused = {200: schemas.PausedModel}
     add(app, "POST /models/{model}/pause", calls.pause, paused, refused)
     add(app, "POST /models/{model}/resume", calls.resume, paused, refused)
+    add(app, "POST /models/{model}/purge", purges.purge, {200: schemas.PurgedQueue}, refused)
 
 
 def add_monitoring(app: FastAPI, tasks: TaskCalls, others: QueueAndWorkerCalls) -> None:

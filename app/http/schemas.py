@@ -132,6 +132,7 @@ class TaskProgress(TypedDict):
     match_id: NotRequired[MatchId]
     model: UsedModel
     attempts: Annotated[int, Field(description="How many runs failed so far.")]
+    request_id: Annotated[str | None, Field(description="X-Request-ID of the call that made it.")]
     created_at: Moment
     started_at: Moment
     ended_at: Moment
@@ -174,6 +175,17 @@ class PausedModel(TypedDict):
 
     model: str
     paused: PauseWord | None
+
+
+class PurgedQueue(TypedDict):
+    """How many predictions a purge ended, and whether others still wait, which a further call ends.
+
+    What was submitted after the call is not among these.
+    """
+
+    model: str
+    purged: int
+    more: bool
 
 
 class Queue(TypedDict):

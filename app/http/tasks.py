@@ -65,6 +65,7 @@ def _status(record: Record) -> TaskStatus:
         **entity(record.entity_key),
         "model": used_model(record),
         "attempts": record.attempts,
+        "request_id": record.request_id or None,
         "created_at": rfc3339(record.created_ms),
         "started_at": rfc3339(record.begun_ms),
         "ended_at": rfc3339(record.ended_ms),

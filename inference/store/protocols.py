@@ -28,6 +28,7 @@ from inference.store.messages import (
     SubmitAnswer,
     WorkerInfo,
 )
+from inference.store.purged import Purged
 
 
 class WorkerStore(Protocol):
@@ -118,6 +119,12 @@ class GatewayStore(Protocol):
 
     async def pause(self, model: str, pause: Pause) -> Paused:
         """Pauses a model or, with `Pause.OFF`, lets it go on. The last word that arrives counts."""
+
+    async def purge(self, model: str, before_ms: int) -> Purged:
+        """Ends some of what waits and was submitted up to `before_ms`, the oldest first.
+
+        With 0 it ends nothing, and tells the store's time for the calls that follow.
+        """
 
     async def tickets_published(self, model: str, published: int) -> int:
         """As the worker's."""

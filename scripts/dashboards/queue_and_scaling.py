@@ -77,13 +77,13 @@ _NOW = Row(
             "Errors of KEDA",
             "short",
             "How often KEDA could not read a pool's number in the time shown.",
-            "run `kubectl describe scaledobject`. While it fails, KEDA leaves the workers as"
-            " they are.",
+            "run `kubectl describe hpa`, and read the events of the ScaledObject. While it"
+            " fails, KEDA leaves the workers as they are.",
             (
                 Query(
-                    "sum(increase(keda_scaler_detail_errors_total"
+                    "sum(increase(keda_scaled_object_errors_total"
                     '{exported_namespace="$namespace"}[$__range])'
-                    " or increase(keda_scaler_detail_errors_total"
+                    " or increase(keda_scaled_object_errors_total"
                     '{namespace="$namespace"}[$__range]))',
                     "errors",
                 ),

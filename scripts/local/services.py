@@ -187,6 +187,8 @@ class Services:
             "app.http.protocol:BoundedHttpProtocol",
             "--timeout-graceful-shutdown",
             "5",
+            "--timeout-keep-alive",
+            "75",
         ]
         malloc = {"MALLOC_MMAP_THRESHOLD_": os.environ.get("MALLOC_MMAP_THRESHOLD_") or str(2**18)}
         env = (
@@ -206,7 +208,7 @@ class Services:
             env,
             lambda: probes.answers(f"{self.url}/readyz"),
             self._early,
-            stop_s=8,
+            stop_s=13,
         )
 
     def _shared(self) -> dict[str, str]:

@@ -90,8 +90,13 @@ def render(
     *,
     options: Sequence[str] = (),
     chart: Path = CHART,
+    cluster: str = "",
 ) -> Objects:
-    """Renders the chart with values; raises `Refused` with what Helm says."""
+    """Renders the chart with values; raises `Refused` with what Helm says.
+
+    `cluster` is the address of an API server that `lookup` asks, as in an upgrade.
+    """
+    asked = ("--dry-run=server", "--disable-openapi-validation", "--kube-apiserver", cluster)
     done = run(
         "helm",
         "template",
@@ -102,6 +107,7 @@ def render(
         *options,
         "--values",
         "-",
+        *(asked if cluster else ()),
         stdin=yaml.safe_dump(dict(values)),
     )
     if done.returncode:

@@ -120,4 +120,4 @@ def test_no_template_asks_for_chance_the_time_or_the_kind_of_an_upgrade() -> Non
         for match in [wrong.search(re.sub(r'"[^"]*"', "", action))]
         if match
     ]
-    assert found == [("_connections.tpl", "lookup")]
+    assert found == [("_connections.tpl", "lookup"), ("_rotation.tpl", "lookup")]

@@ -171,6 +171,8 @@ def test_the_notes_hand_over_the_next_command() -> None:
     notes = output("helm", *command).partition("NOTES:")[2]
     assert "kubectl --namespace demo port-forward service/inference-api 8000:80" in notes
     assert "KEDA runs 0 to 4 workers" in notes
+    assert "The first one starts now and stays for 900 s, or until the first prediction." in notes
+    assert "once when nothing was outstanding for 185 s (cooldownPeriod)" in notes
     assert "keyPrefix=demo-inference" in notes
     assert notes.count("WARNING") == 2
 

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from app.leaving import LINGER_S
 from app.settings import GatewaySettings
 from scripts.charts.tools import ROOT
 from tests.chart.programs import pools, read, with_urls
@@ -71,7 +72,7 @@ def test_a_gateway_has_the_time_to_stop_that_its_server_takes(name: str) -> None
         .get("sleep", {})
         .get("seconds", 0)
     )
-    assert pod["terminationGracePeriodSeconds"] >= stop + int(graceful) + 5
+    assert pod["terminationGracePeriodSeconds"] >= stop + LINGER_S + int(graceful) + 5
 
 
 def test_a_trial_waits_for_the_training(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -89,6 +89,18 @@ class FaultRules(WorkerRules):
         self.stage.say("counts", MODEL)
         self.stage.say("pause", MODEL, Pause.OFF)
 
+    @rule(worker=WORKERS)
+    def purge(self, worker: int) -> None:
+        """An operator purges the queue while one runs; a caller submits before it is made."""
+        self._submit(input=b"1")
+        if parent := self._parent(worker, busy=False):
+            self.stage.take(parent)
+            parent.claim()
+        asked = self.stage.say("purge", MODEL, 0)
+        self.stage.store.clock.offset_ms += 1_000
+        self._submit(input=b"1")
+        self.stage.say("purge", MODEL, asked.before_ms)
+
     @rule()
     def reap(self) -> None:
         self.stage.say("reap", MODEL)

@@ -25,6 +25,7 @@ from inference.store.messages import (
 )
 from tests.contract.findings import Finding
 from tests.contract.indexes import indexes
+from tests.contract.purge_rules import judge_purge
 from tests.contract.snapshot import Move, Row, StoreSnapshot
 
 
@@ -72,6 +73,8 @@ class Invariants:
         self._final_is_final(step)
         self._fence(step)
         self._paused(step)
+        if step.move.name == "purge":
+            judge_purge(step, step.move.args[1])
         if step.move.name == "claim" and step.answer.kind is ClaimStatus.GRANTED:
             self._granted(step, step.move.args[0].claim_id, step.answer)
         if step.move.name == "claim" and step.answer.kind is ClaimStatus.WAIT:

@@ -146,6 +146,18 @@ PLANTINGS = {
         "`submit` does not ask",
         (Patch("submit", "if paused() == 2 then", "if false then"),),
     ),
+    "a purge that takes what came after it": Planting(
+        "`purge` takes all that waits when it arrives",
+        (Patch("purge", "string.format('%.0f', before)", "'+inf'"),),
+    ),
+    "a purge that ends what runs": Planting(
+        "`purge` takes whatever is outstanding",
+        (Patch("purge", "(r.state == 'waiting' or r.state == 'retry')", "true"),),
+    ),
+    "a purge that counts as work": Planting(
+        "`purge` leaves the measure of the rate alone",
+        (Patch("purge", "if purged > 0 then", "if false then"),),
+    ),
     "a join to what may expire sooner": Planting(
         "`submit` joins whatever is outstanding",
         (

@@ -28,7 +28,7 @@ from tests.contract.stores import Clock, Patch, Planting
 GATEWAY_MOVES = frozenset(
     (
         *("submit", "watch", "cancel", "replay", "discard_dead_letter", "reap"),
-        *("counts", "workers", "pause"),
+        *("counts", "workers", "pause", "purge"),
     )
 )
 MOVES = GATEWAY_MOVES | {"claim", "begin", "renew", "settle", "heartbeat", "tickets_published"}

@@ -7,8 +7,11 @@ from inference.records import PredictionRequest, Record
 from inference.states import OUTSTANDING, Pause, State
 from inference.store import messages
 from inference.store.messages import Submitted, WorkerState
+from inference.store.purged import Purged
 from tests.contract.snapshot import Row
 from tests.contract.spec_rows import NotAllowed, Rows
+
+PURGED = b'{"type":"purged","message":"an operator purged the queue"}'
 
 
 class GatewayMoves(Rows):
@@ -173,6 +176,7 @@ class GatewayMoves(Rows):
             result=json.loads(row.result) if row.result else None,
             error=json.loads(row.error) if row.error else None,
             trace=row.trace,
+            request_id=row.request_id,
             position=place,
             starts_in_ms=None if starts_in_ms < 0 else starts_in_ms,
         )
@@ -236,6 +240,20 @@ class GatewayMoves(Rows):
         del model
         self.paused = int(pause)
         return messages.Paused(self._missing_tickets())
+
+    def purge(self, model: str, before_ms: int) -> Purged:
+        del model
+        waits = sorted(
+            (self.records[task_id].created, task_id)
+            for task_id in self.among(State.WAITING, State.RETRY)
+            if self.records[task_id].created <= (before_ms or self.now)
+        )
+        for _, task_id in waits if before_ms else ():
+            self.records[task_id].error = PURGED
+            self._become(task_id, State.CANCELLED)
+            self.ended_before += 1
+        more = bool(waits) and not before_ms
+        return Purged(before_ms or self.now, 0 if more else len(waits), more)
 
     def workers(self, model: str) -> tuple[messages.WorkerInfo, ...]:
         del model

@@ -135,6 +135,22 @@ def test_a_page_is_easy_to_read(page: Path) -> None:
     assert [sentence for sentence in sentences_of(text) if len(sentence.split()) > MAX_WORDS] == []
 
 
+def test_every_event_that_a_page_quotes_is_logged() -> None:
+    sources = "\n".join(
+        path.read_text(encoding="utf-8")
+        for folder in (*PACKAGES, "scripts")
+        for path in (ROOT / folder).rglob("*.py")
+    )
+    pages = [ROOT / "docs" / f"{name}.md" for name in ("operations", "procedures", "tracing")]
+    quoted = {
+        (page.name, event)
+        for page in pages
+        for event in re.findall(r'"([a-z_]+\.[a-z_]+)"', without_code(page.read_text("utf-8")))
+    }
+    assert len(quoted) > 20
+    assert [each for each in sorted(quoted) if f'"{each[1]}"' not in sources] == []
+
+
 def the_map() -> str:
     return (ROOT / "docs" / "architecture.md").read_text(encoding="utf-8")
 

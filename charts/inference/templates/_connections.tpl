@@ -92,11 +92,6 @@ unverified: false
 {{- if le (len $whole) 31 }}{{ $whole }}{{ else }}{{ printf "%s-%s" (trunc 22 $whole) (sha256sum $whole | trunc 8) }}{{ end }}
 {{- end }}
 
-{{/* Changes when a Secret of this chart changes, and so replaces the pods that read it. */}}
-{{- define "inference.connectionsChecksum" -}}
-{{- printf "%s %s" (include "inference.storeUrl" .) (include "inference.brokerUrl" .) | sha256sum }}
-{{- end }}
-
 {{/* What gateways and workers are both told; names here can't be set by `env`. */}}
 {{- define "inference.sharedEnv" -}}
 STORE_URL: {valueFrom: {secretKeyRef: {name: {{ include "inference.storeSecret" . }}, key: url}}}

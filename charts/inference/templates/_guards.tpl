@@ -129,7 +129,7 @@
 
 {{- define "inference.guardApi" -}}
 {{- $api := .Values.api }}
-{{- /* Its server gives open requests 20 s to end (--timeout-graceful-shutdown in app/Dockerfile). */}}
+{{- /* It answers for 5 s yet (LINGER_S of app/leaving.py), then its server gives open requests 15 s (--timeout-graceful-shutdown in app/Dockerfile). */}}
 {{- $needed := add $api.preStopSeconds 25 }}
 {{- if lt (int $api.terminationGracePeriodSeconds) (int $needed) }}
 {{- fail (printf "api.terminationGracePeriodSeconds must be at least api.preStopSeconds + 25, which is %d" $needed) }}

@@ -26,6 +26,7 @@ from inference.redis_access.probe import tls_trouble
 from inference.redis_access.troubles import facts_of_hello, refuse_for_good
 from inference.states import Pause
 from inference.store import messages
+from inference.store.purged import Purged
 from inference.store.redis.commands import Command, Commands
 from inference.store.redis.server_checks import judge, refuse_owner, refuse_schema
 
@@ -183,6 +184,9 @@ class RedisGatewayStore:
 
     async def pause(self, model: str, pause: Pause) -> messages.Paused:
         return await self.run(self._commands.pause(model, pause))
+
+    async def purge(self, model: str, before_ms: int) -> Purged:
+        return await self.run(self._commands.purge(model, before_ms))
 
     async def reap(self, model: str) -> messages.Reaped:
         return await self.run(self._commands.reap(model))

@@ -7,12 +7,16 @@ from inference.blobs.blob_names import result_reference
 from inference.records import DeadLetter, DeadLetters, Place, PredictionRequest, Record, Run
 from inference.states import Pause, State
 from inference.store import messages
+from inference.store.purged import Purged
 from inference.store.redis.commands.bad_runs import bad_runs, trace_of
 from inference.store.redis.commands.command import Command, Reply, by_name, known, text
 from inference.store.redis.commands.keys import Keys
 
 MAX_REAPED = 500
 """Records that one run of the reaper moves on."""
+
+MAX_PURGED = 500
+"""Records that one step of a purge ends."""
 
 
 class GatewayCommands(Keys):
@@ -132,6 +136,15 @@ class GatewayCommands(Keys):
             "pause", self.prefix(model), request, lambda reply: known(messages.Paused, reply)
         )
 
+    def purge(self, model: str, before_ms: int) -> Command[Purged]:
+        """Waiting, retry → cancelled."""
+        request = {"before_ms": before_ms, "most": MAX_PURGED}
+
+        def read(reply: Reply) -> Purged:
+            return known(Purged, reply | {"more": bool(reply["more"])})
+
+        return Command("purge", self.prefix(model), request, read)
+
     def workers(self, model: str) -> Command[tuple[messages.WorkerInfo, ...]]:
         """The live workers."""
         return Command(
@@ -177,6 +190,7 @@ def _record(task_id: str, view: list[Any] | None) -> Record | None:
         result=_result(task_id, held.get("result")),
         error=_json(held.get("error")),
         trace=trace_of(held),
+        request_id=held.get("request", ""),
         position=held.get("position"),
         starts_in_ms=held.get("starts_in_ms"),
     )

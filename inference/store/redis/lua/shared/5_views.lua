@@ -8,7 +8,7 @@ local function ms_for(records)
   return rate > 0 and math.ceil(records * 1e12 / rate) or -1
 end
 
-local VIEW = {'state', 'seq', 'epoch', 'attempts', 'match_id', 'created', 'begun', 'ended', 'run_ms', 'version', 'result', 'error', 'trace', 'span'}
+local VIEW = {'state', 'seq', 'epoch', 'attempts', 'match_id', 'created', 'begun', 'ended', 'run_ms', 'version', 'result', 'error', 'trace', 'span', 'request'}
 
 -- The record as it is read: what it has of VIEW and, while it waits, its place in the order and in how many ms that place and those
 -- before it should have been claimed, unless nobody knows. Then its state; nil for a record that is not there.
