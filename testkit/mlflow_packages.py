@@ -5,4 +5,4 @@ MLflow does it when a process first loads a model: half a second of a core.
 
 from mlflow.utils import requirements_utils
 
-requirements_utils._init_modules_to_packages_map()
+requirements_utils._init_modules_to_packages_map()  # type: ignore[no-untyped-call]

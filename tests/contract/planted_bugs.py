@@ -73,11 +73,21 @@ BUGS = (
         ),
     ),
     Bug("a ticket never repaired"),
-    Bug("a second quarantined record without a ticket"),
+    Bug(
+        "a second quarantined record without a ticket",
+        rules=(
+            *("submit", "claim", "begin", "work", "end", "die", "beat"),
+            *("worker_dies_in_a_run", "pass_seconds"),
+        ),
+    ),
     Bug(
         "a watch before the subscription is confirmed",
         "the gateway watches when it sends the subscription, and not again",
         InjectedBugs(watches_before_confirmed=True),
+        rules=(
+            *("submit", "wait", "connect", "connect_slowly"),
+            *("disconnect", "cancel", "look", "work"),
+        ),
     ),
     Bug("outstanding off by one"),
     Bug("a backlog that grows by one too many"),
