@@ -11,7 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -19,6 +19,7 @@ from typing import Any
 import psutil
 import redis
 
+from bench.quick import add_quick, start_of
 from bench.results import ROWS, put, section
 from bench.rounds import CALLERS, load, ratios
 from bench.stands import Stands, stands
@@ -59,7 +60,7 @@ def round_trips(at: Stands, seconds: float, rounds: int) -> ROWS:
     with at.our_worker(8) as pid:
         many = [load(f"{at.ours}/predict/", seconds, CALLERS)["per_s"] for _ in range(rounds)]
         alone = [load(f"{at.ours}/predict/", seconds, 1) for _ in range(rounds)]
-        rows += steps_per_call(at)
+        rows += steps_per_call(at, min(seconds, 2.0))
         rows += memory(at, pid)
     with at.textbook_worker():
         their_many = [
@@ -109,9 +110,9 @@ print(sorted(once() for _ in range(501))[250] * 1000)
     )
 
 
-def steps_per_call(at: Stands) -> ROWS:
+def steps_per_call(at: Stands, seconds: float) -> ROWS:
     """Store round trips of a submission and of a batch, by the server's own count of commands."""
-    submit = counted(at.stack.valkey, lambda: load(f"{at.ours}/predict/async/", 2, CALLERS))
+    submit = counted(at.stack.valkey, lambda: load(f"{at.ours}/predict/async/", seconds, CALLERS))
     return [
         (
             "store steps per submission",
@@ -200,14 +201,18 @@ def table(rows: ROWS) -> str:
     return section("# Results", "medians of the rounds, their range in brackets.", rows)
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one round")
     parser.add_argument("--rounds", type=int, default=3, help="rounds of each measurement")
     parser.add_argument("--write", action="store_true", help="write bench/RESULTS.md")
-    options = parser.parse_args()
-    with tempfile.TemporaryDirectory(prefix="bench-") as folder, stands(Path(folder)) as at:
+    add_quick(parser)
+    options = parser.parse_args(arguments)
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-") as folder,
+        stands(Path(folder), start_of(options)) as at,
+    ):
         rows = submissions(at, options.seconds, options.rounds) + round_trips(
             at, options.seconds, options.rounds
         )

@@ -10,7 +10,7 @@ import argparse
 import os
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +19,7 @@ from statistics import median
 import uvloop
 
 from app.background.ticket_rounds import MOST_AT_ONCE
+from bench.quick import Start, add_quick, start_of
 from bench.results import ROWS, put, section
 from bench.rounds import CALLERS, load, ratios
 from inference.broker.celery_config import queue_name
@@ -98,21 +99,23 @@ async def _publish(url: str, model: str, seconds: float) -> int:
 
 
 @contextmanager
-def sides(folder: Path) -> Iterator[dict[str, Side]]:
+def sides(folder: Path, start: Start) -> Iterator[dict[str, Side]]:
     """Starts all but the workers."""
     with ExitStack() as stack:
-        mlflow_url = stack.enter_context(registry_of_the_fault_model(folder / "mlflow"))
-        yield {kind: _side(kind, folder / kind, mlflow_url, stack) for kind in KINDS}
+        mlflow_url = stack.enter_context(
+            registry_of_the_fault_model(folder / "mlflow", start.registry)
+        )
+        yield {kind: _side(kind, folder / kind, mlflow_url, stack, start) for kind in KINDS}
 
 
-def _side(kind: str, folder: Path, mlflow_url: str, stack: ExitStack) -> Side:
+def _side(kind: str, folder: Path, mlflow_url: str, stack: ExitStack, start: Start) -> Side:
     store, broker = Valkey(folder / "store"), new_broker(kind, folder / "broker")
     stack.callback(store.kill)
     stack.callback(broker.stop)
     store.start()
     broker.start()
     env = {"BROKER_URL": broker.url()}
-    service = Stack(folder, store, mlflow_url, "fault", env, preloaded=False)
+    service = Stack(folder, store, mlflow_url, "fault", env, preloaded=start.preloaded)
     stack.callback(service.stop)
     return Side(service, broker, service.add_gateway().url)
 
@@ -153,7 +156,7 @@ def measure(at: dict[str, Side], seconds: float, rounds: int) -> ROWS:
     ]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.brokers", description=__doc__)
     parser.add_argument("--seconds", type=float, default=4.0, help="length of one round")
@@ -161,12 +164,16 @@ def main() -> None:
     parser.add_argument(
         "--write", action="store_true", help="write the section of bench/RESULTS.md"
     )
-    options = parser.parse_args()
+    add_quick(parser)
+    options = parser.parse_args(arguments)
     programs = rabbitmq.installed()
     if programs is None:
         raise SystemExit(f"bench.brokers needs RabbitMQ: apt install {rabbitmq.PACKAGE}")
     busy = os.getloadavg()[0]
-    with tempfile.TemporaryDirectory(prefix="bench-brokers-") as folder, sides(Path(folder)) as at:
+    with (
+        tempfile.TemporaryDirectory(prefix="bench-brokers-") as folder,
+        sides(Path(folder), start_of(options)) as at,
+    ):
         rows = measure(at, options.seconds, options.rounds)
     version = programs.parent.name.removeprefix("rabbitmq_server-")
     said = (

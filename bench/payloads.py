@@ -18,13 +18,14 @@ import socket
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import redis
 
+from bench.quick import Start, add_quick, start_of
 from bench.results import ROWS, put, section
 from testkit.servers import Valkey, registry_of_the_fault_model
 from testkit.stack import Process, Stack
@@ -113,13 +114,13 @@ def forget_the_peak(pid: int) -> float:
 
 
 @contextmanager
-def gateway(folder: Path, mlflow: str, **env: str) -> Iterator[tuple[Process, redis.Redis]]:
+def gateway(folder: Path, start: Start, **env: str) -> Iterator[tuple[Process, redis.Redis]]:
     """One gateway on an empty store."""
     folder.mkdir()
     valkey = Valkey(folder / "valkey")
     valkey.start()
     settings = {"SYNC_SLO_S": "600", "BACKLOG_MAX_BYTES": str(16 * 2**30)} | env
-    stack = Stack(folder, valkey, mlflow, "fault", settings, preloaded=False)
+    stack = Stack(folder, valkey, start.registry, "fault", settings, preloaded=start.preloaded)
     try:
         yield stack.add_gateway(), redis.Redis(port=valkey.port)
     finally:
@@ -127,12 +128,12 @@ def gateway(folder: Path, mlflow: str, **env: str) -> Iterator[tuple[Process, re
         valkey.kill()
 
 
-def measure(folder: Path, mlflow: str, images: int, **env: str) -> Seen:
+def measure(folder: Path, start: Start, images: int, **env: str) -> Seen:
     """One way of taking them.
 
     The first request of a gateway is not counted: it makes what stays.
     """
-    with gateway(folder, mlflow, **env) as (process, store):
+    with gateway(folder, start, **env) as (process, store):
         port = int(process.url.rpartition(":")[2])
         asyncio.run(fill(port, store, request(1), 1))
         store.flushall()
@@ -170,28 +171,32 @@ def rows(ways: dict[str, Seen]) -> ROWS:
     ]
 
 
-def main() -> None:
+def main(arguments: Sequence[str] | None = None) -> None:
     """Measures and prints."""
     parser = argparse.ArgumentParser(prog="python -m bench.payloads", description=__doc__)
     parser.add_argument("--images", type=int, default=1000, help="how many, of 1 MiB each")
     parser.add_argument(
         "--write", action="store_true", help="write the section of bench/RESULTS.md"
     )
-    options = parser.parse_args()
-    hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
-    resource.setrlimit(resource.RLIMIT_NOFILE, (min(hard, options.images + 1000), hard))
+    add_quick(parser)
+    options = parser.parse_args(arguments)
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    needed = max(soft, min(hard, options.images + 1000))
+    resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
     with tempfile.TemporaryDirectory(prefix="bench-payloads-") as name, ExitStack() as stack:
         folder = Path(name)
-        mlflow_url = stack.enter_context(registry_of_the_fault_model(folder / "mlflow"))
+        start = start_of(options)
+        registry = registry_of_the_fault_model(folder / "mlflow", start.registry)
+        start = replace(start, registry=stack.enter_context(registry))
         (folder / "large").mkdir()
         beside = {"PAYLOAD_URL": (folder / "large").as_uri()}
         unbounded = {"RECEIVING_MAX_BYTES": str(16 * 2**30)}
         ways = {
             "in the store, receiving unbounded": measure(
-                folder / "1", mlflow_url, options.images, **unbounded
+                folder / "1", start, options.images, **unbounded
             ),
-            "in the store": measure(folder / "2", mlflow_url, options.images),
-            "by reference": measure(folder / "3", mlflow_url, options.images, **beside),
+            "in the store": measure(folder / "2", start, options.images),
+            "by reference": measure(folder / "3", start, options.images, **beside),
         }
     columns = (
         "the inputs are",

@@ -15,6 +15,7 @@ from pathlib import Path
 import httpx2
 import psutil
 
+from bench.quick import Start
 from testkit.servers import Valkey, free_port, registry_of_the_fault_model
 from testkit.stack import ROOT, Stack
 from testkit.waiting import until
@@ -60,7 +61,9 @@ class Stands:
 
 
 def _predicts(url: str) -> bool:
-    answer = httpx2.post(f"{url}/predict/", json={"features": {"do": "answer"}}, timeout=60)
+    answer = httpx2.post(
+        f"{url}/predict/", json={"features": {"do": "answer"}}, timeout=60, verify=False
+    )
     return answer.status_code == 200
 
 
@@ -92,21 +95,23 @@ def _served(app: str, env: dict[str, str], log: Path) -> Iterator[str]:
 
 def _answers(url: str) -> bool:
     try:
-        return httpx2.get(f"{url}/docs").status_code == 200
+        return httpx2.get(f"{url}/docs", verify=False).status_code == 200
     except httpx2.TransportError:
         return False
 
 
 @contextmanager
-def stands(folder: Path) -> Iterator[Stands]:
+def stands(folder: Path, start: Start) -> Iterator[Stands]:
     """Starts all but the workers."""
     with ExitStack() as stack:
-        mlflow_url = stack.enter_context(registry_of_the_fault_model(folder / "mlflow"))
+        mlflow_url = stack.enter_context(
+            registry_of_the_fault_model(folder / "mlflow", start.registry)
+        )
         mine, theirs = Valkey(folder / "ours"), Valkey(folder / "textbook")
         for server in (mine, theirs):
             server.start()
             stack.callback(server.kill)
-        service = Stack(folder, mine, mlflow_url, "fault", preloaded=False)
+        service = Stack(folder, mine, mlflow_url, "fault", preloaded=start.preloaded)
         stack.callback(service.stop)
         gateway = service.add_gateway()
         env = {

@@ -25,6 +25,8 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any
 
+from testkit import spares
+
 ROOT = Path(__file__).resolve().parents[1]
 GATEWAY = (
     "uvicorn.main",
@@ -34,24 +36,42 @@ GATEWAY = (
     "mlflow.tracking",
     "mlflow.store.artifact.mlflow_artifacts_repo",
 )
+MLFLOW = (
+    "mlflow",
+    "mlflow.pyfunc",
+    "mlflow.models",
+    "testkit.mlflow_packages",
+    "pandas",
+    "numpy",
+)
 WORKER = (
     "celery.apps.worker",
     "celery.worker.components",
     "kombu.transport.redis",
     "inference.store.redis",
     "inference.telemetry",
+    *MLFLOW,
+    "mlflow.store.artifact.mlflow_artifacts_repo",
+    "pyarrow.pandas_compat",
+    "msgspec",
+    "pydantic_settings",
+    "PIL.Image",
 )
-"""Without prometheus_client: the worker says where its files are before that is imported."""
+"""What a worker imports and, for its spares (`testkit.spares`), what its model's process does.
 
-MLFLOW = ("mlflow", "mlflow.pyfunc", "mlflow.models", "pandas", "numpy")
+Without prometheus_client: the worker says where its files are before that is imported.
+"""
 
 PRELOADED = {
     "uvicorn": GATEWAY,
     "app": GATEWAY,
     "worker": WORKER,
-    "testkit.register": MLFLOW,
-    "testkit.odd_models": MLFLOW,
-    "tests.gateway.registering": MLFLOW,
+    "testkit.register": WORKER,
+    "testkit.register_matches": WORKER,
+    "testkit.odd_models": WORKER,
+    "examples.football.scoring": WORKER,
+    "worker.batch": WORKER,
+    "tests.gateway.registering": WORKER,
 }
 """What is imported beforehand for `python -m …`."""
 
@@ -230,12 +250,19 @@ def _become(wish: dict[str, Any], forker_pid: int) -> None:
     os.environ.update(wish["env"])
     time.tzset()
     os.chdir(wish["folder"])
-    for site in _sites(os.environ):
-        runpy.run_path(str(Path(site, "sitecustomize.py")))
     module, *arguments = wish["arguments"]
+    if module == "worker":
+        spares.keep(_run_sites)
+    _run_sites()
     sys.argv[:] = [module, *arguments]
     runpy.run_module(module, run_name="__main__", alter_sys=True)
     sys.exit(0)
+
+
+def _run_sites() -> None:
+    """Runs what Python runs of PYTHONPATH as it starts."""
+    for site in _sites(os.environ):
+        runpy.run_path(str(Path(site, "sitecustomize.py")))
 
 
 if __name__ == "__main__":

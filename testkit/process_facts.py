@@ -7,6 +7,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
+from testkit import spares
+
 
 def children(pid: int) -> list[int]:
     """The ids of its child processes."""
@@ -23,6 +25,23 @@ def command_line(pid: int) -> bytes:
         return Path(f"/proc/{pid}/cmdline").read_bytes()
     except (FileNotFoundError, ProcessLookupError):
         return b""
+
+
+def is_model_process(pid: int) -> bool:
+    """Whether a worker's child holds the model or loads it.
+
+    An interpreter is told by its command line, one of `testkit.spares` by its name. Billiard's
+    helper and a spare that waits have others; a zombie has no command line.
+    """
+    words = command_line(pid)
+    return spares.NAME.encode() in words or bool(words and _name(pid) == spares.NAME)
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
 
 
 def threads(pid: int) -> int:

@@ -190,6 +190,6 @@ def page_of(stack: Stack) -> dict[str, Any]:
     import httpx2
 
     found: dict[str, Any] = orjson.loads(
-        httpx2.get(f"{stack.gateways[0].url}/openapi.json").content
+        httpx2.get(f"{stack.gateways[0].url}/openapi.json", verify=False).content
     )
     return found

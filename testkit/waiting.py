@@ -7,7 +7,7 @@ from typing import TypeVar
 T = TypeVar("T")
 
 
-def until(condition: Callable[[], T], what: str, limit_s: float = 30.0, step_s: float = 0.02) -> T:
+def until(condition: Callable[[], T], what: str, limit_s: float = 30.0, step_s: float = 0.05) -> T:
     """Returns the condition's first true answer; fails with `what` after `limit_s` seconds."""
     end = time.monotonic() + limit_s
     while not (answer := condition()):

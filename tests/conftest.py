@@ -10,6 +10,8 @@ from hypothesis import settings
 from inference.broker.celery_config import queue_name
 from testkit import lanes
 from testkit.brokers import Broker, ValkeyBroker
+from testkit.lanes import once
+from testkit.preloaded import completed
 from testkit.rabbitmq import RabbitMQ
 from testkit.servers import MlflowServer, ObjectStore, Valkey
 
@@ -61,6 +63,18 @@ def mlflow_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[MlflowSe
     server.start()
     yield server
     server.stop()
+
+
+@pytest.fixture(scope="session")
+def fault_registry(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The URL of an MLflow that knows the fault model."""
+
+    def register() -> str:
+        done = completed("testkit.register", mlflow_server.url, env={})
+        assert done.returncode == 0, done.stderr
+        return mlflow_server.url
+
+    return once(tmp_path_factory, "fault", register)
 
 
 @pytest.fixture(scope="session")

@@ -72,7 +72,7 @@ class Stand:
         self.store = redis.Redis(port=store.port, socket_timeout=2, decode_responses=True)
         self.broker = broker
         self.broker_keys = redis.Redis(port=broker.port, socket_timeout=2)  # of a Valkey alone
-        self.http = httpx2.Client(timeout=10)
+        self.http = httpx2.Client(timeout=10, verify=False)
         self._read = Counter[Path]()
         self._ended = Event()
         self._supervisor = Thread(target=self._supervise, name="supervisor", daemon=True)

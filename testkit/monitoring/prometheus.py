@@ -55,7 +55,7 @@ class Prometheus:
         self._targets = targets
         self._groups = groups or []
         self._process: subprocess.Popen[bytes] | None = None
-        self._http = httpx2.Client(base_url=self.url, timeout=30)
+        self._http = httpx2.Client(base_url=self.url, timeout=30, verify=False)
 
     def start(self) -> None:
         """Starts it and waits until it answers."""

@@ -7,6 +7,7 @@ import socket
 import struct
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from itertools import count, cycle
 from random import Random
 from threading import Event, Thread
@@ -27,6 +28,17 @@ LEAVES_AFTER_S = 0.1
 PADDING = 8_000
 """Each body carries so many bytes that nobody needs: whoever keeps bodies is seen to."""
 
+
+@dataclass(frozen=True)
+class Pace:
+    """How callers ask: each pauses between two calls, and pads each body."""
+
+    pause_s: float = 0.0
+    padding: int = PADDING
+
+
+AT_CAPACITY = Pace()
+
 Call = Callable[[httpx2.Client, str], bool]
 
 
@@ -36,7 +48,10 @@ class Load:
     One record in a hundred is a poison that raises.
     """
 
-    def __init__(self, urls: list[str], ledger: Ledger, random: Random) -> None:
+    def __init__(
+        self, urls: list[str], ledger: Ledger, random: Random, pace: Pace = AT_CAPACITY
+    ) -> None:
+        self._pace = pace
         self._ledger, self._random, self._values, self._stop = ledger, random, count(), Event()
         calls: list[tuple[Call, float]] = [
             *[(self._ask, CALL_S)] * 3,
@@ -63,19 +78,21 @@ class Load:
 
     def _call_on(self, place: int, call: Call, timeout_s: float) -> None:
         urls: Iterator[str] = cycle(self._urls[place % 2 :] + self._urls[: place % 2])
-        with httpx2.Client(timeout=timeout_s) as http:
+        with httpx2.Client(timeout=timeout_s, verify=False) as http:
             while not self._stop.is_set():
                 try:
                     good = self._ledger.outstanding < BACKLOG and call(http, next(urls))
                 except httpx2.TransportError:
                     self._ledger.refused()
                     good = False
-                if not good:
+                if good:
+                    self._stop.wait(self._pace.pause_s)
+                else:
                     time.sleep(HAS_PLACE_S if self._ledger.outstanding >= BACKLOG else AGAIN_S)
 
     def _features(self, poison: bool) -> dict[str, Any]:
         value = next(self._values)
-        do = "raise" if poison and value % 100 == 50 else "answer" + " " * PADDING
+        do = "raise" if poison and value % 100 == 50 else "answer" + " " * self._pace.padding
         return {"do": do, "seconds": round(self._random.uniform(0.01, 0.04), 4), "value": value}
 
     def _take(self, features: dict[str, Any], answer: httpx2.Response) -> str:

@@ -9,7 +9,7 @@ from random import Random
 from testkit.soak.faults import Fault, Faults, schedule
 from testkit.soak.judge import Line, lines
 from testkit.soak.ledger import Ledger
-from testkit.soak.load import Load
+from testkit.soak.load import AT_CAPACITY, Load, Pace
 from testkit.soak.rest import PATIENCE_S, Rest, come_to_rest
 from testkit.soak.stand import SoakStand
 from testkit.waiting import until
@@ -25,6 +25,7 @@ class Plan:
     warm_up_s: float
     seed: str
     leaks: bool = False
+    pace: Pace = AT_CAPACITY
 
 
 @dataclass
@@ -65,14 +66,17 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
     try:
         stand.start()
         with Ledger(stand.stack.valkey.port) as ledger:
-            _load(stand, ledger, random, [], plan.warm_up_s)
+            load = Load(stand.urls, ledger, random, plan.pace)
+            _load(stand, ledger, load, [], plan.warm_up_s)
         start = come_to_rest(stand)
         _say(
             f"warm: {ledger.accepted} accepted, {dict(ledger.ends)}, "
             f"at rest after {start.expired_s:.0f} s"
         )
         with Ledger(stand.stack.valkey.port) as ledger:
-            faults = _load(stand, ledger, random, schedule(plan.seconds, random), plan.seconds)
+            struck = schedule(plan.seconds, random)
+            load = Load(stand.urls, ledger, random, plan.pace)
+            faults = _load(stand, ledger, load, struck, plan.seconds)
         _say(f"soaked: {ledger.accepted} accepted, {dict(ledger.ends)}")
         result = Result(plan, ledger, faults.struck, start, come_to_rest(stand))
         result.trouble += _still_known(stand, sorted(ledger.known), random)
@@ -84,7 +88,7 @@ def run(plan: Plan, folder: Path, mlflow_url: str) -> Result:
 def _load(
     stand: SoakStand,
     ledger: Ledger,
-    random: Random,
+    load: Load,
     plan: list[tuple[float, Fault]],
     seconds: float,
 ) -> Faults:
@@ -93,7 +97,7 @@ def _load(
     Records whose end was not seen stay in `ledger.pending`.
     """
     faults = Faults(stand)
-    with Load([gateway.url for gateway in stand.stack.gateways], ledger, random):
+    with load:
         faults.run(plan, seconds)
     until(lambda: stand.outstanding() == 0, "nothing to be outstanding", PATIENCE_S, step_s=0.2)
     try:

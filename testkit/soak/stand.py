@@ -30,8 +30,15 @@ class SoakStand(Stand):
         )
         self._leaks = leaks
 
+    @property
+    def urls(self) -> list[str]:
+        """Where its gateways are."""
+        return [gateway.url for gateway in self.stack.gateways]
+
     def _add_processes(self) -> None:
+        self.stack.preloaded = False  # a forked one shares memory with spares, which come and go
         for _ in range(2):
             self.stack.add_worker(wait=False)
+        self.stack.preloaded = True
         self.stack.add_gateway(**(LEAK if self._leaks else {}))
         self.stack.add_gateway()

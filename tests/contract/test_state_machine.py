@@ -1,7 +1,7 @@
 """Hypothesis looks for a way to make the store break the protocol.
 
-The same lives every time, so that a failure is the change's; `MACHINE_LIVES=2000` looks at that
-many others.
+The same sixty lives every time, so that a failure is the change's; `MACHINE_LIVES=2000` looks at
+that many others.
 """
 
 import os
@@ -19,7 +19,7 @@ LIVES = int(os.environ.get("MACHINE_LIVES", "0"))
 
 
 def test_no_order_of_moves_breaks_the_protocol(store: StoreUnderTest) -> None:
-    live(partial(FaultRules, store), settled(LIVES or 150))
+    live(partial(FaultRules, store), settled(LIVES or 60))
 
 
 def test_nor_by_tls_as_the_user_of_least_rights(secure_store: RedisUnderTest) -> None:

@@ -190,7 +190,9 @@ def test_a_thousand_waiting_callers_cost_no_thread(own_stack: Stack) -> None:
 
     async def callers() -> list[int]:
         limits = httpx2.Limits(max_connections=1000, max_keepalive_connections=0)
-        async with httpx2.AsyncClient(base_url=gateway.url, timeout=300, limits=limits) as client:
+        async with httpx2.AsyncClient(
+            base_url=gateway.url, timeout=300, limits=limits, verify=False
+        ) as client:
             calls = [
                 asyncio.create_task(client.post("/predict/", json={"features": GOOD}))
                 for _ in range(1000)

@@ -8,9 +8,7 @@ import pytest
 
 from inference.broker.celery_config import queue_name
 from testkit import rabbitmq
-from testkit.lanes import once
-from testkit.preloaded import completed
-from testkit.servers import MlflowServer, Valkey
+from testkit.servers import Valkey
 from testkit.stack import Stack
 
 MakeStack = Callable[..., Stack]
@@ -32,18 +30,6 @@ def drawn_broker(request: pytest.FixtureRequest) -> str:
         return "redis"
     seed = request.config.getoption("randomly_seed", "")
     return Random(f"{seed} {module}").choice(["redis", "rabbitmq"])
-
-
-@pytest.fixture(scope="session")
-def fault_registry(mlflow_server: MlflowServer, tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The URL of an MLflow that knows the fault model."""
-
-    def register() -> str:
-        done = completed("testkit.register", mlflow_server.url, env={})
-        assert done.returncode == 0, done.stderr
-        return mlflow_server.url
-
-    return once(tmp_path_factory, "fault", register)
 
 
 @pytest.fixture(scope="module")

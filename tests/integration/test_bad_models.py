@@ -72,8 +72,8 @@ def test_a_model_that_loads_for_long_is_seen_loading_and_what_was_submitted_wait
     assert worker_of(client)["state"] == "loading"
     until(lambda: answers(worker, "/livez"), "its probes to answer")
     assert (
-        httpx2.get(f"{worker.url}/livez").status_code,
-        httpx2.get(f"{worker.url}/readyz").status_code,
+        httpx2.get(f"{worker.url}/livez", verify=False).status_code,
+        httpx2.get(f"{worker.url}/readyz", verify=False).status_code,
     ) == (200, 503)
     waiting = client.status(task_id)
     assert (waiting["status"], waiting["position"]) == ("submitted", 0)

@@ -5,7 +5,6 @@ They look at the file that it writes, the cost of a kill, and what readers see m
 
 import os
 import signal
-import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
@@ -19,9 +18,10 @@ import pytest
 
 from examples.football import file_layout as layout
 from testkit.background import Background
+from testkit.preloaded import completed
 from testkit.register_matches import FIRST, MATCHES, REFUSED, home_score
 from testkit.servers import Valkey
-from testkit.stack import ROOT, Process, Stack
+from testkit.stack import Process, Stack
 from testkit.waiting import until
 
 MODEL = "narrow"
@@ -34,17 +34,8 @@ BATCH = 8
 
 def register(url: str, first: date) -> None:
     """Registers another version and moves the alias to it."""
-    command = [
-        sys.executable,
-        "-W",
-        "ignore",
-        "-m",
-        "testkit.register_matches",
-        url,
-        MODEL,
-        first.isoformat(),
-    ]
-    subprocess.run(command, cwd=ROOT, check=True, capture_output=True)
+    done = completed("testkit.register_matches", url, MODEL, first.isoformat(), env={})
+    assert done.returncode == 0, done.stderr
 
 
 class Job:
@@ -179,10 +170,10 @@ def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
     stack = Stack(tmp_path, valkey, registry_url, MODEL, env)
     url = stack.add_gateway().url
     try:
-        assert httpx2.get(f"{url}/predict/{max(SCORED)}").status_code == 503
+        assert httpx2.get(f"{url}/predict/{max(SCORED)}", verify=False).status_code == 503
         job.run()
         until(
-            lambda: httpx2.get(f"{url}/predict/{min(SCORED)}").status_code == 200,
+            lambda: httpx2.get(f"{url}/predict/{min(SCORED)}", verify=False).status_code == 200,
             "the gateway to notice the file",
         )
         later = {number for number in SCORED if number >= 200}
@@ -196,8 +187,8 @@ def test_readers_see_one_file_or_the_other_and_the_gateway_notices(
         assert set(reader.seen) == {
             (who, count) for who in ("file", "gateway") for count in (len(SCORED), len(later))
         }
-        assert httpx2.get(f"{url}/predict/{min(SCORED)}").status_code == 404
-        assert httpx2.get(f"{url}/readyz").status_code == 200
+        assert httpx2.get(f"{url}/predict/{min(SCORED)}", verify=False).status_code == 404
+        assert httpx2.get(f"{url}/readyz", verify=False).status_code == 200
     finally:
         stack.stop()
 
@@ -217,7 +208,7 @@ class Reader(Background):
 
     def _run(self) -> None:
         try:
-            with httpx2.Client(timeout=30) as client:
+            with httpx2.Client(timeout=30, verify=False) as client:
                 while not self._stop.is_set():
                     self.seen["file", self._rows()] += 1
                     self.seen["gateway", self._pages(client)] += 1

@@ -70,7 +70,7 @@ def _the_worker_goes_on(stack: Stack) -> Iterator[None]:
 
 def dropped(stack: Stack) -> Counter[NoTicket]:
     """How many messages the worker dropped until now, as /metrics says."""
-    text = httpx2.get(stack.workers[0].url + "/metrics").text
+    text = httpx2.get(stack.workers[0].url + "/metrics", verify=False).text
     return Counter(
         {
             NoTicket(sample.labels["reason"]): int(sample.value)

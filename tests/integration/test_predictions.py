@@ -173,7 +173,7 @@ def test_a_refusal_of_a_class_of_the_model_s_own_is_the_caller_s_and_is_counted_
     assert answer.json()["error"] == {"type": "invalid_input", "message": "as it was told"}
     assert (
         'worker_predictions_total{model="fault",state="invalid_input"}'
-        in httpx2.get(f"{stack.workers[0].url}/metrics").text
+        in httpx2.get(f"{stack.workers[0].url}/metrics", verify=False).text
     )
 
 
@@ -252,14 +252,15 @@ def test_a_worker_measures_how_long_each_part_of_a_prediction_takes(
 
 
 def test_the_probes_answer_while_the_model_runs(stack: Stack, client: Client) -> None:
-    task_id = client.submit({"do": "answer", "seconds": 2.0})
+    task_id = client.begun(client.submit({"do": "answer", "seconds": 2.0}))
     worker = stack.workers[0]
     seen = set()
     while client.status(task_id)["status"] != "success":
-        assert httpx2.get(f"{worker.url}/livez").status_code == 200
-        seen.add(httpx2.get(f"{worker.url}/readyz").json()["status"])
+        assert httpx2.get(f"{worker.url}/livez", verify=False).status_code == 200
+        seen.add(httpx2.get(f"{worker.url}/readyz", verify=False).json()["status"])
     assert "busy" in seen
-    assert (
-        'worker_predictions_total{model="fault",state="success"}'
-        in httpx2.get(f"{worker.url}/metrics").text
+    counted = 'worker_predictions_total{model="fault",state="success"}'
+    until(
+        lambda: counted in httpx2.get(f"{worker.url}/metrics", verify=False).text,
+        "the success to be counted",
     )
