@@ -33,7 +33,11 @@ def test_a_claim_is_made_as_asked_and_mounted(monkeypatch: pytest.MonkeyPatch) -
         "storageClassName": "files",
         "resources": {"requests": {"storage": "100Gi"}},
     }
-    assert files["metadata"]["annotations"] == {"helm.sh/resource-policy": "keep", "team": "scores"}
+    assert files["metadata"]["annotations"] == {
+        "argocd.argoproj.io/sync-options": "Prune=false",
+        "helm.sh/resource-policy": "keep",
+        "team": "scores",
+    }
     assert "annotations" not in claims["inference-worker-sliced-models"]["metadata"]
     for pool in ("ranking", "sliced"):
         volume, mount = mounted(rendered, pool, monkeypatch)
