@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from testkit.monitoring.scene import MODEL, NAMESPACE
+from testkit.monitoring.scene import CANARY, MODEL, NAMESPACE
 from testkit.stack import ROOT
 
 DASHBOARDS = ROOT / "charts" / "inference" / "files" / "dashboards"
@@ -33,7 +33,7 @@ def filled(expr: str, range_s: float, rate_s: float = RATE_S) -> str:
     """An expression with Grafana's variables replaced."""
     values = {
         "$namespace": NAMESPACE,
-        "$model": MODEL,
+        "$model": f"{MODEL}|{CANARY}",
         "$__rate_interval": f"{rate_s:g}s",
         "$__range": f"{int(range_s)}s",
     }

@@ -23,6 +23,8 @@ from testkit.stack import Client, Process, Stack
 from testkit.waiting import until
 
 NAMESPACE, MODEL = "predictions", "monitored"
+CANARY = f"{MODEL}-canary"
+"""A pool without a worker, so that each call drawn for it goes to MODEL."""
 SYNC_SLO_S = 2.0
 PATIENCE_S = 60.0
 """How long a part of the scene may take on cores that others use too."""
@@ -37,6 +39,8 @@ SEEN_AT_LAST = (
 """What comes of the load, and of what was done, sooner or later."""
 
 SETTINGS = {
+    "MODEL_URIS": f"models:/{MODEL}@production,{CANARY}=models:/{MODEL}/1",
+    "CANARIES": f"{CANARY}={MODEL}:10",
     "LEASE_S": "6",
     "REAPER_PERIOD_S": "0.5",
     "MAX_ATTEMPTS": "2",
