@@ -23,7 +23,12 @@ TOOLS = Path(os.environ.get("CLUSTER_HOME", "/var/lib/inference-cluster")) / "bi
 WORKERS = "app.kubernetes.io/component=worker"
 GATEWAYS = "app.kubernetes.io/component=api"
 Json = dict[str, Any]
-KINDS = {"pods": "api/v1", "deployments": "apis/apps/v1", "scaledobjects": "apis/keda.sh/v1alpha1"}
+KINDS = {
+    "pods": "api/v1",
+    "deployments": "apis/apps/v1",
+    "horizontalpodautoscalers": "apis/autoscaling/v2",
+    "scaledobjects": "apis/keda.sh/v1alpha1",
+}
 """Where the API server has them."""
 
 

@@ -155,7 +155,7 @@ def install_fault(name: str, *options: str) -> Callable[[Cluster], Cluster]:
 
 INSTALL: dict[str, Callable[[Cluster], Cluster]] = {
     "faults": install_fault("faults", "-f", "tests/cluster/values-faults.yaml"),
-    "scaling": install_fault("scaling", "--set", "tryout.broker=rabbitmq"),
+    "scaling": install_fault("scaling", "-f", "tests/cluster/values-scaling.yaml"),
     "trial": install_trial,
 }
 """In the order in which they can be there."""
