@@ -132,7 +132,7 @@ def test_a_version_that_is_not_ready_is_named_and_taken_up_when_it_is(
 
 def says(gateway: Process, name: str, problem: str) -> bool:
     """Whether a gateway that serves nothing says this of a model."""
-    return bool((ready(gateway, 503) or {}).get(name, {}).get("problem") == problem)
+    return bool((ready(gateway, 200) or {}).get(name, {}).get("problem") == problem)
 
 
 def set_status(server: MlflowServer, name: str, status: str) -> None:
