@@ -4,6 +4,8 @@ They take longer than CI has; tests/cluster/test_upgrade.py has two of them. Eac
 gateways and all workers.
 """
 
+from functools import partial
+
 from testkit.cluster import GATEWAYS, Cluster
 from testkit.pod_client import PodClient
 from testkit.waiting import until
@@ -12,6 +14,12 @@ from tests.cluster.test_upgrade import NEXT, WORK, tags
 
 RELEASE = "faults"
 ROLLOUTS, CALLS = 10, 10_000
+
+
+def is_over(cluster: Cluster, new: bool) -> bool:
+    """Whether all gateways and workers that are ready have the new image, or the one before."""
+    now = [tags(cluster, selector) for selector in (GATEWAYS, "inference/pool=fault")]
+    return all(now) and {tag == NEXT for found in now for tag in found} == {new}
 
 
 def test_ten_rollouts_fail_none_of_ten_thousand_calls(
@@ -27,15 +35,7 @@ def test_ten_rollouts_fail_none_of_ten_thousand_calls(
                 )
             else:
                 installed.helm("rollback", "inference")
-            for selector in (GATEWAYS, "inference/pool=fault"):
-                until(
-                    lambda selector=selector, new=turn % 2 == 0: (
-                        (now := tags(installed, selector)) and {tag == NEXT for tag in now} == {new}
-                    ),
-                    f"rollout {turn + 1} to be over",
-                    300,
-                    0.5,
-                )
+            until(partial(is_over, installed, turn % 2 == 0), f"rollout {turn + 1}", 300, 0.5)
             print(f"rollout {turn + 1}: {len(load.rows)} calls, {len(load.failed())} failed")
         until(lambda: len(load.rows) >= CALLS, "so many calls", 900, 1)
     assert load.failed() == []

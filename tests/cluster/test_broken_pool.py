@@ -71,9 +71,8 @@ def test_it_holds_up_no_rollout_of_gateways_and_no_drain(
 
 def drained(cluster: Cluster) -> None:
     """Evicts its pods, none of which is ready, as a drain of their node does: at the first try."""
-    broken = until(
-        lambda: len(pods := cluster.pods(POOL)) == 2 and pods, "both of its pods", 120, 0.5
-    )
+    until(lambda: len(cluster.pods(POOL)) == 2, "both of its pods", 120, 0.5)
+    broken = cluster.pods(POOL)
     assert not any(map(is_ready, broken))
     for pod in map(name_of, broken):
         eviction = {

@@ -63,7 +63,10 @@ BUGS = (
         InjectedBugs(any_refusal_stops_the_child=True),
         rules=("submit", "claim", "begin", "renew", "lost_on_the_way", "hear"),
     ),
-    Bug("a batch whose members' own temporary failures are never charged and never end"),
+    Bug(
+        "a batch whose members' own temporary failures are never charged and never end",
+        rules=("submit", "claim", "begin", "temporary", "end", "pass_seconds"),
+    ),
     Bug("a reclaim right after a pause, also by the other gateway's reaper"),
     Bug(
         "a reaper acting on a stale list",
@@ -99,7 +102,10 @@ BUGS = (
         "a run limit used up by a step of the clock",
         rules=("submit", "claim", "begin", "clock_steps", "renew", "work"),
     ),
-    Bug("a batch that waits for a clock that stepped back"),
+    Bug(
+        "a batch that waits for a clock that stepped back",
+        rules=("submit", "claim", "claim_again", "begin", "clock_steps", "pass_seconds", "work"),
+    ),
     Bug("a claim of a paused model"),
     Bug("a model that goes on without tickets"),
     Bug("a paused model that takes what it refuses"),
