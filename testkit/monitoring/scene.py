@@ -7,6 +7,8 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import datetime
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -163,18 +165,37 @@ def _taken(client: Client, **features: Any) -> bool:
 def _without_a_cold_start(stack: Stack) -> Process:
     """The worker that has none to tell of: what a process counted ends with it."""
     counted = f'worker_cold_start_seconds_count{{model="{MODEL}"}}'
-    without = [each for each in stack.workers if not scrape(each.url)[counted]]
+
+    def with_one() -> list[Process]:
+        return [each for each in stack.workers if scrape(each.url)[counted]]
+
+    told = until(with_one, "a cold start to be told", PATIENCE_S, 0.2)
+    without = [each for each in stack.workers if each not in told]
     return (without or stack.workers)[-1]
 
 
 def _kill_while_it_runs(worker: Process, client: Client) -> None:
-    """Its lease runs out, and the reaper takes its predictions back."""
+    """Its lease runs out, and the reaper takes its predictions back.
+
+    Its log says what it began; a heartbeat is a second old. A run that has gone on for half a
+    second is one of the slow callers', or ours if theirs are refused, and goes on for another
+    second at least.
+    """
+    looks = count()
 
     def runs() -> bool:
-        said = client.get("/monitoring/workers").json()["workers"]
-        return any((each["id"], each["state"]) == (worker.name, "busy") for each in said)
+        if next(looks) % 25 == 0:
+            _taken(client, do="answer", seconds=SYNC_SLO_S + 0.5)
+        for event in worker.events("prediction.began")[-5:]:
+            age_s = time.time() - datetime.fromisoformat(event["timestamp"]).timestamp()
+            if 0.5 < age_s < 1.5 and any(map(started, event["task_ids"])):
+                return True
+        return False
 
-    until(runs, "the worker to run something", PATIENCE_S)
+    def started(task_id: str) -> bool:
+        return bool(client.status(task_id)["status"] == "started")
+
+    until(runs, "the worker to run something long", PATIENCE_S, 0.2)
     worker.kill()
 
 
