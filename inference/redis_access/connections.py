@@ -22,21 +22,25 @@ from redis.sentinel import SentinelManagedConnection
 from inference.tls_context import client_context
 
 
+def _context(told: Any, password: str | None) -> ssl.SSLContext:
+    """The context of what a connection was told; redis-py has two names for the password."""
+    return client_context(
+        ca_certs=told.ca_certs,
+        ca_path=told.ca_path,
+        certfile=told.certfile,
+        keyfile=told.keyfile,
+        password=password,
+        verify=told.cert_reqs,
+        check_hostname=told.check_hostname,
+    )
+
+
 class TlsConnection(SSLConnection):
     """An asyncio connection by TLS."""
 
     async def _connect(self) -> None:
         told = self.ssl_context
-        told.context = await asyncio.to_thread(
-            client_context,
-            ca_certs=told.ca_certs,
-            ca_path=told.ca_path,
-            certfile=told.certfile,
-            keyfile=told.keyfile,
-            password=told.password,
-            verify=told.cert_reqs,
-            check_hostname=told.check_hostname,
-        )
+        told.context = await asyncio.to_thread(_context, told, told.password)
         await super()._connect()  # type: ignore[no-untyped-call]
 
 
@@ -44,15 +48,7 @@ class BlockingTlsConnection(redis.SSLConnection):
     """A blocking connection by TLS."""
 
     def _wrap_socket_with_ssl(self, sock: Any) -> ssl.SSLSocket:
-        made = client_context(
-            ca_certs=self.ca_certs,
-            ca_path=self.ca_path,
-            certfile=self.certfile,
-            keyfile=self.keyfile,
-            password=self.certificate_password,
-            verify=self.cert_reqs,
-            check_hostname=self.check_hostname,
-        )
+        made = _context(self, self.certificate_password)
         return made.wrap_socket(sock, server_hostname=self.host)
 
 
