@@ -124,27 +124,17 @@ class Gateway:
         )
         self.payloads = large_payloads(settings, settings.payload_sweep_s)
         self.readiness = Readiness(self.store, self.payloads, names, settings.registry_refresh_s)
-        self.reaper = Reaper(
-            self.store,
-            self.tickets,
-            self.readiness,
-            settings,
-            metrics=self.metrics,
-            tracing=self.tracing,
-        )
+        watched = (self.store, self.tickets, self.readiness, settings)
+        self.reaper = Reaper(*watched, metrics=self.metrics, tracing=self.tracing)
         self.sweep = PayloadCleanup(
             self.payloads, self.store, self.readiness, self.metrics, settings.payload_sweep_s
         )
         self.dead_letters = DeadLetterBox(self.store, self.payloads, names, self.tickets.need)
         self.pods = worker_pods(settings.pod_namespace, settings.pod_selector)
+        placement = Placement(self.canaries, self.registry, self.store)
+        parts = (self.store, self.payloads, self.tickets, self.waiting, self.registry)
         self.predictions = Predictions(
-            self.store,
-            self.payloads,
-            self.tickets,
-            self.waiting,
-            self.registry,
-            placement=Placement(self.canaries, self.registry, self.store),
-            priority_step_s=settings.priority_step_s,
+            *parts, placement=placement, priority_step_s=settings.priority_step_s
         )
         bounds = Bounds(settings.max_body_bytes, settings.max_depth, settings.max_time_to_start_s)
         self.checks = BodyChecks(self.registry, bounds, settings.fetch_allowed_networks)
