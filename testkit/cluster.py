@@ -153,6 +153,16 @@ class Cluster:
         """The pods of a pool."""
         return self.pods(f"inference/pool={name}")
 
+    def evict(self, pod: str) -> None:
+        """Asks for an eviction, as a drain does; a PodDisruptionBudget may refuse it."""
+        eviction = {
+            "apiVersion": "policy/v1",
+            "kind": "Eviction",
+            "metadata": {"name": pod, "namespace": self.namespace},
+        }
+        path = f"/api/v1/namespaces/{self.namespace}/pods/{pod}/eviction"
+        self.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+
     @contextmanager
     def forwarded(self, target: str, port: int) -> Iterator[str]:
         """The URL at which a Service answers on this machine."""

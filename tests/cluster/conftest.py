@@ -7,6 +7,7 @@ process installs all that it needs side by side; the tests of each may as well
 run in a process of their own.
 """
 
+import json
 import os
 import re
 import shlex
@@ -230,6 +231,12 @@ def client_pod(cluster: Cluster) -> Iterator[PodClient]:
 
 def gateways(cluster: Cluster) -> list[dict[str, object]]:
     return cluster.pods(GATEWAYS)
+
+
+def set_pool(cluster: Cluster, name: str, values: dict[str, object]) -> None:
+    """Upgrades the installation with more values of a pool; the others stay."""
+    told = f"workerPools.{name}={json.dumps(values)}"
+    cluster.helm("upgrade", RELEASE, CHART, "--reset-then-reuse-values", "--set-json", told)
 
 
 def at_rest(cluster: Cluster, client: PodClient, pool: str, workers: int) -> None:

@@ -1,6 +1,5 @@
 """A pool whose model is missing, beside one that works."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -8,29 +7,18 @@ import pytest
 from testkit.cluster import GATEWAYS, Cluster, is_ready, name_of
 from testkit.pod_client import PodClient
 from testkit.waiting import until
-from tests.cluster.conftest import at_rest
+from tests.cluster.conftest import at_rest, set_pool
 
 RELEASE = "faults"
 POOL = "inference/pool=broken"
 WORK = {"model": "fault", "do": "answer", "seconds": 0.2}
 
 
-def upgrade(cluster: Cluster, pool: object) -> None:
-    cluster.helm(
-        "upgrade",
-        "inference",
-        "charts/inference",
-        "--reset-then-reuse-values",
-        "--set-json",
-        f"workerPools.broken={json.dumps(pool)}",
-    )
-
-
 @pytest.fixture
 def taken_away(installed: Cluster) -> Iterator[None]:
     """The pool is gone after the test."""
     yield
-    upgrade(installed, {"enabled": False})
+    set_pool(installed, "broken", {"enabled": False})
     installed.kubectl("rollout", "status", "deployment/inference-api", "--timeout=5m", limit_s=310)
     until(lambda: not installed.all_pods(POOL), "its pods to be gone", 180, 0.5)
 
@@ -42,8 +30,9 @@ def test_it_holds_up_no_rollout_of_gateways_and_no_drain(
     at_rest(installed, client, "fault", workers=3)
     before = {name_of(pod) for pod in installed.pods(GATEWAYS)}
     with client.load(pause_s=0.5, **WORK) as load:
-        upgrade(
+        set_pool(
             installed,
+            "broken",
             {
                 "modelUri": "models:/absent@production",
                 "gpu": {"count": 0},
@@ -74,11 +63,5 @@ def drained(cluster: Cluster) -> None:
     until(lambda: len(cluster.pods(POOL)) == 2, "both of its pods", 120, 0.5)
     broken = cluster.pods(POOL)
     assert not any(map(is_ready, broken))
-    for pod in map(name_of, broken):
-        eviction = {
-            "apiVersion": "policy/v1",
-            "kind": "Eviction",
-            "metadata": {"name": pod, "namespace": cluster.namespace},
-        }
-        path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/eviction"
-        cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+    for pod in broken:
+        cluster.evict(name_of(pod))

@@ -31,16 +31,10 @@ def quiet(installed: Cluster, client: PodClient) -> PodClient:
 
 def evict(cluster: Cluster, pod: str) -> None:
     """As a drain does: asks again while a PodDisruptionBudget holds the pod."""
-    eviction = {
-        "apiVersion": "policy/v1",
-        "kind": "Eviction",
-        "metadata": {"name": pod, "namespace": cluster.namespace},
-    }
-    path = f"/api/v1/namespaces/{cluster.namespace}/pods/{pod}/eviction"
 
     def taken() -> bool:
         try:
-            cluster.kubectl("create", "--raw", path, "-f", "-", stdin=json.dumps(eviction))
+            cluster.evict(pod)
         except AssertionError as error:
             if "disruption budget" not in str(error):
                 raise

@@ -1,6 +1,5 @@
 """A placeholder keeps a place on a node until a worker needs it."""
 
-import json
 from collections.abc import Iterator
 
 import pytest
@@ -8,33 +7,25 @@ import pytest
 from testkit.cluster import Cluster, is_ready
 from testkit.pod_client import PodClient
 from testkit.waiting import until
-from tests.cluster.conftest import at_rest
+from tests.cluster.conftest import at_rest, set_pool
 
 RELEASE = "scaling"
 PLACEHOLDERS = "inference/placeholder-of=fault"
 MORE_THAN_GPUS = 9
 
 
-def upgrade(cluster: Cluster, replicas: int) -> None:
-    value = {"placeholder": {"replicas": replicas}}
-    cluster.helm(
-        "upgrade",
-        "inference",
-        "charts/inference",
-        "--reset-then-reuse-values",
-        "--set-json",
-        f"workerPools.fault={json.dumps(value)}",
-    )
+def placeholders(cluster: Cluster, replicas: int) -> None:
+    set_pool(cluster, "fault", {"placeholder": {"replicas": replicas}})
 
 
 @pytest.fixture
 def full(installed: Cluster, client: PodClient) -> Iterator[Cluster]:
     """The installation whose placeholders hold every GPU that is left."""
     at_rest(installed, client, "fault", workers=0)
-    upgrade(installed, MORE_THAN_GPUS)
+    placeholders(installed, MORE_THAN_GPUS)
     until(lambda: running(installed) and waiting(installed), "placeholders to hold all", 120, 0.5)
     yield installed
-    upgrade(installed, 0)
+    placeholders(installed, 0)
     until(lambda: not installed.all_pods(PLACEHOLDERS), "the placeholders to go", 60, 0.5)
 
 
