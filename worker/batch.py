@@ -136,8 +136,8 @@ def read_options(arguments: Sequence[str]) -> Options:
 
 _EPILOG = """\
 The output has all columns of the input and `prediction`; a model that answers an object has
-`prediction_NAME` for each of its names. `error` says why a row has no answer. What is missing
-is null, and empty in a CSV. docs/models.md says more.
+`prediction_NAME` for each of its names. `error` says why a row has no answer. A missing
+value is null, and empty in a CSV. docs/models.md says more.
 
 A run that was killed goes on when the same command is given again. If the input, the model's
 version or the options are others by then, it refuses, and --overwrite starts anew.

@@ -1,8 +1,8 @@
 """The worker's metrics. docs/metrics.md says how to add them up.
 
 The child counts, and so does the parent; the parent answers /metrics. prometheus_client's files in
-a shared folder join what the two count. What is shown as it is now (`worker.exposition`) is read
-at the scrape.
+a shared folder join what the two count. Present states (`worker.exposition`) are read at the
+scrape.
 """
 
 from prometheus_client import Counter, Histogram

@@ -205,8 +205,8 @@ OPERATIONS = {
         "End all that waits",
         "Use it for a backlog that nobody wants any more. What waits, or waits to be tried again, "
         "ends as `cancelled` with the error `purged`; what runs goes on. A call ends as much as "
-        "it can within 10 s, so repeat it while `more` is true. What is submitted after the call "
-        "is not touched: pause the model first, to have it empty.",
+        "it can within 10 s, so repeat it while `more` is true. Later submissions "
+        "are not touched: pause the model first, to have it empty.",
         {200: Answer("So many were ended.", {"model": "churn", "purged": 1200, "more": False})},
     ),
     "GET /dead-letters": Operation(

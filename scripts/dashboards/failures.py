@@ -142,7 +142,7 @@ _PARTS = Row(
             "Reached",
             "bool_yes_no",
             "Whether every gateway reaches the store, the broker, and the registry of each pool.",
-            "bring it back. What was accepted waits, and workers go on with what they run.",
+            "bring it back. Accepted predictions wait, and workers go on with what they run.",
             (
                 Query(f"min(prediction_store_up{{{NAMESPACE}}})", "store"),
                 Query(f"min(prediction_broker_up{{{NAMESPACE}}})", "broker"),

@@ -38,7 +38,7 @@ def changes(version: str, text: str | None = None) -> str:
 
 
 def revision(programs: Programs, *, push: bool) -> str:
-    """Returns the commit. What is pushed must be what a commit has."""
+    """Returns the commit. Only committed files may be pushed."""
     changed = programs.look("git", "status", "--porcelain").splitlines()
     if changed and push:
         raise Unreleasable(

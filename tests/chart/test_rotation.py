@@ -22,7 +22,7 @@ def values(password: str) -> Json:
 
 
 def with_password(password: str, live: Objects | None = None) -> Objects:
-    """What is rendered, at an installation or as an upgrade of what is live."""
+    """Returns the rendered objects of an installation, or of an upgrade of a live one."""
     if live is None:
         return render(values(password))
     with holding(list(live.all)) as cluster:

@@ -25,7 +25,7 @@ def value(metric: Any, *labels: str) -> float:
 
 
 def shown(folder: Path, pid: int, driver: Any) -> str:
-    """What is seen at the scrape, as text."""
+    """Returns the answer to a scrape, as text."""
     registry = CollectorRegistry()
     status = ChildStatusFiles(folder, lambda: pid)
     registry.register(Shown(Exposition("m", status, driver).seen))
