@@ -17,6 +17,7 @@ from torch.export.passes import move_to_device_pass
 
 from inference.errors import InvalidInput, Misconfigured, UnfitAnswer
 from inference.models.signature import Tensor
+from worker.models.batch_sizes import BatchSizes, filled, plans_by_shape
 from worker.models.device_errors import guarded
 from worker.models.grouping import run_in_groups
 from worker.models.images.decoding import Picture
@@ -52,6 +53,7 @@ class TorchEngine:
         )
         _check_params(mlmodel, self.labels)
         self._module = load_module(mlmodel.folder, device)
+        self._sizes = BatchSizes() if plans_by_shape(self._module, device) else None
 
     def row(self, features: Mapping[str, Any], params: Mapping[str, Any]) -> Row:
         return self._arrays(features), self.labels.count(
@@ -77,8 +79,12 @@ class TorchEngine:
 
     def _answers(self, rows: list[Row]) -> list[Any]:
         wanted = [count for _, count in rows]
-        stacked = [np.stack(parts) for parts in zip(*(arrays for arrays, _ in rows), strict=True)]
-        answers = rows_of(guarded(lambda: self._call(stacked, max(wanted))), len(rows))
+        size = self._sizes.size_for(len(rows)) if self._sizes else len(rows)
+        stacked = [
+            filled(np.stack(parts), size)
+            for parts in zip(*(arrays for arrays, _ in rows), strict=True)
+        ]
+        answers = rows_of(guarded(lambda: self._call(stacked, max(wanted))), size)[: len(rows)]
         if self.labels is None:
             return answers
         return [
