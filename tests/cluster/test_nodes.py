@@ -23,7 +23,7 @@ def full(installed: Cluster, client: PodClient) -> Iterator[Cluster]:
     """The installation whose placeholders hold every GPU that is left."""
     at_rest(installed, client, "fault", workers=0)
     placeholders(installed, MORE_THAN_GPUS)
-    until(lambda: running(installed) and waiting(installed), "placeholders to hold all", 120, 0.5)
+    until(lambda: all_placed(installed), "placeholders to hold all", 120, 0.5)
     yield installed
     placeholders(installed, 0)
     until(lambda: not installed.all_pods(PLACEHOLDERS), "the placeholders to go", 60, 0.5)
@@ -44,6 +44,12 @@ def waiting(cluster: Cluster) -> set[str]:
             for each in pod["status"].get("conditions", ())
         )
     }
+
+
+def all_placed(cluster: Cluster) -> bool:
+    """Whether each placeholder either runs or has been told that no GPU is left."""
+    without = len(waiting(cluster))
+    return without > 0 and len(running(cluster)) + without == MORE_THAN_GPUS
 
 
 def test_a_placeholder_gives_way_to_a_worker_at_once(full: Cluster, client: PodClient) -> None:
