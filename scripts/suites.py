@@ -37,7 +37,7 @@ ONE_LANE = ("tests/unit", "tests/chart", "tests/cluster")
 """Suites that share more than a module does: one process runs all of it."""
 
 LAST = "tests/chart"
-"""In lanes; CI builds its tools beside the tests, and a lane would wait for them."""
+"""In lanes, where its tools are being built beside the tests: a lane would wait for them."""
 
 LEFT_OUT = {
     "long": "take longer than 20 s each, with the reason in tests/budget.toml",
@@ -97,15 +97,15 @@ class _Failures:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Sorts the tests and leaves out what is slow."""
+    """Leaves out what is slow, and sorts the rest."""
     in_lanes = hasattr(config, "workerinput")
-    items.sort(key=_longest_group_first(items) if in_lanes else _suite)
     marks = _left_out_marks(config)
     out = {item: mark for item in items for mark in marks if item.get_closest_marker(mark)}
     config.stash[_left_out] = Counter(out.values())
     if out:
         config.hook.pytest_deselected(items=list(out))
         items[:] = [item for item in items if item not in out]
+    items.sort(key=_longest_group_first(items) if in_lanes else _suite)
 
 
 def _left_out_marks(config: pytest.Config) -> list[str]:
@@ -121,7 +121,7 @@ def _left_out_marks(config: pytest.Config) -> list[str]:
     ):
         return []
     wanted = set()
-    if all(map(path_of, CHART_TOOLS)):
+    if _chart_tools():
         wanted.add("chart")
     if rabbitmq.installed():
         wanted.add("rabbitmq")
@@ -130,6 +130,10 @@ def _left_out_marks(config: pytest.Config) -> list[str]:
     if config.args_source is pytest.Config.ArgsSource.ARGS:
         wanted.add("long")
     return [mark for mark in LEFT_OUT if mark not in wanted]
+
+
+def _chart_tools() -> bool:
+    return all(map(path_of, CHART_TOOLS))
 
 
 class Lanes(LoadScopeScheduling):  # type: ignore[misc]
@@ -165,7 +169,8 @@ def _longest_group_first(items: list[pytest.Item]) -> Any:
     lengths |= Counter(
         {suite: int(share) for suite, share in BUDGET.suites.items() if suite in ONE_LANE}
     )
-    lengths[LAST] = 0
+    if not _chart_tools():
+        lengths[LAST] = 0
     return lambda item: (-lengths[_group(item.nodeid)], _group(item.nodeid))
 
 
