@@ -118,7 +118,7 @@ class _Reader:
 @pytest.hookimpl(trylast=True)
 def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
     """An excess fails a run that would have passed."""
-    passed = exitstatus == pytest.ExitCode.OK and os.environ.get("BUDGET") != "said"
+    passed = exitstatus == pytest.ExitCode.OK and not _only_said()
     if passed and _whole(session.config) and session.config.stash[_stash].excesses(BUDGET):
         session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -135,8 +135,14 @@ def pytest_terminal_summary(
         terminalreporter.write_line(
             f"{suite}: {seconds:.0f} s of {BUDGET.suites.get(suite, 0):.0f}"
         )
+    if _only_said():
+        terminalreporter.write_line("the budget is said and not enforced (BUDGET=said)")
     for sentence in spent.excesses(BUDGET):
         terminalreporter.write_line(f"over budget: {sentence}", red=True)
+
+
+def _only_said() -> bool:
+    return os.environ.get("BUDGET") == "said"
 
 
 def _whole(config: pytest.Config) -> bool:
