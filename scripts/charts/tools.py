@@ -32,7 +32,13 @@ def run(tool: str, *arguments: str, stdin: str | None = None) -> subprocess.Comp
             f"{tool} is not installed: scripts/chart --tools builds it, given Go"
         )
     return subprocess.run(
-        [program, *arguments], check=False, input=stdin, capture_output=True, text=True
+        [program, *arguments],
+        check=False,
+        input=stdin,
+        capture_output=True,
+        text=True,
+        # Go programs that end before it pays to collect garbage: a third less to do.
+        env=os.environ | {"GOGC": "off", "GOMEMLIMIT": "1GiB"},
     )
 
 

@@ -12,7 +12,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-import yaml
+from tests.chart.rendering import documents
 
 OLDEST, NEWEST = "1.30", "1.37"
 """The oldest Kubernetes that Chart.yaml takes, and the newest of which there are schemas."""
@@ -123,7 +123,7 @@ def _module(name: str) -> Path:
 
 def _of_crd(path: Path) -> tuple[str, Any]:
     """A CRD's kind and schema, refusing what it does not know, as Kubernetes' strict ones do."""
-    spec = yaml.safe_load(path.read_text(encoding="utf-8"))["spec"]
+    spec = documents(path.read_text(encoding="utf-8"))[0]["spec"]
     schema = spec["versions"][0]["schema"]["openAPIV3Schema"]
     schema["properties"]["metadata"] = {
         "type": "object",

@@ -6,7 +6,7 @@ import pytest
 import yaml
 
 from scripts.charts.tools import CHART, output
-from tests.chart.rendering import SCENARIOS, TRYOUT, Json, merged, render, scenario
+from tests.chart.rendering import SCENARIOS, TRYOUT, Json, documents, merged, render, scenario
 from tests.chart.test_prefixes import cluster, live
 
 TEMPLATES = sorted(path for path in (CHART / "templates").rglob("*") if path.is_file())
@@ -101,9 +101,7 @@ def test_a_live_release_is_rendered_as_without_a_cluster() -> None:
     with cluster({path: live("predictions-inference")}) as address:
         asked = ["--dry-run=server", f"--kube-apiserver={address}", "--is-upgrade"]
         upgraded = output("helm", *command, *asked, "--disable-openapi-validation")
-    assert list(yaml.safe_load_all(upgraded)) == list(
-        yaml.safe_load_all(output("helm", *command, "--kube-version=1.33.0"))
-    )
+    assert documents(upgraded) == documents(output("helm", *command, "--kube-version=1.33.0"))
 
 
 def test_no_template_asks_for_chance_the_time_or_the_kind_of_an_upgrade() -> None:

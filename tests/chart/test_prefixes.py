@@ -9,11 +9,10 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
-import yaml
 
 from inference.settings import ContractSettings
 from scripts.charts.tools import CHART, output
-from tests.chart.rendering import Json, scenario
+from tests.chart.rendering import Json, documents, scenario
 
 LONG = "a-namespace-of-its-own"
 
@@ -102,7 +101,7 @@ def told(namespace: str, release: str, *options: str, **values: str) -> tuple[st
         *shown,
         *options,
     )
-    objects: list[Json] = [each for each in yaml.safe_load_all(text) if each]
+    objects = documents(text)
     (list_name,) = (
         each["spec"]["triggers"][0]["metadata"]["listName"]
         for each in objects

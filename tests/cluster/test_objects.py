@@ -15,6 +15,7 @@ from testkit.cluster import Cluster
 from testkit.stack import ROOT
 from testkit.waiting import until
 from tests.chart import schemas
+from tests.chart.rendering import documents
 from tests.cluster.conftest import bring_up
 
 RELEASE = "scaling"
@@ -38,7 +39,7 @@ def test_the_cluster_admits_what_the_chart_renders(cluster: Cluster, values: Pat
         rendered = cluster.run(
             "helm", "template", "x", CHART, "-n", name, "-f", str(values), "--no-hooks"
         )
-        objects = [found for found in yaml.safe_load_all(rendered) if found]
+        objects = documents(rendered)
         if any(found["apiVersion"].startswith("monitoring.coreos.com/") for found in objects):
             _define(cluster, schemas.operator_crds())
         if any(found["apiVersion"].startswith("gateway.networking.k8s.io/") for found in objects):
@@ -75,7 +76,7 @@ def _define(cluster: Cluster, crds: list[Path]) -> None:
     A definition that is there already stays: the Gateway API's own policy refuses an older one.
     """
     for crd in crds:
-        name = yaml.safe_load(crd.read_text(encoding="utf-8"))["metadata"]["name"]
+        name = documents(crd.read_text(encoding="utf-8"))[0]["metadata"]["name"]
         if cluster.run("kubectl", "get", "crd", name, "--ignore-not-found"):
             continue
         said = cluster.run("kubectl", "apply", "--server-side", "-o", "name", "-f", str(crd))
