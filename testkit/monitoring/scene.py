@@ -105,7 +105,10 @@ def _started(folder: Path, stack: Stack, others: str, groups: list[dict[str, Any
         stack.start_gateway()
     for gateway in stack.gateways:
         stack.wait_for(gateway)
-    stack.client().submit({"do": "answer"})
+    caller = stack.client()
+    caller.submit({"do": "answer"})
+    # The age of a process is known to a tick, 10 ms, and a forked one is there as soon.
+    until(lambda: caller.queue()["oldest_waiting_s"] > 0.1, "it to have waited")
     for _ in range(2):
         stack.add_worker(wait=False)
     targets = [
