@@ -68,8 +68,13 @@ def test_a_live_installation_moves_to_valkey_and_what_waits_runs_there(
         jobs = quiet.submit(40, model="fault", do="answer", seconds=1)
         installed.helm("upgrade", NAME, CHART, *options, "--wait", "--timeout", "5m")
         until(lambda: not installed.all_pods(BROKER), "RabbitMQ to be gone", 60, 0.5)
-        jobs |= quiet.submit(20, model="fault", do="answer", seconds=1)
-        until(lambda: len(installed.pool("fault")) == MOST, "the most workers", 120, 0.3)
+
+        def most_workers() -> bool:
+            """Work does not run out before they are there."""
+            jobs.update(quiet.submit(6, model="fault", do="answer", seconds=1))
+            return len(installed.pool("fault")) == MOST
+
+        until(most_workers, "the most workers", 120, 1)
         records = quiet.ended(jobs)
         all_succeeded_once(records, logs)
         assert {record["attempts"] for record in records.values()} == {0}
