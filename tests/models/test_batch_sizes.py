@@ -44,18 +44,28 @@ def test_what_has_no_convolutions_or_no_gpu_gets_its_batches_as_they_are() -> No
 
     from worker.models.batch_sizes import filled, plans_by_shape
 
+    class Listed(torch.nn.Module):
+        def __init__(self) -> None:
+            super().__init__()
+            self.parts = torch.nn.ModuleList([torch.nn.Linear(4, 4)])
+
+        def forward(self, rows: torch.Tensor) -> torch.Tensor:
+            for part in self.parts:
+                rows = part(rows)
+            return rows
+
     convolves = torch.nn.Sequential(torch.nn.Conv1d(1, 1, 1))
     example = torch.zeros(2, 1, 4)
     exported = torch.export.export(convolves, (example,)).module()
     with warnings.catch_warnings(action="ignore", category=DeprecationWarning):
         traced = torch.jit.trace(convolves, example)  # type: ignore[no-untyped-call]
         frozen = torch.jit.freeze(torch.jit.script(convolves.eval()))
+        listed = torch.jit.script(Listed())
     for module in (convolves, exported, traced, frozen):
         assert plans_by_shape(module, "cuda:0")
         assert not plans_by_shape(module, "cpu")
-    assert not plans_by_shape(torch.nn.Sequential(torch.nn.Linear(4, 4)), "cuda:0")
-    assert not plans_by_shape(
-        torch.export.export(torch.nn.Linear(4, 4), (example,)).module(), "cuda:0"
-    )
+    plain = torch.export.export(torch.nn.Linear(4, 4), (example,)).module()
+    for module in (torch.nn.Linear(4, 4), plain, listed, Listed()):
+        assert not plans_by_shape(module, "cuda:0")
     rows = np.ones((3, 2))
     assert filled(rows, 3) is rows

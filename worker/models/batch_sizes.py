@@ -47,5 +47,6 @@ def _convolves(part: torch.nn.Module) -> bool:
     if isinstance(part, torch.fx.GraphModule):
         return any("conv" in str(node.target) for node in part.graph.nodes)
     if isinstance(part, torch.jit.ScriptModule):
-        return "aten::conv" in (graph := str(part.inlined_graph)) or "aten::_conv" in graph
+        graph = str(getattr(part, "inlined_graph", ""))  # a list of modules has none
+        return "aten::conv" in graph or "aten::_conv" in graph
     return isinstance(part, _ConvNd)
