@@ -5,6 +5,7 @@ import warnings
 import numpy as np
 import pytest
 
+from inference.errors import OutOfMemory
 from inference.models.signature import Tensor
 from tests.models.test_networks import torch_model
 
@@ -28,6 +29,29 @@ def test_a_batch_is_filled_up_to_a_power_of_two_and_each_row_keeps_its_answer(
             {"twice": [2 * one, 2], "row": one + 1} for one in range(count)
         ]
     assert set(sizes) == {1, 2, 4, 8, 16, 32, 48}, "and never larger than the largest that came"
+
+
+def test_a_batch_is_not_filled_up_to_a_size_that_memory_did_not_hold(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    sizes = []
+
+    def network(rows):  # type: ignore[no-untyped-def]
+        if len(rows) > 24:
+            raise MemoryError
+        sizes.append(len(rows))
+        return rows
+
+    from worker.models import torch_model as engine
+
+    monkeypatch.setattr(engine, "plans_by_shape", lambda *_: True)
+    model = torch_model(monkeypatch, network, Tensor("x", "float32", (-1, 1)))
+    inputs = [{"features": {"x": [1.0]}}] * 48
+    with pytest.raises(OutOfMemory):
+        model.predict(inputs)
+    for count in (24, 20):
+        assert len(model.predict(inputs[:count])) == count
+    assert sizes == [24, 24]
 
 
 def test_rows_of_other_lengths_are_filled_up_by_themselves(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -18,8 +18,8 @@ from torch.nn.modules.conv import _ConvNd
 class BatchSizes:
     """Fills batches up with copies of their last row.
 
-    A batch never grows beyond the largest that came so far: that one is known to fit into the
-    device's memory, and a worker's warm-up has run one of MAX_BATCH_SIZE.
+    A batch never grows beyond the largest that ran: that one is known to fit into the device's
+    memory, and a worker's warm-up runs one of MAX_BATCH_SIZE.
     """
 
     def __init__(self) -> None:
@@ -27,8 +27,11 @@ class BatchSizes:
 
     def size_for(self, rows: int) -> int:
         """The size to run `rows` rows with: the next power of two, or `rows` itself."""
-        self._largest = max(self._largest, rows)
-        return min(1 << (rows - 1).bit_length(), self._largest)
+        return max(rows, min(1 << (rows - 1).bit_length(), self._largest))
+
+    def ran(self, size: int) -> None:
+        """A batch of this size fits."""
+        self._largest = max(self._largest, size)
 
 
 def filled(array: NDArray[Any], size: int) -> NDArray[Any]:

@@ -85,6 +85,8 @@ class TorchEngine:
             for parts in zip(*(arrays for arrays, _ in rows), strict=True)
         ]
         answers = rows_of(guarded(lambda: self._call(stacked, max(wanted))), size)[: len(rows)]
+        if self._sizes:
+            self._sizes.ran(size)
         if self.labels is None:
             return answers
         return [
